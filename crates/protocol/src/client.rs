@@ -1,0 +1,42 @@
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::{Candidate, Description, DisplayName, MediaState, ParticipantId, RoomName};
+
+/// What a client says to the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", content = "payload", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ClientMessage {
+    /// First message of a connection; answered by `welcome`, or by `error` with `unsupported_protocol`.
+    Hello(Hello),
+    /// Enters a room, making it if need be; answered by `joined`.
+    Join(Join),
+    /// Leaves the room; the connection stays.
+    Leave,
+    /// Forwarded to the participant as it is.
+    Description { to: ParticipantId, description: Description },
+    /// Trickled candidates, RFC 8838; a small batch is allowed.
+    Candidates { to: ParticipantId, candidates: Vec<Candidate> },
+    /// No more candidates in this generation, RFC 8838 section 8.2.
+    EndOfCandidates { to: ParticipantId, ufrag: String },
+    /// What this client sends has changed.
+    Media(MediaState),
+}
+
+/// The first words. Fields that are not known are allowed here, so that every version's hello is understood well enough
+/// to be told which version is spoken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Hello {
+    /// The [`PROTOCOL_VERSION`](crate::PROTOCOL_VERSION) that the client speaks.
+    pub protocol: u32,
+    /// Name and version of the client's program, for the operator's logs.
+    pub client: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    pub room: RoomName,
+    pub name: DisplayName,
+    pub media: MediaState,
+}

@@ -1,0 +1,67 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Why the server refused something. The codes are stable; the human text beside them may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// The client speaks another protocol version. The connection is closed.
+    UnsupportedProtocol,
+    /// The first message was not `hello`, or none came in time. The connection is closed.
+    HelloExpected,
+    /// The message is not JSON, not of a known type, or a field is missing or out of range.
+    InvalidMessage,
+    /// The message is larger than [`MAX_MESSAGE_BYTES`](crate::MAX_MESSAGE_BYTES). The connection is closed.
+    MessageTooLarge,
+    /// The message makes no sense now: a second `hello`, a second `join`.
+    UnexpectedMessage,
+    /// The room holds as many participants as it may.
+    RoomFull,
+    /// The message needs a room and the client is in none.
+    NotInRoom,
+    /// The addressee is not in the client's room.
+    UnknownParticipant,
+    /// The client does not read what is sent to it. The connection is closed.
+    TooSlow,
+    /// The server is going away. The connection is closed.
+    ShuttingDown,
+}
+
+impl ErrorCode {
+    pub const ALL: [Self; 10] = [
+        Self::UnsupportedProtocol,
+        Self::HelloExpected,
+        Self::InvalidMessage,
+        Self::MessageTooLarge,
+        Self::UnexpectedMessage,
+        Self::RoomFull,
+        Self::NotInRoom,
+        Self::UnknownParticipant,
+        Self::TooSlow,
+        Self::ShuttingDown,
+    ];
+
+    /// The code as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UnsupportedProtocol => "unsupported_protocol",
+            Self::HelloExpected => "hello_expected",
+            Self::InvalidMessage => "invalid_message",
+            Self::MessageTooLarge => "message_too_large",
+            Self::UnexpectedMessage => "unexpected_message",
+            Self::RoomFull => "room_full",
+            Self::NotInRoom => "not_in_room",
+            Self::UnknownParticipant => "unknown_participant",
+            Self::TooSlow => "too_slow",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

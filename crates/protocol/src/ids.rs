@@ -1,0 +1,136 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::limits::{MAX_NAME_CHARS, MAX_ROOM_NAME_CHARS};
+
+/// Why a text is not a valid id or name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    #[error("it is empty")]
+    Empty,
+    #[error("it is longer than {0} characters")]
+    TooLong(usize),
+    #[error("it holds the character {0:?}; letters, digits, '-', '_' and '.' are allowed")]
+    Character(char),
+    #[error("it holds a control character")]
+    Control,
+}
+
+/// Name of a room: 1 to 64 letters, digits, `-`, `_`, `.`; it stands in invite links as `/r/ROOM`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
+pub struct RoomName(String);
+
+/// A participant's identity in one stay in one room, given by the server; opaque to clients.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
+pub struct ParticipantId(String);
+
+/// What a person wants to be called: 1 to 64 characters without control characters, trimmed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
+pub struct DisplayName(String);
+
+fn token(text: String) -> Result<String, IdError> {
+    let length = text.chars().count();
+    if length == 0 {
+        return Err(IdError::Empty);
+    }
+    if length > MAX_ROOM_NAME_CHARS {
+        return Err(IdError::TooLong(MAX_ROOM_NAME_CHARS));
+    }
+    match text.chars().find(|c| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))) {
+        Some(character) => Err(IdError::Character(character)),
+        None => Ok(text),
+    }
+}
+
+fn display(text: String) -> Result<String, IdError> {
+    let text = text.trim().to_owned();
+    if text.is_empty() {
+        return Err(IdError::Empty);
+    }
+    if text.chars().count() > MAX_NAME_CHARS {
+        return Err(IdError::TooLong(MAX_NAME_CHARS));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(IdError::Control);
+    }
+    Ok(text)
+}
+
+macro_rules! text_newtype {
+    ($name:ident, $check:path) => {
+        impl $name {
+            /// Checks the text and wraps it; the error says what is wrong with it.
+            pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
+                $check(text.into()).map(Self)
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+
+            fn try_from(text: String) -> Result<Self, IdError> {
+                Self::new(text)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_newtype!(RoomName, token);
+text_newtype!(ParticipantId, token);
+text_newtype!(DisplayName, display);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_names_are_safe_in_a_path() {
+        assert!(RoomName::new("blue-owl_7.b").is_ok());
+        assert!(RoomName::new("Küche").is_ok());
+        assert_eq!(RoomName::new(""), Err(IdError::Empty));
+        assert_eq!(RoomName::new("a/b"), Err(IdError::Character('/')));
+        assert_eq!(RoomName::new("a b"), Err(IdError::Character(' ')));
+        assert_eq!(RoomName::new("x".repeat(65)), Err(IdError::TooLong(64)));
+    }
+
+    #[test]
+    fn display_names_are_trimmed_and_bounded() {
+        assert_eq!(DisplayName::new("  Ada Lovelace ").map(String::from), Ok("Ada Lovelace".to_owned()));
+        assert_eq!(DisplayName::new(" \n "), Err(IdError::Empty));
+        assert_eq!(DisplayName::new("a\u{7}b"), Err(IdError::Control));
+        assert_eq!(DisplayName::new("é".repeat(65)), Err(IdError::TooLong(64)));
+    }
+}

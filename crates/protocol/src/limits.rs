@@ -1,0 +1,14 @@
+/// Longest room name, in characters.
+pub const MAX_ROOM_NAME_CHARS: usize = 64;
+
+/// Longest display name, in characters.
+pub const MAX_NAME_CHARS: usize = 64;
+
+/// Largest message of a client, in bytes of JSON. A browser's offer for one call has about 8 kB.
+pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Largest message of the server, in bytes of JSON: what it forwards grows by the name of the sender.
+pub const MAX_SERVER_MESSAGE_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
+
+/// Most candidates in one [`Candidates`](crate::ClientMessage::Candidates) message.
+pub const MAX_CANDIDATES_PER_MESSAGE: usize = 32;

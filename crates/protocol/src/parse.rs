@@ -1,0 +1,66 @@
+use serde::Serialize;
+
+use crate::limits::{MAX_CANDIDATES_PER_MESSAGE, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES};
+use crate::{Candidate, ClientMessage, ErrorCode, ServerMessage};
+
+/// Why a text frame is not a message.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    #[error("the message has {bytes} bytes, {allowed} are allowed")]
+    TooLarge { bytes: usize, allowed: usize },
+    #[error("{0}")]
+    Invalid(#[from] serde_json::Error),
+    #[error("the message carries {0} candidates, {MAX_CANDIDATES_PER_MESSAGE} are allowed")]
+    TooManyCandidates(usize),
+}
+
+impl ParseError {
+    /// The code that tells the sender.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            Self::Invalid(_) | Self::TooManyCandidates(_) => ErrorCode::InvalidMessage,
+        }
+    }
+}
+
+/// Reads one text frame from a client, within the limits of this protocol.
+pub fn parse_client_message(text: &str) -> Result<ClientMessage, ParseError> {
+    check_size(text, MAX_MESSAGE_BYTES)?;
+    let message: ClientMessage = serde_json::from_str(text)?;
+    if let ClientMessage::Candidates { candidates, .. } = &message {
+        check_candidates(candidates)?;
+    }
+    Ok(message)
+}
+
+/// Reads one text frame from the server, within the limits of this protocol.
+pub fn parse_server_message(text: &str) -> Result<ServerMessage, ParseError> {
+    check_size(text, MAX_SERVER_MESSAGE_BYTES)?;
+    let message: ServerMessage = serde_json::from_str(text)?;
+    if let ServerMessage::Candidates { candidates, .. } = &message {
+        check_candidates(candidates)?;
+    }
+    Ok(message)
+}
+
+/// The text frame of a message of either direction.
+///
+/// # Panics
+/// Never for the two message types: they hold only text, numbers and lists, which always serialize.
+pub fn to_text<M: Serialize>(message: &M) -> String {
+    #[expect(clippy::expect_used, reason = "wire types have no map keys, no NaN and no fallible serializer")]
+    serde_json::to_string(message).expect("wire types serialize")
+}
+
+fn check_size(text: &str, allowed: usize) -> Result<(), ParseError> {
+    let bytes = text.len();
+    if bytes > allowed { Err(ParseError::TooLarge { bytes, allowed }) } else { Ok(()) }
+}
+
+fn check_candidates(candidates: &[Candidate]) -> Result<(), ParseError> {
+    match candidates.len() {
+        0..=MAX_CANDIDATES_PER_MESSAGE => Ok(()),
+        count => Err(ParseError::TooManyCandidates(count)),
+    }
+}

@@ -1,0 +1,33 @@
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::{DisplayName, ParticipantId};
+
+/// What the receiver of the message does in the negotiation with a participant; the server decides.
+///
+/// The offerer makes the first offer and is the impolite side when both offer at once; the answerer, who waited
+/// longer in the room, is polite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Offerer,
+    Answerer,
+}
+
+/// What a participant sends at the moment. A source that is switched off is not a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct MediaState {
+    pub microphone: bool,
+    pub camera: bool,
+}
+
+/// Somebody else in the room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Participant {
+    pub id: ParticipantId,
+    pub name: DisplayName,
+    pub media: MediaState,
+    /// The receiver's own role in the negotiation with this participant.
+    pub role: Role,
+}

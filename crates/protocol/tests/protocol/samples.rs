@@ -1,0 +1,143 @@
+//! Every message beside its text on the wire.
+
+use std::collections::BTreeSet;
+
+use ts_rs::{Config, TS};
+use visavis_protocol::{
+    Candidate, ClientMessage, Description, DescriptionKind, DisplayName, ErrorCode, Hello, IceServer, Join,
+    LeaveReason, MediaState, Participant, ParticipantId, Role, RoomName, ServerMessage,
+};
+
+const MEDIA: MediaState = MediaState { microphone: true, camera: false };
+
+pub(crate) fn client() -> Vec<(ClientMessage, &'static str)> {
+    vec![
+        (
+            ClientMessage::Hello(Hello { protocol: 1, client: "visavis-peer/0.1.0".to_owned() }),
+            r#"{"type":"hello","payload":{"protocol":1,"client":"visavis-peer/0.1.0"}}"#,
+        ),
+        (
+            ClientMessage::Join(Join { room: room(), name: name(), media: MEDIA }),
+            r#"{"type":"join","payload":{"room":"blue-owl","name":"Ada L.","media":{"microphone":true,"camera":false}}}"#,
+        ),
+        (ClientMessage::Leave, r#"{"type":"leave"}"#),
+        (
+            ClientMessage::Description { to: id(), description: description(DescriptionKind::Offer) },
+            r#"{"type":"description","payload":{"to":"Ab3-_xyz","description":{"kind":"offer","negotiation":1,"sdp":"v=0\r\n"}}}"#,
+        ),
+        (
+            ClientMessage::Description { to: id(), description: description(DescriptionKind::Answer) },
+            r#"{"type":"description","payload":{"to":"Ab3-_xyz","description":{"kind":"answer","negotiation":1,"sdp":"v=0\r\n"}}}"#,
+        ),
+        (
+            ClientMessage::Candidates { to: id(), candidates: vec![candidate()] },
+            r#"{"type":"candidates","payload":{"to":"Ab3-_xyz","candidates":[{"candidate":"candidate:1 1 udp 1 192.0.2.1 9 typ host","mid":"0","ufrag":"Yx7k"}]}}"#,
+        ),
+        (
+            ClientMessage::EndOfCandidates { to: id(), ufrag: "Yx7k".to_owned() },
+            r#"{"type":"end_of_candidates","payload":{"to":"Ab3-_xyz","ufrag":"Yx7k"}}"#,
+        ),
+        (ClientMessage::Media(MEDIA), r#"{"type":"media","payload":{"microphone":true,"camera":false}}"#),
+    ]
+}
+
+pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
+    vec![
+        (
+            ServerMessage::Welcome {
+                protocol: 1,
+                server: "visavis-server/0.1.0".to_owned(),
+                ice_servers: vec![
+                    IceServer { urls: vec!["stun:a.example".to_owned()], username: None, credential: None },
+                    IceServer {
+                        urls: vec!["turn:b.example".to_owned()],
+                        username: Some("u".to_owned()),
+                        credential: Some("c".to_owned()),
+                    },
+                ],
+            },
+            r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[{"urls":["stun:a.example"]},{"urls":["turn:b.example"],"username":"u","credential":"c"}]}}"#,
+        ),
+        (
+            ServerMessage::Joined {
+                room: room(),
+                you: ParticipantId::new("me").expect("an id"),
+                participants: vec![participant(Role::Offerer)],
+            },
+            r#"{"type":"joined","payload":{"room":"blue-owl","you":"me","participants":[{"id":"Ab3-_xyz","name":"Ada L.","media":{"microphone":true,"camera":false},"role":"offerer"}]}}"#,
+        ),
+        (
+            ServerMessage::ParticipantJoined { participant: participant(Role::Answerer) },
+            r#"{"type":"participant_joined","payload":{"participant":{"id":"Ab3-_xyz","name":"Ada L.","media":{"microphone":true,"camera":false},"role":"answerer"}}}"#,
+        ),
+        (
+            ServerMessage::ParticipantLeft { participant: id(), reason: LeaveReason::Left },
+            r#"{"type":"participant_left","payload":{"participant":"Ab3-_xyz","reason":"left"}}"#,
+        ),
+        (
+            ServerMessage::ParticipantLeft { participant: id(), reason: LeaveReason::Disconnected },
+            r#"{"type":"participant_left","payload":{"participant":"Ab3-_xyz","reason":"disconnected"}}"#,
+        ),
+        (
+            ServerMessage::Description { from: id(), description: description(DescriptionKind::Offer) },
+            r#"{"type":"description","payload":{"from":"Ab3-_xyz","description":{"kind":"offer","negotiation":1,"sdp":"v=0\r\n"}}}"#,
+        ),
+        (
+            ServerMessage::Candidates { from: id(), candidates: vec![candidate()] },
+            r#"{"type":"candidates","payload":{"from":"Ab3-_xyz","candidates":[{"candidate":"candidate:1 1 udp 1 192.0.2.1 9 typ host","mid":"0","ufrag":"Yx7k"}]}}"#,
+        ),
+        (
+            ServerMessage::EndOfCandidates { from: id(), ufrag: "Yx7k".to_owned() },
+            r#"{"type":"end_of_candidates","payload":{"from":"Ab3-_xyz","ufrag":"Yx7k"}}"#,
+        ),
+        (
+            ServerMessage::Media { from: id(), media: MEDIA },
+            r#"{"type":"media","payload":{"from":"Ab3-_xyz","media":{"microphone":true,"camera":false}}}"#,
+        ),
+        (
+            ServerMessage::Error { code: ErrorCode::RoomFull, message: "the room is full".to_owned() },
+            r#"{"type":"error","payload":{"code":"room_full","message":"the room is full"}}"#,
+        ),
+    ]
+}
+
+/// The `type`s that a message enum has, as its TypeScript tells them: nobody has to keep a list.
+pub(crate) fn types_of<M: TS>() -> BTreeSet<String> {
+    let definition = M::inline(&Config::new());
+    let types: BTreeSet<_> = definition
+        .split(r#""type": ""#)
+        .skip(1)
+        .filter_map(|rest| rest.split_once('"'))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    assert!(!types.is_empty(), "{definition}");
+    types
+}
+
+fn room() -> RoomName {
+    RoomName::new("blue-owl").expect("a room name")
+}
+
+fn id() -> ParticipantId {
+    ParticipantId::new("Ab3-_xyz").expect("an id")
+}
+
+fn name() -> DisplayName {
+    DisplayName::new("Ada L.").expect("a name")
+}
+
+fn participant(role: Role) -> Participant {
+    Participant { id: id(), name: name(), media: MEDIA, role }
+}
+
+fn description(kind: DescriptionKind) -> Description {
+    Description { kind, negotiation: 1, sdp: "v=0\r\n".to_owned() }
+}
+
+fn candidate() -> Candidate {
+    Candidate {
+        candidate: "candidate:1 1 udp 1 192.0.2.1 9 typ host".to_owned(),
+        mid: "0".to_owned(),
+        ufrag: "Yx7k".to_owned(),
+    }
+}

@@ -1,0 +1,49 @@
+//! Each message has the one text that other implementations know.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use visavis_protocol::{
+    ClientMessage, ErrorCode, ServerMessage, parse_client_message, parse_server_message, to_text,
+};
+
+use crate::samples;
+
+#[test]
+fn client_messages_have_their_text() {
+    for (message, text) in samples::client() {
+        assert_eq!(to_text(&message), text);
+        assert_eq!(parse_client_message(text).expect(text), message);
+    }
+}
+
+#[test]
+fn server_messages_have_their_text() {
+    for (message, text) in samples::server() {
+        assert_eq!(to_text(&message), text);
+        assert_eq!(parse_server_message(text).expect(text), message);
+    }
+}
+
+#[test]
+fn no_message_is_without_a_snapshot() {
+    let client: BTreeSet<_> = samples::client().iter().map(|(_, text)| type_of(text)).collect();
+    assert_eq!(client, samples::types_of::<ClientMessage>());
+    let server: BTreeSet<_> = samples::server().iter().map(|(_, text)| type_of(text)).collect();
+    assert_eq!(server, samples::types_of::<ServerMessage>());
+}
+
+#[test]
+fn error_codes_are_written_as_they_are_named() {
+    for code in ErrorCode::ALL {
+        assert_eq!(to_text(&code), format!("\"{code}\""));
+        let text = format!(r#"{{"type":"error","payload":{{"code":"{}","message":"m"}}}}"#, code.as_str());
+        let message = ServerMessage::Error { code, message: "m".to_owned() };
+        assert_eq!(parse_server_message(&text).expect(&text), message);
+    }
+}
+
+fn type_of(text: &str) -> String {
+    let value: Value = serde_json::from_str(text).expect("JSON");
+    value["type"].as_str().expect("a type").to_owned()
+}
