@@ -1,0 +1,310 @@
+//! The call as a whole: the session with the server, and a peer for each other participant.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use visavis_protocol::{
+    ClientMessage, DisplayName, ErrorCode, Hello, IceServer, Join, LeaveReason, MediaState, PROTOCOL_VERSION,
+    Participant, ParticipantId, RoomName, ServerMessage,
+};
+
+use crate::event::{CallErrorCode, CallEvent, CallState};
+use crate::input::Input;
+use crate::output::Output;
+use crate::peer::{Peer, tell};
+use crate::session::{Session, Step, Wish};
+use crate::trickle::Trickled;
+
+/// One client's stay in one room at a time. Feed it with [`handle`](Self::handle), then take everything from
+/// [`poll_output`](Self::poll_output); call [`handle_timeout`](Self::handle_timeout) when
+/// [`poll_timeout`](Self::poll_timeout) has come.
+#[derive(Debug)]
+pub struct Call {
+    /// Program name and version, said in the hello.
+    client: String,
+    session: Session,
+    wish: Option<Wish>,
+    ice_servers: Vec<IceServer>,
+    peers: BTreeMap<ParticipantId, Peer>,
+    out: VecDeque<Output>,
+}
+
+impl Call {
+    /// A call that is idle. `client` names the program and its version.
+    pub fn new(client: impl Into<String>) -> Self {
+        Self {
+            client: client.into(),
+            session: Session::Off,
+            wish: None,
+            ice_servers: Vec::new(),
+            peers: BTreeMap::new(),
+            out: VecDeque::new(),
+        }
+    }
+
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Join { room, name, media } => self.join(now, room, name, media),
+            Input::Leave => self.leave(),
+            Input::SetMedia { media } => self.set_media(media),
+            Input::SignalingOpened => self.on_signaling_opened(now),
+            Input::SignalingClosed => self.on_signaling_closed(now),
+            Input::Received { message } => self.on_message(now, message),
+            Input::ReceivedGarbage => self.on_garbage(),
+            Input::OfferCreated { peer, sdp } => {
+                self.with_peer(&peer, |peer, out| peer.handle_offer_created(sdp, out))
+            }
+            Input::AnswerCreated { peer, sdp } => {
+                self.with_peer(&peer, |peer, out| peer.handle_answer_created(sdp, out))
+            }
+            Input::AnswerAccepted { peer } => self.with_peer(&peer, Peer::handle_answer_accepted),
+            Input::NegotiationFailed { peer } => self.with_peer(&peer, Peer::handle_negotiation_failed),
+            Input::NegotiationNeeded { peer } => self.with_peer(&peer, Peer::handle_negotiation_needed),
+            Input::LocalCandidate { peer, candidate } => {
+                self.with_peer(&peer, |peer, out| peer.handle_local_candidate(candidate, out));
+            }
+            Input::LocalCandidatesEnded { peer, ufrag } => {
+                self.with_peer(&peer, |peer, out| peer.handle_local_candidates_end(ufrag, out));
+            }
+            Input::Path { peer, state } => {
+                self.with_peer(&peer, |peer, out| peer.handle_path(now, state, out))
+            }
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.session.poll_timeout().is_some_and(|due| due <= now) {
+            match self.session {
+                Session::Entering { .. } => {
+                    self.out.push_back(Output::CloseSignaling);
+                    self.on_signaling_closed(now);
+                }
+                Session::Pausing { tries, .. } => {
+                    self.session = Session::connecting(now, Some(tries));
+                    self.out.push_back(Output::OpenSignaling);
+                }
+                Session::Off | Session::InRoom { .. } => {}
+            }
+        }
+        let reachable = matches!(self.session, Session::InRoom { .. });
+        for peer in self.peers.values_mut() {
+            peer.handle_timeout(now, reachable, &mut self.out);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.peers.values().filter_map(Peer::poll_timeout).chain(self.session.poll_timeout()).min()
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    fn join(&mut self, now: Instant, room: RoomName, name: DisplayName, media: MediaState) {
+        if !matches!(self.session, Session::Off) {
+            return;
+        }
+        self.wish = Some(Wish { room, name, media });
+        self.session = Session::connecting(now, None);
+        self.tell_state(CallState::Joining);
+        self.out.push_back(Output::OpenSignaling);
+    }
+
+    fn leave(&mut self) {
+        if matches!(self.session, Session::Off) {
+            return;
+        }
+        if matches!(self.session, Session::InRoom { .. }) {
+            self.send(ClientMessage::Leave);
+        }
+        self.end();
+    }
+
+    fn set_media(&mut self, media: MediaState) {
+        if let Some(wish) = &mut self.wish
+            && wish.media != media
+        {
+            wish.media = media;
+            if matches!(self.session, Session::InRoom { .. }) {
+                self.send(ClientMessage::Media(media));
+            }
+        }
+    }
+
+    fn on_signaling_opened(&mut self, now: Instant) {
+        if self.session.is_at(Step::Connection) {
+            self.session.advance(now, Step::Welcome);
+            self.send(ClientMessage::Hello(Hello {
+                protocol: PROTOCOL_VERSION,
+                client: self.client.clone(),
+            }));
+        }
+    }
+
+    fn on_signaling_closed(&mut self, now: Instant) {
+        let tries = match self.session {
+            Session::Off | Session::Pausing { .. } => return,
+            Session::Entering { tries: None, .. } => return self.fail(CallErrorCode::ServerUnreachable),
+            Session::Entering { tries: Some(tries), .. } => tries,
+            Session::InRoom { .. } => {
+                tell(&mut self.out, CallEvent::Error { code: CallErrorCode::ServerLost });
+                self.tell_state(CallState::Reconnecting);
+                0
+            }
+        };
+        match Session::pausing(now, tries) {
+            Some(session) => self.session = session,
+            None => self.fail(CallErrorCode::ServerUnreachable),
+        }
+    }
+
+    fn on_garbage(&mut self) {
+        match self.session {
+            Session::Entering { .. } => self.fail(CallErrorCode::ServerGarbage),
+            Session::InRoom { .. } => {
+                tell(&mut self.out, CallEvent::Error { code: CallErrorCode::ServerGarbage })
+            }
+            Session::Off | Session::Pausing { .. } => {}
+        }
+    }
+
+    fn on_message(&mut self, now: Instant, message: ServerMessage) {
+        match message {
+            ServerMessage::Welcome { ice_servers, .. } => self.on_welcome(now, ice_servers),
+            ServerMessage::Joined { room, you, participants } => self.on_joined(now, room, you, participants),
+            ServerMessage::ParticipantJoined { participant } => self.on_participant_joined(now, participant),
+            ServerMessage::ParticipantLeft { participant, reason } => {
+                self.on_participant_left(&participant, reason)
+            }
+            ServerMessage::Description { from, description } => {
+                self.with_peer(&from, |peer, out| peer.handle_description(now, description, out));
+            }
+            ServerMessage::Candidates { from, candidates } => self.with_peer(&from, |peer, out| {
+                for candidate in candidates {
+                    peer.handle_remote_trickle(Trickled::Candidate(candidate), out);
+                }
+            }),
+            ServerMessage::EndOfCandidates { from, ufrag } => {
+                self.with_peer(&from, |peer, out| peer.handle_remote_trickle(Trickled::End { ufrag }, out));
+            }
+            ServerMessage::Media { from, media } => {
+                if self.peers.contains_key(&from) {
+                    tell(&mut self.out, CallEvent::Media { participant: from, media });
+                }
+            }
+            ServerMessage::Error { code, .. } => self.on_refusal(code),
+        }
+    }
+
+    fn on_welcome(&mut self, now: Instant, ice_servers: Vec<IceServer>) {
+        if !self.session.is_at(Step::Welcome) {
+            return;
+        }
+        let Some(wish) = self.wish.clone() else { return };
+        self.ice_servers = ice_servers;
+        self.session.advance(now, Step::Admission);
+        self.send(ClientMessage::Join(Join { room: wish.room, name: wish.name, media: wish.media }));
+    }
+
+    fn on_joined(
+        &mut self,
+        now: Instant,
+        room: RoomName,
+        you: ParticipantId,
+        participants: Vec<Participant>,
+    ) {
+        if !self.session.is_at(Step::Admission) {
+            return;
+        }
+        // After a lost server everybody is somebody new; the media of the old stay is over now, not before.
+        for (id, peer) in std::mem::take(&mut self.peers) {
+            peer.close(&mut self.out);
+            tell(
+                &mut self.out,
+                CallEvent::ParticipantLeft { participant: id, reason: LeaveReason::Disconnected },
+            );
+        }
+        self.session = Session::InRoom { you: you.clone() };
+        self.tell_state(CallState::InRoom { room, you });
+        for participant in participants {
+            self.on_participant_joined(now, participant);
+        }
+    }
+
+    fn on_participant_joined(&mut self, now: Instant, participant: Participant) {
+        let Session::InRoom { you } = &self.session else { return };
+        let id = participant.id.clone();
+        if id == *you || self.peers.contains_key(&id) {
+            return;
+        }
+        let peer = Peer::open(now, participant, self.ice_servers.clone(), &mut self.out);
+        self.peers.insert(id, peer);
+    }
+
+    fn on_participant_left(&mut self, id: &ParticipantId, reason: LeaveReason) {
+        if let Some(peer) = self.peers.remove(id) {
+            peer.close(&mut self.out);
+            tell(&mut self.out, CallEvent::ParticipantLeft { participant: id.clone(), reason });
+        }
+    }
+
+    fn on_refusal(&mut self, code: ErrorCode) {
+        let entering = matches!(self.session, Session::Entering { .. });
+        match code {
+            // The participant left while the message was on its way.
+            ErrorCode::UnknownParticipant | ErrorCode::NotInRoom => {}
+            ErrorCode::UnsupportedProtocol => self.fail(CallErrorCode::UnsupportedProtocol),
+            ErrorCode::RoomFull => self.fail(CallErrorCode::RoomFull),
+            // The connection is closed next, and that begins the way back.
+            ErrorCode::ShuttingDown => {
+                tell(&mut self.out, CallEvent::Error { code: CallErrorCode::ServerClosing })
+            }
+            ErrorCode::HelloExpected
+            | ErrorCode::InvalidMessage
+            | ErrorCode::MessageTooLarge
+            | ErrorCode::UnexpectedMessage
+            | ErrorCode::TooSlow => {
+                if entering {
+                    self.fail(CallErrorCode::MessageRefused);
+                } else {
+                    tell(&mut self.out, CallEvent::Error { code: CallErrorCode::MessageRefused });
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, code: CallErrorCode) {
+        if matches!(self.session, Session::Off) {
+            return;
+        }
+        tell(&mut self.out, CallEvent::Error { code });
+        self.end();
+    }
+
+    fn end(&mut self) {
+        for peer in std::mem::take(&mut self.peers).into_values() {
+            peer.close(&mut self.out);
+        }
+        self.out.push_back(Output::CloseSignaling);
+        self.session = Session::Off;
+        self.wish = None;
+        self.tell_state(CallState::Ended);
+    }
+
+    fn with_peer(&mut self, id: &ParticipantId, act: impl FnOnce(&mut Peer, &mut VecDeque<Output>)) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            act(peer, &mut self.out);
+        }
+    }
+
+    fn send(&mut self, message: ClientMessage) {
+        self.out.push_back(Output::Send { message });
+    }
+
+    fn tell_state(&mut self, state: CallState) {
+        tell(&mut self.out, CallEvent::State { state });
+    }
+}

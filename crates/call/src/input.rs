@@ -1,0 +1,52 @@
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+use visavis_protocol::{Candidate, DisplayName, MediaState, ParticipantId, RoomName, ServerMessage};
+
+/// Something that happened to the call: a wish of the user, a message, or a result of work the core asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Input {
+    /// The user wants to be in this room. Ignored unless the call is idle or has ended.
+    Join { room: RoomName, name: DisplayName, media: MediaState },
+    /// The user hangs up.
+    Leave,
+    /// The user switched the microphone or the camera.
+    SetMedia { media: MediaState },
+
+    /// The connection that [`Output::OpenSignaling`](crate::Output::OpenSignaling) asked for is up.
+    SignalingOpened,
+    /// It could not be opened, or it is gone.
+    SignalingClosed,
+    /// A message of the server.
+    Received { message: ServerMessage },
+    /// A frame that is no message of this protocol.
+    ReceivedGarbage,
+
+    /// An offer was created and is the local description.
+    OfferCreated { peer: ParticipantId, sdp: String },
+    /// The remote offer was applied, and this answer to it is the local description.
+    AnswerCreated { peer: ParticipantId, sdp: String },
+    /// The remote answer was applied.
+    AnswerAccepted { peer: ParticipantId },
+    /// The work last asked for on this peer connection failed.
+    NegotiationFailed { peer: ParticipantId },
+    /// The peer connection has media to negotiate anew.
+    NegotiationNeeded { peer: ParticipantId },
+    /// A local candidate was gathered.
+    LocalCandidate { peer: ParticipantId, candidate: Candidate },
+    /// Gathering of this generation is complete.
+    LocalCandidatesEnded { peer: ParticipantId, ufrag: String },
+    /// The state of the path to the peer changed.
+    Path { peer: ParticipantId, state: PathState },
+}
+
+/// Whether packets get through to a peer: the connection state of WebRTC, as far as a call cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum PathState {
+    Connected,
+    /// Checks are failing; it may come back by itself.
+    Disconnected,
+    /// It will not come back without an ICE restart.
+    Failed,
+}

@@ -1,0 +1,59 @@
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+use visavis_protocol::{Candidate, ClientMessage, IceServer, ParticipantId};
+
+use crate::event::CallEvent;
+
+/// Something the shell has to do. For one peer connection the shell does these strictly one after the other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Output {
+    /// Open a connection to the server; answered by `SignalingOpened` or `SignalingClosed`.
+    OpenSignaling,
+    /// Close it; not answered.
+    CloseSignaling,
+    Send {
+        message: ClientMessage,
+    },
+
+    /// Make a peer connection that sends this client's tracks.
+    OpenPeer {
+        peer: ParticipantId,
+        ice_servers: Vec<IceServer>,
+    },
+    /// Close it for good.
+    ClosePeer {
+        peer: ParticipantId,
+    },
+    /// Create an offer and make it the local description; answered by `OfferCreated` or `NegotiationFailed`.
+    CreateOffer {
+        peer: ParticipantId,
+        ice_restart: bool,
+    },
+    /// Apply the remote offer, after a rollback of the own one if so asked, create an answer and make it the local
+    /// description; answered by `AnswerCreated` or `NegotiationFailed`.
+    AcceptOffer {
+        peer: ParticipantId,
+        sdp: String,
+        rollback: bool,
+    },
+    /// Apply the remote answer; answered by `AnswerAccepted` or `NegotiationFailed`.
+    AcceptAnswer {
+        peer: ParticipantId,
+        sdp: String,
+    },
+    AddCandidate {
+        peer: ParticipantId,
+        candidate: Candidate,
+    },
+    /// The remote side has no more candidates in this generation.
+    EndCandidates {
+        peer: ParticipantId,
+        ufrag: String,
+    },
+
+    /// Tell the user.
+    Event {
+        event: CallEvent,
+    },
+}

@@ -1,0 +1,209 @@
+//! One other participant: what is known of them, and the negotiation with them.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use visavis_protocol::{
+    Candidate, ClientMessage, Description, DescriptionKind, IceServer, Participant, Role,
+};
+
+use crate::event::{CallErrorCode, CallEvent, PeerState};
+use crate::input::PathState;
+use crate::negotiation::{Negotiation, Offer, Step};
+use crate::output::Output;
+use crate::path::{Path, PathAction};
+use crate::trickle::{self, Trickle, Trickled};
+
+#[derive(Debug)]
+pub(crate) struct Peer {
+    participant: Participant,
+    negotiation: Negotiation,
+    path: Path,
+    /// What the user was last told of the path.
+    told: PeerState,
+    local: Trickle,
+    remote: Trickle,
+}
+
+impl Peer {
+    /// Opens the peer connection; the offerer makes its first offer at once.
+    pub(crate) fn open(
+        now: Instant,
+        participant: Participant,
+        ice_servers: Vec<IceServer>,
+        out: &mut VecDeque<Output>,
+    ) -> Self {
+        let role = participant.role;
+        let mut peer = Self {
+            negotiation: Negotiation::new(role),
+            path: Path::new(now, role),
+            told: PeerState::Connecting,
+            local: Trickle::default(),
+            remote: Trickle::default(),
+            participant,
+        };
+        tell(out, CallEvent::ParticipantJoined { participant: peer.participant.clone() });
+        out.push_back(Output::OpenPeer { peer: peer.participant.id.clone(), ice_servers });
+        match role {
+            Role::Offerer => {
+                let steps = peer.negotiation.want(Offer::Media);
+                peer.take(steps, out);
+            }
+            Role::Answerer => {}
+        }
+        peer
+    }
+
+    /// Closes the peer connection, unless that is done already.
+    pub(crate) fn close(&self, out: &mut VecDeque<Output>) {
+        if self.is_open() {
+            out.push_back(Output::ClosePeer { peer: self.participant.id.clone() });
+        }
+    }
+
+    pub(crate) fn handle_description(
+        &mut self,
+        now: Instant,
+        description: Description,
+        out: &mut VecDeque<Output>,
+    ) {
+        if self.is_open() {
+            match description.kind {
+                DescriptionKind::Offer => self.path.handle_remote_offer(now),
+                DescriptionKind::Answer => {}
+            }
+            let steps = self.negotiation.handle_description(description);
+            self.take(steps, out);
+        }
+    }
+
+    pub(crate) fn handle_remote_trickle(&mut self, trickled: Trickled, out: &mut VecDeque<Output>) {
+        if self.is_open() {
+            let ready = self.remote.handle(trickled);
+            trickle::add(&self.participant.id, ready.into_iter().collect(), out);
+        }
+    }
+
+    pub(crate) fn handle_local_candidate(&mut self, candidate: Candidate, out: &mut VecDeque<Output>) {
+        self.handle_local_trickle(Trickled::Candidate(candidate), out);
+    }
+
+    pub(crate) fn handle_local_candidates_end(&mut self, ufrag: String, out: &mut VecDeque<Output>) {
+        self.handle_local_trickle(Trickled::End { ufrag }, out);
+    }
+
+    pub(crate) fn handle_offer_created(&mut self, sdp: String, out: &mut VecDeque<Output>) {
+        let steps = self.negotiation.handle_offer_created(sdp);
+        self.take(steps, out);
+    }
+
+    pub(crate) fn handle_answer_created(&mut self, sdp: String, out: &mut VecDeque<Output>) {
+        let steps = self.negotiation.handle_answer_created(sdp);
+        self.take(steps, out);
+    }
+
+    pub(crate) fn handle_answer_accepted(&mut self, out: &mut VecDeque<Output>) {
+        let steps = self.negotiation.handle_answer_accepted();
+        self.take(steps, out);
+    }
+
+    pub(crate) fn handle_negotiation_needed(&mut self, out: &mut VecDeque<Output>) {
+        if self.is_open() {
+            let steps = self.negotiation.want(Offer::Media);
+            self.take(steps, out);
+        }
+    }
+
+    /// A path that works outlives a negotiation that does not.
+    pub(crate) fn handle_negotiation_failed(&mut self, out: &mut VecDeque<Output>) {
+        if !self.is_open() {
+            return;
+        }
+        tell(out, CallEvent::Error { code: CallErrorCode::NegotiationFailed });
+        match self.path.state() {
+            PeerState::Connected | PeerState::Reconnecting => {
+                let steps = self.negotiation.handle_failure();
+                self.take(steps, out);
+            }
+            PeerState::Connecting | PeerState::Failed => self.give_up(out),
+        }
+    }
+
+    pub(crate) fn handle_path(&mut self, now: Instant, state: PathState, out: &mut VecDeque<Output>) {
+        self.path.handle(now, state);
+        self.tell_state(out);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant, reachable: bool, out: &mut VecDeque<Output>) {
+        match self.path.handle_timeout(now, reachable) {
+            Some(PathAction::RestartIce) => {
+                let steps = self.negotiation.want(Offer::IceRestart);
+                self.take(steps, out);
+            }
+            Some(PathAction::GiveUp) => {
+                tell(out, CallEvent::Error { code: CallErrorCode::PathFailed });
+                self.give_up(out);
+            }
+            None => {}
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.path.poll_timeout()
+    }
+
+    fn is_open(&self) -> bool {
+        self.told != PeerState::Failed
+    }
+
+    fn handle_local_trickle(&mut self, trickled: Trickled, out: &mut VecDeque<Output>) {
+        let ready = self.local.handle(trickled);
+        trickle::send(&self.participant.id, ready.into_iter().collect(), out);
+    }
+
+    /// Turns steps of the negotiation into outputs, each description followed by the candidates that waited for it.
+    fn take(&mut self, steps: Vec<Step>, out: &mut VecDeque<Output>) {
+        let id = self.participant.id.clone();
+        for step in steps {
+            let peer = id.clone();
+            match step {
+                Step::CreateOffer { ice_restart } => out.push_back(Output::CreateOffer { peer, ice_restart }),
+                Step::AcceptOffer { sdp, rollback } => {
+                    let waited = self.remote.handle_description(&sdp);
+                    out.push_back(Output::AcceptOffer { peer, sdp, rollback });
+                    trickle::add(&id, waited, out);
+                }
+                Step::AcceptAnswer { sdp } => {
+                    let waited = self.remote.handle_description(&sdp);
+                    out.push_back(Output::AcceptAnswer { peer, sdp });
+                    trickle::add(&id, waited, out);
+                }
+                Step::SendDescription(description) => {
+                    let waited = self.local.handle_description(&description.sdp);
+                    out.push_back(Output::Send {
+                        message: ClientMessage::Description { to: peer, description },
+                    });
+                    trickle::send(&id, waited, out);
+                }
+            }
+        }
+    }
+
+    fn give_up(&mut self, out: &mut VecDeque<Output>) {
+        self.close(out);
+        self.path.give_up();
+        self.tell_state(out);
+    }
+
+    fn tell_state(&mut self, out: &mut VecDeque<Output>) {
+        let state = self.path.state();
+        if state != self.told {
+            self.told = state;
+            tell(out, CallEvent::Peer { participant: self.participant.id.clone(), state });
+        }
+    }
+}
+
+pub(crate) fn tell(out: &mut VecDeque<Output>, event: CallEvent) {
+    out.push_back(Output::Event { event });
+}
