@@ -1,0 +1,24 @@
+//! How much the network takes: a send-side bandwidth estimator in the manner of Google Congestion Control.
+//!
+//! [`Estimator`] reads what transport-wide feedback says of each sent packet and answers with a target bitrate. It owns
+//! no socket, clock, task or lock. Its parts follow draft-ietf-rmcat-gcc-02 and the current libwebrtc:
+//!
+//! ```text
+//! reports ─┬─► inter_arrival ─► trendline ─► aimd ─┬─► min ─► target
+//!          ├─► acknowledged ────────────────►──────┤
+//!          └─► loss ───────────────────────────────┘
+//! ```
+//!
+//! Deliberately absent: probing with padding, and a pacer.
+
+mod acknowledged;
+mod aimd;
+mod estimator;
+mod inter_arrival;
+mod link_capacity;
+mod loss;
+mod trendline;
+mod video_target;
+
+pub use estimator::{Config, Estimate, Estimator, PacketReport};
+pub use video_target::{VideoLadder, VideoTarget};
