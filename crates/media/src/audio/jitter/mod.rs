@@ -1,0 +1,236 @@
+//! The adaptive jitter buffer of one incoming voice, in the manner of WebRTC's NetEq.
+//!
+//! Packets come whenever the network brings them; sound is taken in steps of exactly 10 ms. The delay between the two
+//! follows the jitter of the path: [`delay`] sets the target, [`stretch`] moves towards it without gaps. A lost packet is
+//! recovered from the FEC of its successor if that is there, and otherwise made up by the decoder. Pure: the time is an
+//! argument.
+
+mod delay;
+mod playout;
+mod queue;
+mod stats;
+mod stretch;
+#[cfg(test)]
+mod tests;
+mod timeline;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use self::delay::DelayEstimator;
+use self::playout::Playout;
+use self::queue::{Inserted, PacketQueue, QueuedPacket};
+pub use self::stats::JitterStats;
+use self::stretch::MAX_PERIOD;
+use self::timeline::{SampleClock, Unwrapper};
+use super::opus::{OpusError, PacketInfo};
+use super::{BLOCK_SAMPLES, Block, SAMPLE_RATE};
+
+const MS: i64 = SAMPLE_RATE as i64 / 1000;
+
+/// A packet whose transit differs so much from the others' comes from a sender that began anew.
+const MAX_TRANSIT_CHANGE: i64 = 1000 * MS;
+
+/// Blocks over which the delay is judged: 250 ms.
+const JUDGED_BLOCKS: usize = 25;
+
+/// How far the delay may be below or above its target.
+const SLACK_BELOW: i64 = 5 * MS;
+const SLACK_ABOVE: i64 = 15 * MS;
+
+/// So much too late is not made up for by playing faster, but by leaving out.
+const MAX_EXCESS: i64 = 300 * MS;
+
+/// Blocks between two stretches, and between two tries when it is urgent.
+const STRETCH_INTERVAL: u32 = 10;
+const URGENT_STRETCH_INTERVAL: u32 = 4;
+
+/// So far off the target is urgent.
+const URGENT: i64 = 60 * MS;
+
+/// How alike two periods must be to be joined at first; each failed try asks a little less, down to the least.
+const SIMILARITY: f32 = 0.9;
+const SIMILARITY_STEP: f32 = 0.05;
+const LEAST_SIMILARITY: f32 = 0.5;
+
+/// A received RTP packet of a voice stream, as far as playing it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RtpAudioPacket {
+    pub sequence: u16,
+    /// In ticks of 48 kHz.
+    pub timestamp: u32,
+    /// One Opus packet (RFC 7587 section 4.2).
+    pub payload: Bytes,
+}
+
+/// Packets in, 10 ms of sound out.
+pub struct JitterBuffer {
+    clock: SampleClock,
+    unwrapper: Unwrapper,
+    delays: DelayEstimator,
+    queue: PacketQueue,
+    playout: Playout,
+    /// Of the last blocks, how far the wall clock was ahead of the media clock, in samples.
+    offsets: VecDeque<i64>,
+    /// Blocks since the last stretch.
+    unstretched: u32,
+    failed_stretches: u32,
+    stats: JitterStats,
+}
+
+impl JitterBuffer {
+    /// Fails only if there is no memory for a decoder.
+    pub fn new() -> Result<Self, OpusError> {
+        Ok(Self {
+            clock: SampleClock::default(),
+            unwrapper: Unwrapper::default(),
+            delays: DelayEstimator::new(),
+            queue: PacketQueue::default(),
+            playout: Playout::new()?,
+            offsets: VecDeque::with_capacity(JUDGED_BLOCKS),
+            unstretched: 0,
+            failed_stretches: 0,
+            stats: JitterStats::default(),
+        })
+    }
+
+    /// Takes a packet that arrived at `now`.
+    pub fn handle_packet(&mut self, now: Instant, packet: RtpAudioPacket) {
+        let Some(info) = PacketInfo::parse(&packet.payload) else {
+            self.stats.invalid_packets += 1;
+            return;
+        };
+        let arrival = self.clock.samples(now);
+        let mut position = self.unwrapper.unwrap(packet.sequence, packet.timestamp);
+        let transit = arrival - position.timestamp;
+        if self.delays.base().is_some_and(|base| (transit - base).abs() > MAX_TRANSIT_CHANGE) {
+            self.restart();
+            position = self.unwrapper.unwrap(packet.sequence, packet.timestamp);
+        }
+        self.delays.on_packet(arrival, position.timestamp);
+        if self.playout.is_past(position.timestamp) {
+            if self.playout.was_played(position.sequence) {
+                self.stats.duplicate_packets += 1;
+            } else {
+                self.stats.late_packets += 1;
+            }
+            return;
+        }
+        match self.queue.insert(QueuedPacket { position, info, payload: packet.payload }) {
+            Inserted::Waiting => {}
+            Inserted::Duplicate => self.stats.duplicate_packets += 1,
+            Inserted::Full => self.stats.skipped_packets += 1,
+        }
+    }
+
+    /// Gives the next 10 ms, silence while there is nothing to play.
+    pub fn pull(&mut self, now: Instant, output: &mut Block) {
+        let now = self.clock.samples(now);
+        if !self.playout.is_playing() && !self.start(now) {
+            output.fill(0.0);
+            return;
+        }
+        self.adapt(now);
+        let before = self.playout.position();
+        self.playout.play(&mut self.queue, output, &mut self.stats);
+        if let (Some(before), Some(after)) = (before, self.playout.position()) {
+            // Not zero where sound was made up for a packet that may be late, or such sound counted for a lost one.
+            self.move_offsets(before + BLOCK_SAMPLES as i64 - after);
+        }
+    }
+
+    pub fn stats(&self) -> JitterStats {
+        JitterStats {
+            delay: duration(self.playout.position().and(self.delay()).unwrap_or(0)),
+            target_delay: duration(self.delays.target()),
+            // RTP timestamps wrap around.
+            playing: self.playout.position().map(|position| position as u32),
+            ..self.stats
+        }
+    }
+
+    /// Starts with the packet whose time has come, leaving out what would be too late by then.
+    fn start(&mut self, now: i64) -> bool {
+        let Some(base) = self.delays.base() else { return false };
+        let due = now - base - self.delays.target();
+        while self.queue.second_timestamp().is_some_and(|second| second <= due) {
+            self.queue.pop();
+            self.stats.skipped_packets += 1;
+        }
+        let Some(first) = self.queue.first().filter(|first| first.position.timestamp <= due) else {
+            return false;
+        };
+        self.playout.start(first.position, &mut self.stats);
+        self.offsets.clear();
+        self.unstretched = 0;
+        true
+    }
+
+    /// The sender's clock began anew: nothing that waits has to do with what comes.
+    fn restart(&mut self) {
+        self.queue.clear();
+        self.delays.restart();
+        self.unwrapper = Unwrapper::default();
+        self.playout.stop_for_good();
+    }
+
+    /// Moves the delay towards its target.
+    fn adapt(&mut self, now: i64) {
+        let Some(position) = self.playout.position() else { return };
+        if self.offsets.len() == JUDGED_BLOCKS {
+            self.offsets.pop_front();
+        }
+        self.offsets.push_back(now - position);
+        self.unstretched += 1;
+        let Some(delay) = self.delay().filter(|_| self.offsets.len() == JUDGED_BLOCKS) else { return };
+        let excess = delay - self.delays.target();
+        if excess > MAX_EXCESS {
+            self.playout.skip();
+            self.start(now);
+            return;
+        }
+        let interval = if excess.abs() > URGENT { URGENT_STRETCH_INTERVAL } else { STRETCH_INTERVAL };
+        if (-SLACK_BELOW..=SLACK_ABOVE).contains(&excess) || self.unstretched < interval {
+            return;
+        }
+        self.unstretched = 0;
+        self.stretch(excess);
+    }
+
+    fn stretch(&mut self, excess: i64) {
+        self.playout.decode_ahead(&mut self.queue, 2 * MAX_PERIOD, &mut self.stats);
+        let similarity = (SIMILARITY - SIMILARITY_STEP * self.failed_stretches as f32).max(LEAST_SIMILARITY);
+        let moved = if excess > 0 {
+            let removed = self.playout.shorten(excess as usize, similarity);
+            self.stats.removed_samples += removed.unwrap_or(0) as u64;
+            removed.map(|removed| -(removed as i64))
+        } else {
+            let inserted = self.playout.lengthen(similarity);
+            self.stats.inserted_samples += inserted.unwrap_or(0) as u64;
+            inserted.map(|inserted| inserted as i64)
+        };
+        match moved {
+            None => self.failed_stretches += 1,
+            Some(moved) => {
+                self.failed_stretches = 0;
+                self.move_offsets(moved);
+            }
+        }
+    }
+
+    /// What changed the delay for all blocks to come makes the past blocks comparable.
+    fn move_offsets(&mut self, moved: i64) {
+        self.offsets.iter_mut().for_each(|offset| *offset += moved);
+    }
+
+    /// The least delay of the last blocks.
+    fn delay(&self) -> Option<i64> {
+        Some(self.offsets.iter().min()? - self.delays.base()?)
+    }
+}
+
+fn duration(samples: i64) -> Duration {
+    Duration::from_secs_f64(samples.max(0) as f64 / f64::from(SAMPLE_RATE))
+}

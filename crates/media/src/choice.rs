@@ -1,0 +1,115 @@
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Where the picture comes from. As text: `default`, `none`, `pattern`, a path ending in `.y4m`, or a device id.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
+pub enum CameraChoice {
+    #[default]
+    Default,
+    None,
+    /// The moving test picture with a readable frame number and send time.
+    Pattern,
+    File(PathBuf),
+    Device(String),
+}
+
+/// Where the sound comes from. As text: `default`, `none`, `tone`, a path ending in `.wav`, or a device id.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
+pub enum MicrophoneChoice {
+    #[default]
+    Default,
+    None,
+    /// A steady 440 Hz tone.
+    Tone,
+    File(PathBuf),
+    Device(String),
+}
+
+/// Where sound is played. As text: `default`, `none`, a path ending in `.wav`, or a device id.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
+pub enum SpeakerChoice {
+    #[default]
+    Default,
+    None,
+    File(PathBuf),
+    Device(String),
+}
+
+/// The three devices of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+pub struct DeviceChoice {
+    pub camera: CameraChoice,
+    pub microphone: MicrophoneChoice,
+    pub speaker: SpeakerChoice,
+}
+
+/// A choice that names nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a device choice cannot be empty")]
+pub struct EmptyChoice;
+
+macro_rules! choice_text {
+    ($name:ident, $extension:literal, { $($word:literal => $variant:ident),+ }) => {
+        impl FromStr for $name {
+            type Err = EmptyChoice;
+
+            fn from_str(text: &str) -> Result<Self, EmptyChoice> {
+                match text {
+                    "" => Err(EmptyChoice),
+                    $($word => Ok(Self::$variant),)+
+                    path if path.to_ascii_lowercase().ends_with($extension) => Ok(Self::File(PathBuf::from(path))),
+                    id => Ok(Self::Device(id.to_owned())),
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = EmptyChoice;
+
+            fn try_from(text: String) -> Result<Self, EmptyChoice> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(choice: $name) -> Self {
+                match choice {
+                    $($name::$variant => $word.to_owned(),)+
+                    $name::File(path) => path.to_string_lossy().into_owned(),
+                    $name::Device(id) => id,
+                }
+            }
+        }
+    };
+}
+
+choice_text!(CameraChoice, ".y4m", { "default" => Default, "none" => None, "pattern" => Pattern });
+choice_text!(MicrophoneChoice, ".wav", { "default" => Default, "none" => None, "tone" => Tone });
+choice_text!(SpeakerChoice, ".wav", { "default" => Default, "none" => None });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_files_and_devices_are_told_apart_and_kept() {
+        for text in ["default", "none", "pattern", "/tmp/Clip.Y4M", "0", "usb-cam"] {
+            let choice: CameraChoice = text.parse().expect(text);
+            assert_eq!(String::from(choice), text);
+        }
+        assert_eq!("pattern".parse(), Ok(CameraChoice::Pattern));
+        assert_eq!("clip.y4m".parse(), Ok(CameraChoice::File("clip.y4m".into())));
+        assert_eq!("2".parse(), Ok(CameraChoice::Device("2".to_owned())));
+        assert_eq!("tone".parse(), Ok(MicrophoneChoice::Tone));
+        assert_eq!("".parse::<SpeakerChoice>(), Err(EmptyChoice));
+    }
+}
