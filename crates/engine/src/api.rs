@@ -1,0 +1,163 @@
+//! What a shell says to the engine and hears from it.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+use visavis_call::CallEvent;
+use visavis_media::{CameraChoice, DeviceError, DeviceKind, DeviceList, MicrophoneChoice, SpeakerChoice};
+use visavis_protocol::{DisplayName, ParticipantId, RoomName};
+
+/// A wish of the user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Command {
+    /// Enter a room. `server` is the origin of an invite link, such as `https://calls.example.org`.
+    Join {
+        server: String,
+        room: RoomName,
+        name: DisplayName,
+    },
+    Leave,
+    SetMicrophone {
+        on: bool,
+    },
+    SetCamera {
+        on: bool,
+    },
+    SelectCamera {
+        camera: CameraChoice,
+    },
+    SelectMicrophone {
+        microphone: MicrophoneChoice,
+    },
+    SelectSpeaker {
+        speaker: SpeakerChoice,
+    },
+    /// Show the own picture and meter the own voice before a call; a call in progress shows them anyway.
+    SetPreview {
+        on: bool,
+    },
+    /// Look for devices; answered by [`Event::Devices`].
+    ListDevices,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    Call {
+        event: CallEvent,
+    },
+    Devices {
+        devices: DeviceList,
+    },
+    /// A device failed; the call goes on without it.
+    DeviceFailed {
+        error: DeviceError,
+    },
+    /// A device that was asked for delivers.
+    DeviceStarted {
+        device: DeviceKind,
+    },
+    /// A stream of pictures starts: the own one, or a participant's.
+    VideoStarted {
+        stream: StreamId,
+    },
+    VideoEnded {
+        stream: StreamId,
+    },
+    /// How loud the own microphone is, 0 to 1, about ten times a second while it delivers.
+    MicrophoneLevel {
+        level: f32,
+    },
+    /// Once a second while in a call.
+    Stats {
+        stats: Box<CallStats>,
+    },
+}
+
+/// A stream of pictures.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(tag = "type", content = "participant", rename_all = "snake_case")]
+pub enum StreamId {
+    /// The own camera.
+    Own,
+    Participant(ParticipantId),
+}
+
+/// How the call runs; one sample a second.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+pub struct CallStats {
+    /// Milliseconds since the engine was asked to join.
+    pub time_ms: u64,
+    pub milestones: Milestones,
+    pub peers: Vec<PeerStats>,
+}
+
+/// When the call reached its first states, in milliseconds since the engine was asked to join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+pub struct Milestones {
+    pub joined_ms: Option<u64>,
+    /// Somebody else was in the room.
+    pub peer_present_ms: Option<u64>,
+    pub connected_ms: Option<u64>,
+    pub first_audio_ms: Option<u64>,
+    pub first_frame_ms: Option<u64>,
+}
+
+/// One peer connection.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+pub struct PeerStats {
+    pub participant: String,
+    pub candidate_pair: Option<CandidatePair>,
+    pub rtt_ms: Option<f64>,
+    /// What the estimator believes the path carries, in bit/s.
+    pub estimate_bps: u64,
+    pub sent_audio: SentStats,
+    pub sent_video: SentStats,
+    pub received_audio: ReceivedStats,
+    pub received_video: ReceivedStats,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+pub struct CandidatePair {
+    /// `host`, `srflx`, `prflx` or `relay`.
+    pub local: String,
+    pub remote: String,
+}
+
+/// An outgoing track. Rates are over the last second; counters since the track began.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+pub struct SentStats {
+    pub bitrate_bps: u64,
+    pub target_bps: u64,
+    pub frames_per_second: f64,
+    pub width: u32,
+    pub height: u32,
+    pub packets: u64,
+    pub retransmitted_packets: u64,
+    /// Share of packets that the receiver misses, 0 to 1.
+    pub loss: f64,
+    pub nacks: u64,
+    pub plis: u64,
+    pub firs: u64,
+    pub key_frames: u64,
+}
+
+/// An incoming track. Rates are over the last second; counters since the track began.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+pub struct ReceivedStats {
+    pub bitrate_bps: u64,
+    pub frames_per_second: f64,
+    pub width: u32,
+    pub height: u32,
+    pub packets: u64,
+    pub lost_packets: i64,
+    pub jitter_ms: f64,
+    pub jitter_buffer_ms: f64,
+    /// Share of played sound that had to be made up, 0 to 1, since the track began.
+    pub concealed: f64,
+    pub freezes: u64,
+    pub nacks: u64,
+    pub plis: u64,
+    pub frames_decoded: u64,
+}

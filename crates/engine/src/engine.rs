@@ -1,0 +1,421 @@
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{broadcast, mpsc};
+use tracing::{debug, warn};
+use visavis_call::{Call, CallErrorCode, CallEvent, CallState, Input, Output, PathState};
+use visavis_congestion::Estimate;
+use visavis_media::audio::{list_microphones, list_speakers};
+use visavis_media::video::{Frame, camera};
+use visavis_media::{DeviceChoice, DeviceKind, DeviceList};
+use visavis_protocol::{DisplayName, ParticipantId, RoomName};
+
+use crate::api::{CallStats, Command, Event, Milestones, StreamId};
+use crate::devices::Devices;
+use crate::inner::{Inner, tell};
+use crate::outgoing::Outgoing;
+use crate::peer::{Media, Peer, PeerCommand, PeerContext, PeerEvent};
+use crate::sampling;
+use crate::signaling::{Signaling, SignalingEvent};
+
+/// Things that may wait for the actor.
+const QUEUE: usize = 1024;
+/// Encoded packets that may wait for a peer: about a second.
+const MEDIA_QUEUE: usize = 64;
+const STATS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Takes pictures, each on the thread that made it; it must not block.
+pub type FrameSink = Arc<dyn Fn(&StreamId, Arc<Frame>) + Send + Sync>;
+
+/// What an engine begins with.
+pub struct EngineConfig {
+    /// Name and version of the program, told to servers.
+    pub client: String,
+    pub devices: DeviceChoice,
+    pub frames: FrameSink,
+}
+
+/// The handle of an engine. Dropping it leaves the call and closes everything.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    commands: mpsc::Sender<Command>,
+}
+
+impl Engine {
+    /// Starts the engine on the present tokio runtime. Fails only if the system has no threads to give.
+    pub fn spawn(config: EngineConfig) -> io::Result<(Self, mpsc::Receiver<Event>)> {
+        let (commands, command_inbox) = mpsc::channel(QUEUE);
+        let (events, event_inbox) = mpsc::channel(QUEUE);
+        let (inner, inner_inbox) = mpsc::channel(QUEUE);
+        let actor = Actor::new(config, events, inner)?;
+        tokio::spawn(actor.run(command_inbox, inner_inbox));
+        Ok((Self { commands }, event_inbox))
+    }
+
+    /// Queues a command; what comes of it is told by events.
+    pub async fn send(&self, command: Command) {
+        if self.commands.send(command).await.is_err() {
+            warn!("the engine has ended");
+        }
+    }
+}
+
+struct Actor {
+    call: Call,
+    /// Where to connect to: the origin of the invite link.
+    server: String,
+    signaling: Option<Signaling>,
+    /// Tells the present connection to the server from earlier ones.
+    attempt: u64,
+    peers: BTreeMap<ParticipantId, Peer>,
+    connected: HashSet<ParticipantId>,
+    devices: Devices,
+    preview: bool,
+    outgoing: Outgoing,
+    media: broadcast::Sender<Media>,
+    frames: FrameSink,
+    joined_at: Option<Instant>,
+    milestones: Milestones,
+    events: mpsc::Sender<Event>,
+    inner: mpsc::Sender<Inner>,
+}
+
+impl Actor {
+    fn new(
+        config: EngineConfig,
+        events: mpsc::Sender<Event>,
+        inner: mpsc::Sender<Inner>,
+    ) -> io::Result<Self> {
+        let (media, _) = broadcast::channel(MEDIA_QUEUE);
+        let outgoing = Outgoing::new(Instant::now());
+        let devices = Devices::open(config.devices, &config.frames, &media, outgoing.counters(), &inner)?;
+        Ok(Self {
+            call: Call::new(config.client),
+            server: String::new(),
+            signaling: None,
+            attempt: 0,
+            peers: BTreeMap::new(),
+            connected: HashSet::new(),
+            devices,
+            preview: false,
+            outgoing,
+            media,
+            frames: config.frames,
+            joined_at: None,
+            milestones: Milestones::default(),
+            events,
+            inner,
+        })
+    }
+
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut inbox: mpsc::Receiver<Inner>) {
+        let mut stats = tokio::time::interval(STATS_INTERVAL);
+        stats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let wake = self.call.poll_timeout();
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.on_command(command),
+                    None => break,
+                },
+                Some(inner) = inbox.recv() => self.on_inner(inner),
+                () = sleep_until(wake) => self.call.handle_timeout(Instant::now()),
+                _ = stats.tick(), if self.joined_at.is_some() => self.sample(),
+            }
+            self.drain();
+        }
+        self.feed(Input::Leave);
+        self.drain();
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Join { server, room, name } => self.join(server, room, name),
+            Command::Leave => self.feed(Input::Leave),
+            Command::SetMicrophone { on } => {
+                self.devices.set_microphone(on);
+                self.tell_media();
+            }
+            Command::SetCamera { on } => {
+                self.devices.set_camera(on);
+                if !on {
+                    self.emit(Event::VideoEnded { stream: StreamId::Own });
+                }
+                self.tell_media();
+            }
+            Command::SelectCamera { camera } => {
+                self.devices.select_camera(camera);
+                self.tell_media();
+            }
+            Command::SelectMicrophone { microphone } => {
+                self.devices.select_microphone(microphone);
+                self.tell_media();
+            }
+            Command::SelectSpeaker { speaker } => self.devices.select_speaker(speaker),
+            Command::SetPreview { on } => {
+                self.preview = on;
+                self.apply_active();
+            }
+            Command::ListDevices => self.list_devices(),
+        }
+    }
+
+    fn on_inner(&mut self, inner: Inner) {
+        match inner {
+            Inner::Signaling { attempt, event } if attempt == self.attempt => self.on_signaling(event),
+            Inner::Signaling { .. } => {}
+            Inner::Peer { id, event } => self.on_peer(id, event),
+            Inner::DeviceStarted(device) => {
+                self.devices.set_failed(device, false);
+                self.emit(Event::DeviceStarted { device });
+                self.tell_media();
+            }
+            Inner::DeviceFailed(error) => {
+                self.devices.set_failed(error.kind, true);
+                if error.kind == DeviceKind::Camera {
+                    self.emit(Event::VideoEnded { stream: StreamId::Own });
+                }
+                self.emit(Event::DeviceFailed { error });
+                self.tell_media();
+            }
+            Inner::Level(level) => self.emit(Event::MicrophoneLevel { level }),
+            Inner::OwnVideoStarted => self.emit(Event::VideoStarted { stream: StreamId::Own }),
+            Inner::Devices(devices) => self.emit(Event::Devices { devices }),
+            Inner::Stats(stats) => self.emit(Event::Stats { stats }),
+        }
+    }
+
+    fn join(&mut self, server: String, room: RoomName, name: DisplayName) {
+        if self.joined_at.is_some() {
+            debug!("a join during a call is ignored");
+            return;
+        }
+        self.server = server;
+        self.joined_at = Some(Instant::now());
+        self.milestones = Milestones::default();
+        self.apply_active();
+        let media = self.devices.media();
+        self.feed(Input::Join { room, name, media });
+    }
+
+    fn on_signaling(&mut self, event: SignalingEvent) {
+        self.feed(match event {
+            SignalingEvent::Opened => Input::SignalingOpened,
+            SignalingEvent::Received(message) => Input::Received { message: *message },
+            SignalingEvent::Garbage => Input::ReceivedGarbage,
+            SignalingEvent::Closed => Input::SignalingClosed,
+        });
+    }
+
+    fn on_peer(&mut self, peer: ParticipantId, event: PeerEvent) {
+        if !self.peers.contains_key(&peer) {
+            return;
+        }
+        let input = match event {
+            PeerEvent::OfferCreated { sdp } => Input::OfferCreated { peer, sdp },
+            PeerEvent::AnswerCreated { sdp } => Input::AnswerCreated { peer, sdp },
+            PeerEvent::AnswerAccepted => Input::AnswerAccepted { peer },
+            PeerEvent::NegotiationFailed => Input::NegotiationFailed { peer },
+            PeerEvent::Candidate(candidate) => Input::LocalCandidate { peer, candidate },
+            PeerEvent::CandidatesEnded { ufrag } => Input::LocalCandidatesEnded { peer, ufrag },
+            PeerEvent::Path(state) => {
+                self.on_path(&peer, state);
+                Input::Path { peer, state }
+            }
+            PeerEvent::KeyFrameWanted => return self.devices.request_key_frame(),
+            PeerEvent::Estimate(estimate) => return self.on_estimate(&peer, estimate),
+            PeerEvent::FirstAudio => return self.reach(|milestones| &mut milestones.first_audio_ms),
+            PeerEvent::FirstFrame => {
+                self.reach(|milestones| &mut milestones.first_frame_ms);
+                return self.emit(Event::VideoStarted { stream: StreamId::Participant(peer) });
+            }
+        };
+        self.feed(input);
+    }
+
+    fn on_path(&mut self, peer: &ParticipantId, state: PathState) {
+        match state {
+            PathState::Connected => {
+                self.reach(|milestones| &mut milestones.connected_ms);
+                self.connected.insert(peer.clone());
+                self.devices.set_sending(true);
+                self.devices.request_key_frame();
+            }
+            PathState::Disconnected | PathState::Failed => self.disconnect(peer),
+        }
+    }
+
+    fn disconnect(&mut self, peer: &ParticipantId) {
+        self.connected.remove(peer);
+        self.outgoing.forget(peer);
+        self.devices.set_sending(!self.connected.is_empty());
+    }
+
+    fn on_estimate(&mut self, peer: &ParticipantId, estimate: Estimate) {
+        if !self.connected.contains(peer) {
+            return;
+        }
+        let (video, audio) = self.outgoing.handle_estimate(Instant::now(), peer, estimate);
+        if let Some(target) = video {
+            self.devices.set_video_target(target);
+        }
+        if let Some(target) = audio {
+            self.devices.set_audio_target(target);
+        }
+    }
+
+    fn feed(&mut self, input: Input) {
+        self.call.handle(Instant::now(), input);
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.call.poll_output() {
+            self.carry_out(output);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::OpenSignaling => self.open_signaling(),
+            Output::CloseSignaling => self.signaling = None,
+            Output::Send { message } => {
+                if let Some(signaling) = &self.signaling {
+                    signaling.send(message);
+                }
+            }
+            Output::OpenPeer { peer, ice_servers } => {
+                self.reach(|milestones| &mut milestones.peer_present_ms);
+                let context = self.peer_context(&peer, ice_servers);
+                self.peers.insert(peer, Peer::open(context));
+            }
+            Output::ClosePeer { peer } => {
+                self.peers.remove(&peer);
+                self.disconnect(&peer);
+                self.emit(Event::VideoEnded { stream: StreamId::Participant(peer) });
+            }
+            Output::CreateOffer { peer, ice_restart } => {
+                self.ask(&peer, PeerCommand::CreateOffer { ice_restart })
+            }
+            Output::AcceptOffer { peer, sdp, rollback } => {
+                self.ask(&peer, PeerCommand::AcceptOffer { sdp, rollback });
+            }
+            Output::AcceptAnswer { peer, sdp } => self.ask(&peer, PeerCommand::AcceptAnswer { sdp }),
+            Output::AddCandidate { peer, candidate } => self.ask(&peer, PeerCommand::AddCandidate(candidate)),
+            Output::EndCandidates { peer, ufrag } => self.ask(&peer, PeerCommand::EndCandidates { ufrag }),
+            Output::Event { event } => self.on_call_event(event),
+        }
+    }
+
+    fn on_call_event(&mut self, event: CallEvent) {
+        match &event {
+            CallEvent::State { state: CallState::InRoom { .. } } => {
+                self.reach(|milestones| &mut milestones.joined_ms);
+            }
+            CallEvent::State { state: CallState::Ended } => {
+                self.joined_at = None;
+                self.apply_active();
+            }
+            CallEvent::State { state: CallState::Idle | CallState::Joining | CallState::Reconnecting }
+            | CallEvent::ParticipantJoined { .. }
+            | CallEvent::ParticipantLeft { .. }
+            | CallEvent::Media { .. }
+            | CallEvent::Peer { .. } => {}
+            CallEvent::Error { code } => report(*code),
+        }
+        self.emit(Event::Call { event });
+    }
+
+    fn open_signaling(&mut self) {
+        self.attempt += 1;
+        let (attempt, inner) = (self.attempt, self.inner.clone());
+        self.signaling = Some(Signaling::open(&self.server, move |event| {
+            let inner = inner.clone();
+            async move {
+                // The actor may have ended.
+                let _ = inner.send(Inner::Signaling { attempt, event }).await;
+            }
+        }));
+    }
+
+    fn peer_context(&self, id: &ParticipantId, ice_servers: Vec<visavis_protocol::IceServer>) -> PeerContext {
+        let stream = StreamId::Participant(id.clone());
+        let (frames, inner, id) = (Arc::clone(&self.frames), self.inner.clone(), id.clone());
+        PeerContext {
+            ice_servers,
+            media: self.media.clone(),
+            speaker: self.devices.speaker(),
+            on_frame: Arc::new(move |frame| frames(&stream, frame)),
+            on_event: Arc::new(move |event| tell(&inner, Inner::Peer { id: id.clone(), event })),
+        }
+    }
+
+    fn ask(&self, peer: &ParticipantId, command: PeerCommand) {
+        if let Some(peer) = self.peers.get(peer) {
+            peer.send(command);
+        }
+    }
+
+    fn apply_active(&mut self) {
+        self.devices.set_active(self.preview || self.joined_at.is_some());
+    }
+
+    fn tell_media(&mut self) {
+        let media = self.devices.media();
+        self.feed(Input::SetMedia { media });
+    }
+
+    /// Notes the time of a milestone, the first time.
+    fn reach(&mut self, milestone: impl FnOnce(&mut Milestones) -> &mut Option<u64>) {
+        if let Some(joined_at) = self.joined_at {
+            milestone(&mut self.milestones).get_or_insert(millis(joined_at.elapsed()));
+        }
+    }
+
+    /// Listing asks the system, which may take its time.
+    fn list_devices(&self) {
+        let inner = self.inner.clone();
+        tokio::task::spawn_blocking(move || {
+            let cameras = camera::list().unwrap_or_else(|error| {
+                warn!(%error, "cameras cannot be listed");
+                Vec::new()
+            });
+            let devices = DeviceList { cameras, microphones: list_microphones(), speakers: list_speakers() };
+            tell(&inner, Inner::Devices(devices));
+        });
+    }
+
+    /// Asks every connection for a sample; they are put together off the actor.
+    fn sample(&mut self) {
+        let Some(joined_at) = self.joined_at else { return };
+        let own = self.outgoing.describe(Instant::now());
+        let stats = CallStats {
+            time_ms: millis(joined_at.elapsed()),
+            milestones: self.milestones,
+            peers: Vec::new(),
+        };
+        sampling::sample(&self.peers, own, stats, self.inner.clone());
+    }
+
+    fn emit(&self, event: Event) {
+        if let Err(error) = self.events.try_send(event) {
+            debug!(%error, "an event was not heard");
+        }
+    }
+}
+
+fn report(code: CallErrorCode) {
+    warn!(code = code.as_str(), "the call");
+}
+
+async fn sleep_until(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,28 @@
+//! What the engine's own parts tell its actor.
+
+use tokio::sync::mpsc;
+use tracing::debug;
+use visavis_media::{DeviceError, DeviceKind, DeviceList};
+use visavis_protocol::ParticipantId;
+
+use crate::api::CallStats;
+use crate::peer::PeerEvent;
+use crate::signaling::SignalingEvent;
+
+pub(crate) enum Inner {
+    Signaling { attempt: u64, event: SignalingEvent },
+    Peer { id: ParticipantId, event: PeerEvent },
+    DeviceStarted(DeviceKind),
+    DeviceFailed(DeviceError),
+    Level(f32),
+    OwnVideoStarted,
+    Devices(DeviceList),
+    Stats(Box<CallStats>),
+}
+
+/// Tells the actor from wherever something happened, without waiting for it.
+pub(crate) fn tell(inner: &mpsc::Sender<Inner>, message: Inner) {
+    if inner.try_send(message).is_err() {
+        debug!("the engine is not listening");
+    }
+}

@@ -1,0 +1,86 @@
+use std::fmt;
+use std::str::FromStr;
+
+use url::Url;
+use visavis_protocol::{IdError, RoomName};
+
+/// An invite link, `http(s)://HOST[:PORT]/r/ROOM`: which server, which room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InviteLink {
+    /// The server's origin, such as `https://calls.example.org`.
+    pub server: String,
+    pub room: RoomName,
+}
+
+/// Why a text is not an invite link.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InviteError {
+    #[error("an invite link looks like https://HOST/r/ROOM")]
+    Shape,
+    #[error("the room's name is not valid: {0}")]
+    Room(#[from] IdError),
+}
+
+impl FromStr for InviteLink {
+    type Err = InviteError;
+
+    fn from_str(text: &str) -> Result<Self, InviteError> {
+        let url = Url::parse(text.trim()).map_err(|_| InviteError::Shape)?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(InviteError::Shape);
+        }
+        let room = url.path().strip_prefix("/r/").ok_or(InviteError::Shape)?;
+        let room = percent_decode(room.trim_end_matches('/')).ok_or(InviteError::Shape)?;
+        Ok(Self { server: url.origin().ascii_serialization(), room: RoomName::new(room)? })
+    }
+}
+
+impl fmt::Display for InviteLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = format!("/r/{}", self.room);
+        match Url::parse(&self.server).and_then(|server| server.join(&path)) {
+            Ok(url) => write!(f, "{url}"),
+            Err(_) => write!(f, "{}{path}", self.server),
+        }
+    }
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        if first == b'%' {
+            let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &tail[2..];
+        } else {
+            bytes.push(first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_read_and_written() {
+        let link: InviteLink = "https://calls.example.org:8443/r/blue-owl/".parse().expect("a link");
+        assert_eq!(link.server, "https://calls.example.org:8443");
+        assert_eq!(link.room.as_str(), "blue-owl");
+        assert_eq!(link.to_string(), "https://calls.example.org:8443/r/blue-owl");
+        let link: InviteLink = "http://127.0.0.1:8080/r/K%C3%BCche?x=1".parse().expect("a link");
+        assert_eq!(link.room.as_str(), "Küche");
+        assert_eq!(link.to_string().parse(), Ok(link));
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in ["", "blue-owl", "ftp://host/r/room", "https://host/", "https://host/r/a%2", "/r/room"] {
+            assert_eq!(text.parse::<InviteLink>(), Err(InviteError::Shape), "{text}");
+        }
+        assert!(matches!("https://host/r/a%2Fb".parse::<InviteLink>(), Err(InviteError::Room(_))));
+    }
+}

@@ -1,0 +1,214 @@
+//! The own media on its way to everybody: encoded once, counted, and shaped to what the narrowest path takes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Instant;
+
+use visavis_congestion::{Estimate, VideoLadder};
+use visavis_media::audio::AudioTarget;
+use visavis_media::video::{EncodedFrame, VideoTarget};
+use visavis_protocol::ParticipantId;
+
+use crate::api::{PeerStats, SentStats};
+
+/// What of an estimate goes to sound, its headers included.
+const AUDIO_BPS: u64 = 48_000;
+/// Share of the estimate that pictures may fill; the rest is for headers, repair and key frames.
+const VIDEO_SHARE: f64 = 0.92;
+/// Opus spends nothing on repair when it expects less, even if losses come.
+const MIN_EXPECTED_LOSS: u8 = 10;
+const MAX_EXPECTED_LOSS: u8 = 30;
+/// Smaller changes of the bitrate are not worth telling the encoder.
+const NOTABLE: f64 = 0.03;
+
+/// What the encoder made, written on its thread and read by the statistics.
+#[derive(Debug, Default)]
+pub(crate) struct EncoderCounters {
+    frames: AtomicU64,
+    key_frames: AtomicU64,
+    width: AtomicU32,
+    height: AtomicU32,
+}
+
+impl EncoderCounters {
+    pub(crate) fn on_frame(&self, frame: &EncodedFrame) {
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        self.key_frames.fetch_add(u64::from(frame.key), Ordering::Relaxed);
+        self.width.store(frame.width, Ordering::Relaxed);
+        self.height.store(frame.height, Ordering::Relaxed);
+    }
+}
+
+/// What the own encoders know of the statistics; the same for every connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnStats {
+    video_target_bps: u64,
+    audio_target_bps: u64,
+    frames_per_second: f64,
+    width: u32,
+    height: u32,
+    key_frames: u64,
+}
+
+impl OwnStats {
+    /// A connection's sample with this in it.
+    pub(crate) fn added_to(&self, mut stats: PeerStats) -> PeerStats {
+        stats.sent_audio.target_bps = self.audio_target_bps;
+        stats.sent_video = SentStats {
+            target_bps: self.video_target_bps,
+            frames_per_second: self.frames_per_second,
+            width: self.width,
+            height: self.height,
+            key_frames: self.key_frames,
+            ..stats.sent_video
+        };
+        stats
+    }
+}
+
+/// Decides what the encoders are asked for.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    counters: Arc<EncoderCounters>,
+    ladder: VideoLadder,
+    estimates: HashMap<ParticipantId, Estimate>,
+    video: VideoTarget,
+    audio: AudioTarget,
+    last: (Instant, u64),
+}
+
+impl Outgoing {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            counters: Arc::new(EncoderCounters::default()),
+            ladder: VideoLadder::default(),
+            estimates: HashMap::new(),
+            video: VideoTarget::default(),
+            audio: AudioTarget::default(),
+            last: (now, 0),
+        }
+    }
+
+    pub(crate) fn counters(&self) -> Arc<EncoderCounters> {
+        Arc::clone(&self.counters)
+    }
+
+    pub(crate) fn forget(&mut self, peer: &ParticipantId) {
+        self.estimates.remove(peer);
+    }
+
+    /// A path's estimate moved. Gives the targets that changed.
+    pub(crate) fn handle_estimate(
+        &mut self,
+        now: Instant,
+        peer: &ParticipantId,
+        estimate: Estimate,
+    ) -> (Option<VideoTarget>, Option<AudioTarget>) {
+        self.estimates.insert(peer.clone(), estimate);
+        // One encoder serves all paths: the narrowest decides.
+        let available = self.estimates.values().map(|estimate| estimate.target_bps).min().unwrap_or_default();
+        let video_bps = (available.saturating_sub(AUDIO_BPS) as f64 * VIDEO_SHARE) as u64;
+        let rung = self.ladder.handle_available(now, video_bps);
+        let video = VideoTarget {
+            bitrate_bps: rung.bitrate_bps,
+            frames_per_second: rung.frames_per_second,
+            width: rung.width,
+            height: rung.height,
+        };
+        let loss = self.estimates.values().map(|estimate| estimate.loss).fold(0.0, f64::max);
+        let percent = ((loss * 100.0).round() as u8).clamp(MIN_EXPECTED_LOSS, MAX_EXPECTED_LOSS);
+        let audio = AudioTarget { expected_loss_percent: percent, ..self.audio };
+        let video_changed = self.is_notable(video).then_some(video);
+        let audio_changed = (audio != self.audio).then_some(audio);
+        self.video = video_changed.unwrap_or(self.video);
+        self.audio = audio;
+        (video_changed, audio_changed)
+    }
+
+    /// What the encoders did since this was last asked.
+    pub(crate) fn describe(&mut self, now: Instant) -> OwnStats {
+        let frames = self.counters.frames.load(Ordering::Relaxed);
+        let (at, before) = std::mem::replace(&mut self.last, (now, frames));
+        let seconds = now.saturating_duration_since(at).as_secs_f64();
+        OwnStats {
+            video_target_bps: self.video.bitrate_bps,
+            audio_target_bps: u64::from(self.audio.bitrate_bps),
+            frames_per_second: if seconds > 0.0 { (frames - before) as f64 / seconds } else { 0.0 },
+            width: self.counters.width.load(Ordering::Relaxed),
+            height: self.counters.height.load(Ordering::Relaxed),
+            key_frames: self.counters.key_frames.load(Ordering::Relaxed),
+        }
+    }
+
+    fn is_notable(&self, video: VideoTarget) -> bool {
+        let change = video.bitrate_bps.abs_diff(self.video.bitrate_bps) as f64;
+        VideoTarget { bitrate_bps: self.video.bitrate_bps, ..video } != self.video
+            || change > self.video.bitrate_bps as f64 * NOTABLE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn peer(name: &str) -> ParticipantId {
+        ParticipantId::new(name).expect("an id")
+    }
+
+    fn estimate(target_bps: u64, loss: f64) -> Estimate {
+        Estimate { target_bps, loss, rtt: None }
+    }
+
+    #[test]
+    fn the_narrowest_path_decides_until_it_is_gone() {
+        let now = Instant::now();
+        let mut outgoing = Outgoing::new(now);
+        outgoing.handle_estimate(now, &peer("wide"), estimate(2_000_000, 0.0));
+        let (video, _) = outgoing.handle_estimate(now, &peer("narrow"), estimate(300_000, 0.0));
+        assert!(video.expect("a lower target").bitrate_bps < 252_000);
+        outgoing.forget(&peer("narrow"));
+        let (video, _) = outgoing.handle_estimate(now, &peer("wide"), estimate(2_000_000, 0.0));
+        assert_eq!(video.expect("a higher target").bitrate_bps, VideoLadder::MAX_BPS);
+    }
+
+    #[test]
+    fn small_changes_are_not_told() {
+        let now = Instant::now();
+        let mut outgoing = Outgoing::new(now);
+        assert!(outgoing.handle_estimate(now, &peer("a"), estimate(500_000, 0.0)).0.is_some());
+        assert!(outgoing.handle_estimate(now, &peer("a"), estimate(505_000, 0.0)).0.is_none());
+        assert!(outgoing.handle_estimate(now, &peer("a"), estimate(530_000, 0.0)).0.is_some());
+    }
+
+    #[test]
+    fn sound_is_repaired_according_to_the_worst_path() {
+        let now = Instant::now();
+        let mut outgoing = Outgoing::new(now);
+        assert_eq!(
+            outgoing.handle_estimate(now, &peer("a"), estimate(500_000, 0.01)).1,
+            None,
+            "10 % is the default"
+        );
+        let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.18));
+        assert_eq!(audio.map(|target| target.expected_loss_percent), Some(18));
+        let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.9));
+        assert_eq!(audio.map(|target| target.expected_loss_percent), Some(MAX_EXPECTED_LOSS));
+    }
+
+    #[test]
+    fn the_frame_rate_is_counted_between_two_looks() {
+        let now = Instant::now();
+        let mut outgoing = Outgoing::new(now);
+        let counters = outgoing.counters();
+        let frame = EncodedFrame { data: Vec::new(), key: true, captured: now, width: 640, height: 360 };
+        (0..30).for_each(|_| counters.on_frame(&frame));
+        let stats = outgoing.describe(now + Duration::from_secs(2)).added_to(PeerStats::default());
+        assert_eq!((stats.sent_video.frames_per_second, stats.sent_video.key_frames), (15.0, 30));
+        assert_eq!((stats.sent_video.width, stats.sent_video.height), (640, 360));
+        let stats = outgoing.describe(now + Duration::from_secs(3)).added_to(PeerStats::default());
+        assert_eq!(stats.sent_video.frames_per_second, 0.0);
+    }
+}

@@ -1,0 +1,214 @@
+//! Counts what crosses the wire, and hears key frame requests.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Instant;
+
+use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
+use rtc::rtp;
+use rtc::sansio::Protocol;
+use rtc::shared::error::Error;
+use rtc::shared::marshal::MarshalSize;
+
+/// Counters of one track in one direction, since the connection began.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) packets: AtomicU64,
+    /// RTP headers included.
+    pub(crate) bytes: AtomicU64,
+    pub(crate) retransmitted: AtomicU64,
+    /// Packets asked for again.
+    pub(crate) nacks: AtomicU64,
+    /// Picture loss indications, RFC 4585 section 6.3.1.
+    pub(crate) plis: AtomicU64,
+    /// Full intra requests, RFC 5104 section 4.3.1.
+    pub(crate) firs: AtomicU64,
+    /// Fraction lost of the last receiver report, of 256 (RFC 3550 section 6.4.1).
+    pub(crate) fraction_lost: AtomicU32,
+}
+
+/// Everything that is counted on one peer connection; written by its chain, read by whoever reports.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    pub(crate) sent_audio: Traffic,
+    pub(crate) sent_video: Traffic,
+    pub(crate) received_audio: Traffic,
+    pub(crate) received_video: Traffic,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stream {
+    is_video: bool,
+    is_retransmission: bool,
+}
+
+pub(super) struct MeterInterceptor<F> {
+    meter: Arc<Meter>,
+    on_key_frame_wish: F,
+    local: HashMap<u32, Stream>,
+    remote: HashMap<u32, Stream>,
+    read_queue: VecDeque<TaggedPacket>,
+    write_queue: VecDeque<TaggedPacket>,
+}
+
+impl<F> MeterInterceptor<F> {
+    pub(super) fn new(meter: Arc<Meter>, on_key_frame_wish: F) -> Self {
+        Self {
+            meter,
+            on_key_frame_wish,
+            local: HashMap::new(),
+            remote: HashMap::new(),
+            read_queue: VecDeque::new(),
+            write_queue: VecDeque::new(),
+        }
+    }
+
+    fn sent(&self, ssrc: u32) -> Option<(&Traffic, Stream)> {
+        let stream = *self.local.get(&ssrc)?;
+        Some((if stream.is_video { &self.meter.sent_video } else { &self.meter.sent_audio }, stream))
+    }
+
+    fn received(&self, ssrc: u32) -> Option<(&Traffic, Stream)> {
+        let stream = *self.remote.get(&ssrc)?;
+        Some((if stream.is_video { &self.meter.received_video } else { &self.meter.received_audio }, stream))
+    }
+}
+
+impl<F: Fn()> MeterInterceptor<F> {
+    /// Feedback of the far side about what is sent.
+    fn on_feedback(&self, packet: &dyn rtc::rtcp::Packet) {
+        let any = packet.as_any();
+        if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
+            if let Some((traffic, _)) = self.sent(nack.media_ssrc) {
+                add(&traffic.nacks, missing(nack));
+            }
+        } else if let Some(pli) = any.downcast_ref::<PictureLossIndication>() {
+            if let Some((traffic, _)) = self.sent(pli.media_ssrc) {
+                add(&traffic.plis, 1);
+                (self.on_key_frame_wish)();
+            }
+        } else if let Some(fir) = any.downcast_ref::<FullIntraRequest>() {
+            if let Some((traffic, _)) = fir.fir.iter().find_map(|entry| self.sent(entry.ssrc)) {
+                add(&traffic.firs, 1);
+                (self.on_key_frame_wish)();
+            }
+        } else {
+            let reports = match (any.downcast_ref::<ReceiverReport>(), any.downcast_ref::<SenderReport>()) {
+                (Some(report), _) => &report.reports,
+                (None, Some(report)) => &report.reports,
+                (None, None) => return,
+            };
+            for report in reports {
+                if let Some((traffic, Stream { is_retransmission: false, .. })) = self.sent(report.ssrc) {
+                    traffic.fraction_lost.store(u32::from(report.fraction_lost), Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Our own feedback about what is received.
+    fn on_own_feedback(&self, packet: &dyn rtc::rtcp::Packet) {
+        let any = packet.as_any();
+        if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
+            if let Some((traffic, _)) = self.received(nack.media_ssrc) {
+                add(&traffic.nacks, missing(nack));
+            }
+        } else if let Some(pli) = any.downcast_ref::<PictureLossIndication>()
+            && let Some((traffic, _)) = self.received(pli.media_ssrc)
+        {
+            add(&traffic.plis, 1);
+        }
+    }
+}
+
+impl<F: Fn()> Protocol<TaggedPacket, TaggedPacket, ()> for MeterInterceptor<F> {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, tagged: TaggedPacket) -> Result<(), Error> {
+        match &tagged.message.packet {
+            Packet::Rtp(packet) => count(self.received(packet.header.ssrc), packet),
+            Packet::Rtcp(packets) => packets.iter().for_each(|packet| self.on_feedback(packet.as_ref())),
+            _ => {}
+        }
+        self.read_queue.push_back(tagged);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.read_queue.pop_front()
+    }
+
+    fn handle_write(&mut self, tagged: TaggedPacket) -> Result<(), Error> {
+        match &tagged.message.packet {
+            Packet::Rtp(packet) => count(self.sent(packet.header.ssrc), packet),
+            Packet::Rtcp(packets) => packets.iter().for_each(|packet| self.on_own_feedback(packet.as_ref())),
+            _ => {}
+        }
+        self.write_queue.push_back(tagged);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.write_queue.pop_front()
+    }
+}
+
+impl<F: Fn() + Send + Sync> Interceptor for MeterInterceptor<F> {
+    fn bind_local_stream(&mut self, info: &StreamInfo) {
+        bind(&mut self.local, info);
+    }
+
+    fn unbind_local_stream(&mut self, info: &StreamInfo) {
+        unbind(&mut self.local, info);
+    }
+
+    fn bind_remote_stream(&mut self, info: &StreamInfo) {
+        bind(&mut self.remote, info);
+    }
+
+    fn unbind_remote_stream(&mut self, info: &StreamInfo) {
+        unbind(&mut self.remote, info);
+    }
+}
+
+/// A retransmission stream is bound in its own right too, perhaps later: what is known of it first holds.
+fn bind(streams: &mut HashMap<u32, Stream>, info: &StreamInfo) {
+    let is_video = info.mime_type.to_ascii_lowercase().starts_with("video/");
+    if let Some(rtx) = info.ssrc_rtx {
+        streams.insert(rtx, Stream { is_video, is_retransmission: true });
+    }
+    streams.entry(info.ssrc).or_insert(Stream { is_video, is_retransmission: false });
+}
+
+fn unbind(streams: &mut HashMap<u32, Stream>, info: &StreamInfo) {
+    streams.remove(&info.ssrc);
+    if let Some(rtx) = info.ssrc_rtx {
+        streams.remove(&rtx);
+    }
+}
+
+fn count(stream: Option<(&Traffic, Stream)>, packet: &rtp::Packet) {
+    if let Some((traffic, stream)) = stream {
+        add(&traffic.bytes, packet.marshal_size() as u64);
+        add(if stream.is_retransmission { &traffic.retransmitted } else { &traffic.packets }, 1);
+    }
+}
+
+/// How many packets a NACK asks for (RFC 4585 section 6.2.1).
+fn missing(nack: &TransportLayerNack) -> u64 {
+    nack.nacks.iter().map(|pair| 1 + u64::from(pair.lost_packets.count_ones())).sum()
+}
+
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.fetch_add(amount, Ordering::Relaxed);
+}

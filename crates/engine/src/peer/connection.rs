@@ -1,0 +1,179 @@
+//! Making a peer connection: codecs, ICE settings, tracks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::media_stream::MediaStreamTrack;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
+    RTCRtpRtxParameters, RtpCodecKind,
+};
+use rtc::shared::error::Result;
+use tokio::sync::watch;
+use visavis_congestion::Estimate;
+use visavis_protocol::IceServer;
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::peer_connection::{
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    RTCIceServer, SettingEngineBuilder,
+};
+use webrtc::rtp_transceiver::RtpSender;
+
+use super::chain::{self, Meter};
+
+/// Without an answer to checks for this long the path counts as disconnected, and then as failed.
+const ICE_DISCONNECTED: Duration = Duration::from_secs(3);
+const ICE_FAILED: Duration = Duration::from_secs(5);
+const ICE_KEEPALIVE: Duration = Duration::from_secs(1);
+/// Every pair is checked this often (RFC 8445 section 14.2 asks for 5 ms at least), this many times: five seconds.
+const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(25);
+const ICE_CHECKS: u16 = 200;
+
+const VP8_PAYLOAD_TYPE: u8 = 96;
+const RTX_PAYLOAD_TYPE: u8 = 97;
+const OPUS_PAYLOAD_TYPE: u8 = 111;
+
+/// A connection with one sound and one picture track to send.
+pub(crate) struct Connection {
+    pub(crate) pc: Arc<dyn PeerConnection>,
+    pub(crate) audio: OutgoingTrack,
+    pub(crate) video: OutgoingTrack,
+}
+
+/// A track of our own and what negotiation made of it.
+#[derive(Clone)]
+pub(crate) struct OutgoingTrack {
+    pub(crate) track: Arc<TrackLocalStaticRTP>,
+    pub(crate) sender: Arc<dyn RtpSender>,
+    pub(crate) ssrc: u32,
+}
+
+/// What a connection tells, and where it goes.
+pub(crate) struct Listeners<F> {
+    pub(crate) handler: Arc<dyn PeerConnectionEventHandler>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) estimate: watch::Sender<Estimate>,
+    pub(crate) on_key_frame_wish: F,
+}
+
+pub(crate) async fn open<F>(ice_servers: &[IceServer], listeners: Listeners<F>) -> Result<Connection>
+where
+    F: Fn() + Clone + Send + Sync + 'static,
+{
+    // A host without a multicast route cannot resolve `.local` candidates, and can call all the same.
+    let pc = match build(ice_servers, &listeners, MulticastDnsMode::QueryOnly).await {
+        Ok(pc) => pc,
+        Err(error) => {
+            tracing::debug!(%error, "no multicast DNS here");
+            build(ice_servers, &listeners, MulticastDnsMode::Disabled).await?
+        }
+    };
+    let audio = add_track(&pc, RtpCodecKind::Audio).await?;
+    let video = add_track(&pc, RtpCodecKind::Video).await?;
+    Ok(Connection { pc, audio, video })
+}
+
+async fn build<F>(
+    ice_servers: &[IceServer],
+    listeners: &Listeners<F>,
+    mdns: MulticastDnsMode,
+) -> Result<Arc<dyn PeerConnection>>
+where
+    F: Fn() + Clone + Send + Sync + 'static,
+{
+    let mut media_engine = MediaEngine::default();
+    media_engine.register_codec(
+        RTCRtpCodecParameters { rtp_codec: opus(), payload_type: OPUS_PAYLOAD_TYPE },
+        RtpCodecKind::Audio,
+    )?;
+    media_engine.register_codec(
+        RTCRtpCodecParameters { rtp_codec: vp8(), payload_type: VP8_PAYLOAD_TYPE },
+        RtpCodecKind::Video,
+    )?;
+    media_engine.register_codec(
+        RTCRtpCodecParameters { rtp_codec: rtx(), payload_type: RTX_PAYLOAD_TYPE },
+        RtpCodecKind::Video,
+    )?;
+    let registry = chain::build(
+        &mut media_engine,
+        Arc::clone(&listeners.meter),
+        listeners.estimate.clone(),
+        listeners.on_key_frame_wish.clone(),
+    )?;
+    let settings = SettingEngineBuilder::new()
+        .with_ice_timeouts(Some(ICE_DISCONNECTED), Some(ICE_FAILED), Some(ICE_KEEPALIVE))
+        .with_ice_connection_attempts(Some(ICE_CHECK_INTERVAL), Some(ICE_CHECKS))
+        // A direct pair is taken as soon as it works; waiting for a better one costs up to a second.
+        .with_host_acceptance_min_wait(Some(Duration::ZERO))
+        .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
+        .with_multicast_dns_mode(mdns)
+        .build();
+    let ice_servers = ice_servers
+        .iter()
+        .map(|server| RTCIceServer {
+            urls: server.urls.clone(),
+            username: server.username.clone().unwrap_or_default(),
+            credential: server.credential.clone().unwrap_or_default(),
+        })
+        .collect();
+    let pc = PeerConnectionBuilder::new()
+        .with_configuration(RTCConfigurationBuilder::new().with_ice_servers(ice_servers).build())
+        .with_media_engine(media_engine)
+        .with_setting_engine(settings)
+        .with_interceptor_registry(registry)
+        .with_handler(Arc::clone(&listeners.handler))
+        .with_udp_addrs(vec!["0.0.0.0:0", "[::]:0"])
+        .build()
+        .await?;
+    Ok(Arc::new(pc))
+}
+
+async fn add_track(pc: &Arc<dyn PeerConnection>, kind: RtpCodecKind) -> Result<OutgoingTrack> {
+    let ssrc = rand::random();
+    let (name, codec, rtx) = if kind == RtpCodecKind::Video {
+        ("video", vp8(), Some(RTCRtpRtxParameters { ssrc: rand::random() }))
+    } else {
+        ("audio", opus(), None)
+    };
+    let encoding = RTCRtpEncodingParameters {
+        rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), rtx, ..Default::default() },
+        codec,
+        ..Default::default()
+    };
+    // One stream for both, so that the far side plays them in step.
+    let track =
+        MediaStreamTrack::new("visavis".to_owned(), name.to_owned(), name.to_owned(), kind, vec![encoding]);
+    let track = Arc::new(TrackLocalStaticRTP::new(track));
+    let sender = pc.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await?;
+    Ok(OutgoingTrack { track, sender, ssrc })
+}
+
+fn opus() -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: "audio/opus".to_owned(),
+        clock_rate: 48_000,
+        channels: 2,
+        sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
+        rtcp_feedback: Vec::new(),
+    }
+}
+
+fn vp8() -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: "video/VP8".to_owned(),
+        clock_rate: 90_000,
+        channels: 0,
+        sdp_fmtp_line: String::new(),
+        rtcp_feedback: Vec::new(),
+    }
+}
+
+fn rtx() -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: "video/rtx".to_owned(),
+        sdp_fmtp_line: format!("apt={VP8_PAYLOAD_TYPE}"),
+        ..vp8()
+    }
+}

@@ -1,0 +1,78 @@
+//! From the RTP packets of one remote track to its jitter buffer.
+
+use std::sync::Arc;
+
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtp;
+use tokio::sync::mpsc;
+use tracing::debug;
+use visavis_media::audio::{AudioStream, RtpAudioPacket};
+use visavis_media::video::VideoReceiver;
+use visavis_media::video::receive::RtpVideoPacket;
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+
+/// Where the packets of a track go.
+pub(crate) enum Destination {
+    Audio(Arc<AudioStream>),
+    Video {
+        receiver: Arc<VideoReceiver>,
+        /// The receiver cannot go on without a key frame.
+        key_frame_needed: mpsc::Receiver<()>,
+    },
+}
+
+/// Hands over packets until the track ends; `on_first` hears of the first.
+pub(crate) async fn run(track: Arc<dyn TrackRemote>, mut destination: Destination, on_first: impl Fn()) {
+    let mut media_ssrc = None;
+    loop {
+        let event = match &mut destination {
+            Destination::Audio(_) => track.poll().await,
+            Destination::Video { key_frame_needed, .. } => tokio::select! {
+                event = track.poll() => event,
+                Some(()) = key_frame_needed.recv() => {
+                    if let Some(media_ssrc) = media_ssrc {
+                        request_key_frame(track.as_ref(), media_ssrc).await;
+                    }
+                    continue;
+                }
+            },
+        };
+        match event {
+            Some(TrackRemoteEvent::OnRtpPacket(packet)) => {
+                if media_ssrc.is_none() {
+                    on_first();
+                }
+                // What is left of a retransmission stream after unwrapping is padding.
+                if *media_ssrc.get_or_insert(packet.header.ssrc) == packet.header.ssrc {
+                    hand_over(&destination, packet);
+                }
+            }
+            Some(TrackRemoteEvent::OnEnded) | None => return,
+            Some(_) => {}
+        }
+    }
+}
+
+fn hand_over(destination: &Destination, packet: rtp::Packet) {
+    let rtp::Packet { header, payload } = packet;
+    match destination {
+        Destination::Audio(stream) => stream.push(RtpAudioPacket {
+            sequence: header.sequence_number,
+            timestamp: header.timestamp,
+            payload,
+        }),
+        Destination::Video { receiver, .. } => receiver.push(RtpVideoPacket {
+            sequence: header.sequence_number,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            payload,
+        }),
+    }
+}
+
+async fn request_key_frame(track: &dyn TrackRemote, media_ssrc: u32) {
+    let request = PictureLossIndication { sender_ssrc: 0, media_ssrc };
+    if let Err(error) = track.write_rtcp(vec![Box::new(request)]).await {
+        debug!(%error, "a key frame request was not sent");
+    }
+}

@@ -1,0 +1,355 @@
+//! One peer connection: an actor that does what the call core asks of it, one thing after the other, and carries media
+//! both ways meanwhile. It decides nothing about the call.
+
+mod chain;
+mod connection;
+mod downlink;
+mod handler;
+mod stats;
+mod uplink;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use rtc::shared::error::{Error, Result};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+use visavis_call::PathState;
+use visavis_congestion::Estimate;
+use visavis_media::audio::AudioSink;
+use visavis_media::video::{Frame, VideoReceiver, VideoReceiverEvent};
+use visavis_protocol::{Candidate, IceServer};
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_remote::TrackRemote;
+use webrtc::peer_connection::{
+    RTCIceCandidateInit, RTCPeerConnectionIceEvent, RTCPeerConnectionState, RTCSessionDescription,
+};
+
+use crate::api::PeerStats;
+use chain::Meter;
+use connection::{Connection, Listeners};
+use downlink::Destination;
+use handler::{Handler, Notice};
+use stats::Sampler;
+
+pub(crate) use uplink::Media;
+
+/// Commands that may wait for the connection, and things that it may have to tell.
+const QUEUE: usize = 256;
+
+/// What the call wants of a connection; answered by [`PeerEvent`]s.
+#[derive(Debug)]
+pub(crate) enum PeerCommand {
+    CreateOffer {
+        ice_restart: bool,
+    },
+    AcceptOffer {
+        sdp: String,
+        rollback: bool,
+    },
+    AcceptAnswer {
+        sdp: String,
+    },
+    AddCandidate(Candidate),
+    EndCandidates {
+        ufrag: String,
+    },
+    /// A sample of the statistics.
+    Sample(oneshot::Sender<PeerStats>),
+}
+
+/// What happened on a connection.
+#[derive(Debug)]
+pub(crate) enum PeerEvent {
+    OfferCreated {
+        sdp: String,
+    },
+    AnswerCreated {
+        sdp: String,
+    },
+    AnswerAccepted,
+    NegotiationFailed,
+    Candidate(Candidate),
+    CandidatesEnded {
+        ufrag: String,
+    },
+    Path(PathState),
+    KeyFrameWanted,
+    /// The far side's estimate of what the path takes has moved.
+    Estimate(Estimate),
+    FirstAudio,
+    FirstFrame,
+}
+
+/// What a connection is given by its engine.
+pub(crate) struct PeerContext {
+    pub(crate) ice_servers: Vec<IceServer>,
+    pub(crate) media: broadcast::Sender<Media>,
+    pub(crate) speaker: Arc<AudioSink>,
+    /// Called on the decoder's thread with each picture of the far side.
+    pub(crate) on_frame: Arc<dyn Fn(Arc<Frame>) + Send + Sync>,
+    /// Called on whichever task an event comes from; never blocks.
+    pub(crate) on_event: Arc<dyn Fn(PeerEvent) + Send + Sync>,
+}
+
+/// The handle of a connection. Dropping it closes the connection.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    commands: mpsc::Sender<PeerCommand>,
+}
+
+impl Peer {
+    pub(crate) fn open(context: PeerContext) -> Self {
+        let (commands, inbox) = mpsc::channel(QUEUE);
+        tokio::spawn(run(context, inbox));
+        Self { commands }
+    }
+
+    /// Queues a command. The queue holds more than a call ever asks at once; a flood beyond it is dropped.
+    pub(crate) fn send(&self, command: PeerCommand) {
+        if self.commands.try_send(command).is_err() {
+            debug!("a command to a peer connection was dropped");
+        }
+    }
+}
+
+async fn run(context: PeerContext, mut commands: mpsc::Receiver<PeerCommand>) {
+    let (notices, mut inbox) = mpsc::channel(QUEUE);
+    let meter = Arc::new(Meter::default());
+    let (estimate, mut estimates) = watch::channel(chain::START);
+    let on_event = Arc::clone(&context.on_event);
+    let listeners = Listeners {
+        handler: Arc::new(Handler { notices }),
+        meter: Arc::clone(&meter),
+        estimate,
+        on_key_frame_wish: move || on_event(PeerEvent::KeyFrameWanted),
+    };
+    let connection = match connection::open(&context.ice_servers, listeners).await {
+        Ok(connection) => connection,
+        Err(error) => {
+            warn!(%error, "no peer connection can be made");
+            (context.on_event)(PeerEvent::NegotiationFailed);
+            return;
+        }
+    };
+    let mut actor = Actor::new(context, connection, meter);
+    loop {
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(command) => actor.on_command(command).await,
+                None => break,
+            },
+            Some(notice) = inbox.recv() => actor.on_notice(notice).await,
+            Ok(()) = estimates.changed() => {
+                let estimate = *estimates.borrow_and_update();
+                actor.sampler.estimate = estimate;
+                (actor.context.on_event)(PeerEvent::Estimate(estimate));
+            }
+        }
+    }
+    actor.close().await;
+}
+
+struct Actor {
+    context: PeerContext,
+    connection: Connection,
+    connected: watch::Sender<bool>,
+    /// The user name fragment of the local description, for candidates that come without one.
+    ufrag: String,
+    tasks: JoinSet<()>,
+    sampler: Sampler,
+}
+
+impl Actor {
+    fn new(context: PeerContext, connection: Connection, meter: Arc<Meter>) -> Self {
+        let (connected, is_connected) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let on_event = Arc::clone(&context.on_event);
+        tasks.spawn(uplink::run(
+            connection.audio.clone(),
+            connection.video.clone(),
+            context.media.subscribe(),
+            is_connected,
+            move || on_event(PeerEvent::KeyFrameWanted),
+        ));
+        Self { context, connection, connected, ufrag: String::new(), tasks, sampler: Sampler::new(meter) }
+    }
+
+    async fn on_command(&mut self, command: PeerCommand) {
+        let answer = match command {
+            PeerCommand::CreateOffer { ice_restart } => {
+                self.create_offer(ice_restart).await.map(|sdp| PeerEvent::OfferCreated { sdp })
+            }
+            PeerCommand::AcceptOffer { sdp, rollback } => {
+                self.accept_offer(sdp, rollback).await.map(|sdp| PeerEvent::AnswerCreated { sdp })
+            }
+            PeerCommand::AcceptAnswer { sdp } => {
+                self.accept_answer(sdp).await.map(|()| PeerEvent::AnswerAccepted)
+            }
+            PeerCommand::AddCandidate(candidate) => return self.add_candidate(candidate).await,
+            // The crate has no use for it: it goes on checking what it has.
+            PeerCommand::EndCandidates { ufrag } => return debug!(ufrag, "no more remote candidates"),
+            PeerCommand::Sample(reply) => {
+                // Whoever asked may be gone.
+                let _ = reply.send(self.sampler.sample(&self.connection, Instant::now()).await);
+                return;
+            }
+        };
+        (self.context.on_event)(answer.unwrap_or_else(|error| {
+            warn!(%error, "the negotiation failed");
+            PeerEvent::NegotiationFailed
+        }));
+    }
+
+    async fn create_offer(&mut self, ice_restart: bool) -> Result<String> {
+        if ice_restart {
+            self.connection.pc.restart_ice().await?;
+        }
+        let offer = self.connection.pc.create_offer(None).await?;
+        self.set_local(offer).await
+    }
+
+    async fn accept_offer(&mut self, sdp: String, rollback: bool) -> Result<String> {
+        if rollback {
+            self.connection.pc.set_local_description(RTCSessionDescription::rollback(None)?).await?;
+        }
+        self.connection.pc.set_remote_description(RTCSessionDescription::offer(sdp)?).await?;
+        let answer = self.connection.pc.create_answer(None).await?;
+        self.set_local(answer).await
+    }
+
+    async fn accept_answer(&self, sdp: String) -> Result<()> {
+        self.connection.pc.set_remote_description(RTCSessionDescription::answer(sdp)?).await
+    }
+
+    async fn set_local(&mut self, description: RTCSessionDescription) -> Result<String> {
+        let sdp = description.sdp.clone();
+        // Known before candidates of this generation are gathered.
+        self.ufrag = first_ufrag(&sdp).ok_or(Error::ErrSessionDescriptionMissingIceUfrag)?.to_owned();
+        self.connection.pc.set_local_description(description).await?;
+        Ok(sdp)
+    }
+
+    async fn add_candidate(&self, candidate: Candidate) {
+        let init = RTCIceCandidateInit {
+            candidate: candidate.candidate,
+            sdp_mid: Some(candidate.mid),
+            username_fragment: Some(candidate.ufrag),
+            ..Default::default()
+        };
+        match self.connection.pc.add_ice_candidate(init).await {
+            Ok(()) => self.wake_driver().await,
+            Err(error) => debug!(%error, "a remote candidate was not taken"),
+        }
+    }
+
+    async fn on_notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Candidate(event) => self.on_candidate(&event),
+            Notice::GatheringComplete => {
+                (self.context.on_event)(PeerEvent::CandidatesEnded { ufrag: self.ufrag.clone() });
+            }
+            Notice::IceConnected => self.wake_driver().await,
+            Notice::State(state) => self.on_state(state),
+            Notice::Track(track) => self.on_track(track).await,
+        }
+    }
+
+    /// The crate leaves the media section and the generation empty: everything is bundled on the first section.
+    fn on_candidate(&self, event: &RTCPeerConnectionIceEvent) {
+        match event.candidate.to_json() {
+            Ok(init) if !init.candidate.is_empty() => {
+                let candidate =
+                    Candidate { candidate: init.candidate, mid: "0".to_owned(), ufrag: self.ufrag.clone() };
+                (self.context.on_event)(PeerEvent::Candidate(candidate));
+            }
+            Ok(_) => {}
+            Err(error) => debug!(%error, "a local candidate cannot be written"),
+        }
+    }
+
+    /// The crate's driver does not wake for a new remote candidate, and it writes before it handles events: checks of
+    /// the candidate, and the DTLS ClientHello that a connected path brings forth, would wait for the next timer, up to
+    /// 200 ms. A report of nothing makes it go round again, and is never sent.
+    async fn wake_driver(&self) {
+        if let Err(error) = self.connection.audio.track.write_rtcp(Vec::new()).await {
+            debug!(%error, "the connection's driver was not woken");
+        }
+    }
+
+    fn on_state(&mut self, state: RTCPeerConnectionState) {
+        debug!(%state, "peer connection");
+        let path = if state == RTCPeerConnectionState::Connected {
+            PathState::Connected
+        } else if state == RTCPeerConnectionState::Disconnected {
+            PathState::Disconnected
+        } else if state == RTCPeerConnectionState::Failed {
+            PathState::Failed
+        } else {
+            return;
+        };
+        self.connected.send_replace(path == PathState::Connected);
+        (self.context.on_event)(PeerEvent::Path(path));
+    }
+
+    async fn on_track(&mut self, track: Arc<dyn TrackRemote>) {
+        let destination = if track.kind().await == RtpCodecKind::Video {
+            self.receive_video()
+        } else {
+            let stream = Arc::new(self.context.speaker.add_stream());
+            self.sampler.audio = Some(Arc::clone(&stream));
+            Some(Destination::Audio(stream))
+        };
+        if let Some(destination) = destination {
+            let on_event = Arc::clone(&self.context.on_event);
+            let is_audio = matches!(destination, Destination::Audio(_));
+            self.tasks.spawn(downlink::run(track, destination, move || {
+                if is_audio {
+                    on_event(PeerEvent::FirstAudio);
+                }
+            }));
+        }
+    }
+
+    fn receive_video(&mut self) -> Option<Destination> {
+        let (key_frames, key_frame_needed) = mpsc::channel(1);
+        let on_event = Arc::clone(&self.context.on_event);
+        let on_frame = Arc::clone(&self.context.on_frame);
+        let first = std::sync::Once::new();
+        let receiver = VideoReceiver::spawn(move |event| match event {
+            VideoReceiverEvent::Frame { frame, .. } => {
+                first.call_once(|| on_event(PeerEvent::FirstFrame));
+                on_frame(frame);
+            }
+            VideoReceiverEvent::KeyFrameNeeded => {
+                // One request at a time is enough.
+                let _ = key_frames.try_send(());
+            }
+        });
+        match receiver {
+            Ok(receiver) => {
+                let receiver = Arc::new(receiver);
+                self.sampler.video = Some(Arc::clone(&receiver));
+                Some(Destination::Video { receiver, key_frame_needed })
+            }
+            Err(error) => {
+                warn!(%error, "no decoder for the far side's picture");
+                None
+            }
+        }
+    }
+
+    async fn close(mut self) {
+        self.tasks.shutdown().await;
+        if let Err(error) = self.connection.pc.close().await {
+            debug!(%error, "closing a peer connection");
+        }
+    }
+}
+
+/// The first `a=ice-ufrag` of a description.
+fn first_ufrag(sdp: &str) -> Option<&str> {
+    sdp.lines().find_map(|line| line.trim_end().strip_prefix("a=ice-ufrag:"))
+}

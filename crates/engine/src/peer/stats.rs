@@ -1,0 +1,162 @@
+//! One sample a second of how a connection runs.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use visavis_congestion::Estimate;
+use visavis_media::audio::{AudioStream, SAMPLE_RATE};
+use visavis_media::video::VideoReceiver;
+use webrtc::peer_connection::{RTCStatsReport, StatsSelector};
+
+use super::chain::{Meter, START, Traffic};
+use super::connection::Connection;
+use crate::api::{CandidatePair, PeerStats, ReceivedStats, SentStats};
+
+const VIDEO_CLOCK_HZ: f64 = 90_000.0;
+
+/// Remembers what rates are differences of.
+pub(crate) struct Sampler {
+    meter: Arc<Meter>,
+    pub(crate) estimate: Estimate,
+    pub(crate) audio: Option<Arc<AudioStream>>,
+    pub(crate) video: Option<Arc<VideoReceiver>>,
+    last: Option<Snapshot>,
+}
+
+/// Counters at one moment.
+#[derive(Clone, Copy)]
+struct Snapshot {
+    at: Instant,
+    sent_audio_bytes: u64,
+    sent_video_bytes: u64,
+    received_audio_bytes: u64,
+    received_video_bytes: u64,
+    frames_decoded: u64,
+    frames_emitted: u64,
+    /// Summed up over all frames.
+    video_buffer_delay: Duration,
+}
+
+impl Sampler {
+    pub(crate) fn new(meter: Arc<Meter>) -> Self {
+        Self { meter, estimate: START, audio: None, video: None, last: None }
+    }
+
+    /// The sample, without what only the owner of the encoders knows.
+    pub(crate) async fn sample(&mut self, connection: &Connection, now: Instant) -> PeerStats {
+        let report = connection.pc.get_stats(now, StatsSelector::None).await;
+        let video = self.video.as_ref().map(|receiver| receiver.stats()).unwrap_or_default();
+        let snapshot = Snapshot {
+            at: now,
+            sent_audio_bytes: load(&self.meter.sent_audio),
+            sent_video_bytes: load(&self.meter.sent_video),
+            received_audio_bytes: load(&self.meter.received_audio),
+            received_video_bytes: load(&self.meter.received_video),
+            frames_decoded: video.frames_decoded,
+            frames_emitted: video.frames_emitted,
+            video_buffer_delay: video.jitter_buffer_delay,
+        };
+        let last = self.last.replace(snapshot).unwrap_or(snapshot);
+        let seconds = now.saturating_duration_since(last.at).as_secs_f64();
+        let per_second = |now: u64, before: u64| {
+            if seconds > 0.0 { now.saturating_sub(before) as f64 / seconds } else { 0.0 }
+        };
+        let bitrate = |now: u64, before: u64| (per_second(now, before) * 8.0) as u64;
+
+        let mut received_audio =
+            received(&self.meter.received_audio, &report, "audio", f64::from(SAMPLE_RATE));
+        received_audio.bitrate_bps = bitrate(snapshot.received_audio_bytes, last.received_audio_bytes);
+        if let Some(stream) = &self.audio {
+            let stats = stream.stats();
+            received_audio.jitter_buffer_ms = stats.buffer.delay.as_secs_f64() * 1e3;
+            received_audio.concealed = stats.buffer.concealed();
+        }
+        let mut received_video = received(&self.meter.received_video, &report, "video", VIDEO_CLOCK_HZ);
+        received_video.bitrate_bps = bitrate(snapshot.received_video_bytes, last.received_video_bytes);
+        received_video.frames_per_second = per_second(snapshot.frames_decoded, last.frames_decoded);
+        received_video.frames_decoded = video.frames_decoded;
+        received_video.width = video.width;
+        received_video.height = video.height;
+        received_video.freezes = video.freezes;
+        let emitted = snapshot.frames_emitted.saturating_sub(last.frames_emitted).max(1) as f64;
+        let delay = snapshot.video_buffer_delay.saturating_sub(last.video_buffer_delay);
+        received_video.jitter_buffer_ms = delay.as_secs_f64() * 1e3 / emitted;
+        let pair = selected_pair(&report);
+        if let (Some(receiver), Some((_, rtt_ms))) = (&self.video, &pair) {
+            receiver.set_round_trip(Duration::from_secs_f64(rtt_ms.max(0.0) / 1e3));
+        }
+        PeerStats {
+            participant: String::new(),
+            rtt_ms: pair.as_ref().map(|(_, rtt_ms)| *rtt_ms).filter(|rtt_ms| *rtt_ms > 0.0),
+            candidate_pair: pair.map(|(pair, _)| pair),
+            estimate_bps: self.estimate.target_bps,
+            sent_audio: SentStats {
+                bitrate_bps: bitrate(snapshot.sent_audio_bytes, last.sent_audio_bytes),
+                ..sent(&self.meter.sent_audio)
+            },
+            sent_video: SentStats {
+                bitrate_bps: bitrate(snapshot.sent_video_bytes, last.sent_video_bytes),
+                ..sent(&self.meter.sent_video)
+            },
+            received_audio,
+            received_video,
+        }
+    }
+}
+
+fn load(traffic: &Traffic) -> u64 {
+    traffic.bytes.load(Ordering::Relaxed)
+}
+
+fn sent(traffic: &Traffic) -> SentStats {
+    SentStats {
+        packets: traffic.packets.load(Ordering::Relaxed),
+        retransmitted_packets: traffic.retransmitted.load(Ordering::Relaxed),
+        loss: f64::from(traffic.fraction_lost.load(Ordering::Relaxed)) / 256.0,
+        nacks: traffic.nacks.load(Ordering::Relaxed),
+        plis: traffic.plis.load(Ordering::Relaxed),
+        firs: traffic.firs.load(Ordering::Relaxed),
+        ..Default::default()
+    }
+}
+
+/// What the meter counted, and what the crate knows of loss and jitter (RFC 3550 appendix A).
+fn received(traffic: &Traffic, report: &RTCStatsReport, kind: &str, clock_hz: f64) -> ReceivedStats {
+    let inbound = report
+        .inbound_rtp_streams()
+        .find(|stream| stream.received_rtp_stream_stats.rtp_stream_stats.kind.to_string() == kind);
+    ReceivedStats {
+        packets: traffic.packets.load(Ordering::Relaxed),
+        nacks: traffic.nacks.load(Ordering::Relaxed),
+        plis: traffic.plis.load(Ordering::Relaxed),
+        lost_packets: inbound.map_or(0, |stream| stream.received_rtp_stream_stats.packets_lost),
+        // The crate gives ticks where the specification wants seconds.
+        jitter_ms: inbound.map_or(0.0, |stream| stream.received_rtp_stream_stats.jitter / clock_hz * 1e3),
+        ..Default::default()
+    }
+}
+
+/// The pair in use and its round trip in milliseconds.
+fn selected_pair(report: &RTCStatsReport) -> Option<(CandidatePair, f64)> {
+    let selected = report.transport()?.selected_candidate_pair_id.clone();
+    let pair = report
+        .candidate_pairs()
+        .find(|pair| pair.stats.id == selected)
+        .or_else(|| report.candidate_pairs().find(|pair| pair.nominated))?;
+    let kind = |id: String| {
+        use webrtc::peer_connection::RTCStatsReportEntry::{LocalCandidate, RemoteCandidate};
+        match report.get(&id) {
+            Some(LocalCandidate(candidate) | RemoteCandidate(candidate)) => {
+                candidate.candidate_type.to_string()
+            }
+            // Only candidates that were signaled are in the report.
+            _ => "prflx".to_owned(),
+        }
+    };
+    let types = CandidatePair {
+        local: kind(format!("RTCLocalIceCandidate_{}", pair.local_candidate_id)),
+        remote: kind(format!("RTCRemoteIceCandidate_{}", pair.remote_candidate_id)),
+    };
+    Some((types, pair.current_round_trip_time * 1e3))
+}

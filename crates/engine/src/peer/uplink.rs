@@ -1,0 +1,121 @@
+//! From encoded media to RTP packets on the two outgoing tracks of one peer connection.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use rtc::rtp;
+use tokio::sync::{broadcast, watch};
+use tracing::debug;
+use visavis_media::audio::EncodedAudio;
+use visavis_media::video::EncodedFrame;
+use visavis_media::video::rtp::packetize;
+use webrtc::media_stream::track_local::TrackLocal;
+
+use super::connection::OutgoingTrack;
+
+/// Largest RTP payload, so that packets with all their headers fit a path of 1280 bytes.
+const MAX_PAYLOAD: usize = 1_160;
+const VIDEO_CLOCK_HZ: u128 = 90_000;
+
+/// Encoded media on its way to every peer.
+#[derive(Debug, Clone)]
+pub(crate) enum Media {
+    Audio(Arc<EncodedAudio>),
+    Video(Arc<EncodedFrame>),
+}
+
+/// Sends everything that comes while `connected`, until the source or the connection is gone.
+/// `on_gap` is called when pictures were missed and the far side needs a key frame.
+pub(crate) async fn run(
+    audio: OutgoingTrack,
+    video: OutgoingTrack,
+    mut media: broadcast::Receiver<Media>,
+    mut connected: watch::Receiver<bool>,
+    on_gap: impl Fn(),
+) {
+    let mut audio = Stream::new(audio);
+    let mut video = Stream::new(video);
+    let mut picture_id: u16 = rand::random();
+    let epoch = Instant::now();
+    // A far side that has not seen a key frame can do nothing with what follows one.
+    let mut needs_key_frame = true;
+    loop {
+        if !*connected.borrow_and_update() {
+            needs_key_frame = true;
+            if connected.changed().await.is_err() {
+                return;
+            }
+            media = media.resubscribe();
+            continue;
+        }
+        let next = tokio::select! {
+            next = media.recv() => next,
+            changed = connected.changed() => if changed.is_err() { return } else { continue },
+        };
+        match next {
+            Ok(Media::Audio(packet)) => audio.send(packet.timestamp, true, packet.data.clone()).await,
+            Ok(Media::Video(frame)) => {
+                needs_key_frame &= !frame.key;
+                if needs_key_frame {
+                    continue;
+                }
+                let ticks =
+                    frame.captured.saturating_duration_since(epoch).as_micros() * VIDEO_CLOCK_HZ / 1_000_000;
+                let timestamp = u32::try_from(ticks & u128::from(u32::MAX)).unwrap_or_default();
+                let payloads = packetize(&frame.data, MAX_PAYLOAD, picture_id);
+                picture_id = picture_id.wrapping_add(1);
+                let last = payloads.len().saturating_sub(1);
+                for (index, payload) in payloads.into_iter().enumerate() {
+                    video.send(timestamp, index == last, payload).await;
+                }
+            }
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                debug!(missed, "the way to the network is blocked");
+                needs_key_frame = true;
+                on_gap();
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// One RTP stream.
+struct Stream {
+    track: OutgoingTrack,
+    payload_type: Option<u8>,
+    sequence: u16,
+    timestamp_offset: u32,
+}
+
+impl Stream {
+    fn new(track: OutgoingTrack) -> Self {
+        Self { track, payload_type: None, sequence: rand::random(), timestamp_offset: rand::random() }
+    }
+
+    async fn send(&mut self, timestamp: u32, marker: bool, payload: Bytes) {
+        let Some(payload_type) = self.negotiated_payload_type().await else { return };
+        let header = rtp::Header {
+            version: 2,
+            marker,
+            payload_type,
+            sequence_number: self.sequence,
+            timestamp: timestamp.wrapping_add(self.timestamp_offset),
+            ssrc: self.track.ssrc,
+            ..Default::default()
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        if let Err(error) = self.track.track.write_rtp(rtp::Packet { header, payload }).await {
+            debug!(%error, "a packet was not sent");
+        }
+    }
+
+    /// The payload type that the far side wants for our codec, asked once.
+    async fn negotiated_payload_type(&mut self) -> Option<u8> {
+        if self.payload_type.is_none() {
+            let parameters = self.track.sender.get_parameters().await.ok()?;
+            self.payload_type = parameters.rtp_parameters.codecs.first().map(|codec| codec.payload_type);
+        }
+        self.payload_type
+    }
+}
