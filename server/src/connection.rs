@@ -1,0 +1,224 @@
+//! The task that owns one WebSocket: reads, writes, keeps it alive and ends it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::debug;
+use visavis_protocol::{ErrorCode, IceServer, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, ServerMessage, to_text};
+
+use crate::Timing;
+use crate::hub::{Dismissal, HubGone, HubHandle, Inbox};
+use crate::rooms::ConnectionId;
+use crate::session::{Complaint, Reaction, Session};
+
+/// What the connections of a server have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) hub: HubHandle,
+    pub(crate) timing: Timing,
+    pub(crate) ice_servers: Vec<IceServer>,
+}
+
+/// Serves one client until either side ends it.
+pub(crate) async fn serve(socket: WebSocket, shared: Arc<Shared>) {
+    let Ok((id, inbox)) = shared.hub.connect().await else { return };
+    debug!(connection = id.0, "connected");
+    let mut connection = Connection {
+        id,
+        socket,
+        inbox,
+        session: Session::new(),
+        deadline: Instant::now() + shared.timing.hello,
+        last_heard: Instant::now(),
+        shared: Arc::clone(&shared),
+    };
+    let ending = connection.run().await;
+    debug!(connection = id.0, ?ending, "ending");
+    // Before the farewell, which may take a while: the others in the room hear of it at once.
+    shared.hub.disconnect(id).await.ok();
+    connection.close(ending).await;
+}
+
+struct Connection {
+    id: ConnectionId,
+    socket: WebSocket,
+    inbox: Inbox,
+    session: Session,
+    /// When the client has to have said hello; once it has, when to ping it.
+    deadline: Instant,
+    last_heard: Instant,
+    shared: Arc<Shared>,
+}
+
+/// How a connection ends.
+#[derive(Debug)]
+enum Ending {
+    /// The client is gone, or deaf and dumb: there is nobody to say goodbye to.
+    Gone,
+    /// The client is told why, and can still be heard.
+    Told(Complaint),
+    /// The client is told why; the rest of what it sends cannot be read.
+    ToldUnheard(Complaint),
+}
+
+impl Connection {
+    async fn run(&mut self) -> Ending {
+        match self.converse().await {
+            Ok(never) => match never {},
+            Err(ending) => ending,
+        }
+    }
+
+    async fn converse(&mut self) -> Result<Infallible, Ending> {
+        loop {
+            tokio::select! {
+                dismissal = &mut self.inbox.dismissal => return Err(dismissal.into()),
+                frame = self.socket.recv() => match frame {
+                    Some(Ok(frame)) => self.on_frame(frame).await?,
+                    Some(Err(error)) => return Err(read_failure(error)),
+                    None => return Err(Ending::Gone),
+                },
+                Some(message) = self.inbox.messages.recv() => self.say(&message).await?,
+                () = sleep_until(self.deadline) => self.on_deadline().await?,
+            }
+        }
+    }
+
+    async fn on_frame(&mut self, frame: Message) -> Result<(), Ending> {
+        self.last_heard = Instant::now();
+        let reaction = match frame {
+            Message::Text(text) => self.session.handle_text(&text),
+            Message::Binary(_) => self.session.handle_binary(),
+            // Answered by the library, as RFC 6455 sections 5.5.1 and 5.5.2 ask.
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Ok(()),
+        };
+        match reaction {
+            Reaction::Welcome { client } => {
+                debug!(connection = self.id.0, client = shortened(&client), "hello");
+                self.deadline = Instant::now() + self.shared.timing.ping;
+                self.say(&self.welcome()).await
+            }
+            Reaction::Pass(message) => {
+                self.shared.hub.say(self.id, message).await.map_err(|HubGone| Dismissal::ShuttingDown.into())
+            }
+            Reaction::Refuse(complaint) => self.say(&complaint.into()).await,
+            Reaction::Close(complaint) => Err(Ending::Told(complaint)),
+        }
+    }
+
+    async fn on_deadline(&mut self) -> Result<(), Ending> {
+        if let Some(complaint) = self.session.handle_hello_timeout() {
+            return Err(Ending::Told(complaint));
+        }
+        if self.last_heard.elapsed() >= self.shared.timing.silence {
+            return Err(Ending::Gone);
+        }
+        self.deadline = Instant::now() + self.shared.timing.ping;
+        self.write(Message::Ping(Default::default())).await
+    }
+
+    async fn say(&mut self, message: &ServerMessage) -> Result<(), Ending> {
+        self.write(Message::text(to_text(message))).await
+    }
+
+    /// Writes a frame; gives up when the client does not take it, or the hub wants the connection to end.
+    async fn write(&mut self, frame: Message) -> Result<(), Ending> {
+        tokio::select! {
+            result = timeout(self.shared.timing.silence, self.socket.send(frame)) => match result {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) | Err(_) => Err(Ending::Gone),
+            },
+            dismissal = &mut self.inbox.dismissal => Err(dismissal.into()),
+        }
+    }
+
+    fn welcome(&self) -> ServerMessage {
+        ServerMessage::Welcome {
+            protocol: PROTOCOL_VERSION,
+            server: concat!("visavis-server/", env!("CARGO_PKG_VERSION")).to_owned(),
+            ice_servers: self.shared.ice_servers.clone(),
+        }
+    }
+
+    /// Says goodbye, as far as the client lets it.
+    async fn close(mut self, ending: Ending) {
+        let farewell = self.shared.timing.farewell;
+        let (complaint, heard) = match ending {
+            Ending::Gone => return,
+            Ending::Told(complaint) => (complaint, true),
+            Ending::ToldUnheard(complaint) => (complaint, false),
+        };
+        let frame =
+            CloseFrame { code: close_code_of(complaint.code), reason: complaint.code.as_str().into() };
+        let told = async {
+            self.socket.send(Message::text(to_text(&ServerMessage::from(complaint)))).await?;
+            self.socket.send(Message::Close(Some(frame))).await?;
+            while heard && self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {}
+            Ok::<(), axum::Error>(())
+        };
+        if !matches!(timeout(farewell, told).await, Ok(Ok(()))) {
+            debug!(connection = self.id.0, "the client did not take its farewell");
+        }
+    }
+}
+
+impl From<Complaint> for ServerMessage {
+    fn from(complaint: Complaint) -> Self {
+        Self::Error { code: complaint.code, message: complaint.text }
+    }
+}
+
+impl From<Dismissal> for Ending {
+    fn from(dismissal: Dismissal) -> Self {
+        Self::Told(match dismissal {
+            Dismissal::TooSlow => {
+                Complaint::new(ErrorCode::TooSlow, "you did not read fast enough what was sent to you")
+            }
+            Dismissal::ShuttingDown => Complaint::new(ErrorCode::ShuttingDown, "the server is going away"),
+        })
+    }
+}
+
+/// What the hub's end of the connection says; that it is gone can only mean that the server is.
+impl From<Result<Dismissal, oneshot::error::RecvError>> for Ending {
+    fn from(dismissal: Result<Dismissal, oneshot::error::RecvError>) -> Self {
+        dismissal.unwrap_or(Dismissal::ShuttingDown).into()
+    }
+}
+
+fn read_failure(error: axum::Error) -> Ending {
+    match error.into_inner().downcast_ref::<tungstenite::Error>() {
+        Some(tungstenite::Error::Capacity(_)) => Ending::ToldUnheard(Complaint::new(
+            ErrorCode::MessageTooLarge,
+            format!("a message may have {MAX_MESSAGE_BYTES} bytes"),
+        )),
+        Some(tungstenite::Error::Utf8(_)) => {
+            Ending::Told(Complaint::new(ErrorCode::InvalidMessage, "a text frame has to hold UTF-8"))
+        }
+        _ => Ending::Gone,
+    }
+}
+
+/// RFC 6455 section 7.4.1.
+fn close_code_of(code: ErrorCode) -> u16 {
+    match code {
+        ErrorCode::MessageTooLarge => close_code::SIZE,
+        ErrorCode::ShuttingDown => close_code::AWAY,
+        ErrorCode::InvalidMessage => close_code::INVALID,
+        ErrorCode::UnsupportedProtocol
+        | ErrorCode::HelloExpected
+        | ErrorCode::UnexpectedMessage
+        | ErrorCode::RoomFull
+        | ErrorCode::NotInRoom
+        | ErrorCode::UnknownParticipant
+        | ErrorCode::TooSlow => close_code::POLICY,
+    }
+}
+
+/// The beginning of a text that a client chose, with control characters escaped.
+fn shortened(text: &str) -> String {
+    text.chars().take(64).flat_map(char::escape_debug).collect()
+}

@@ -1,0 +1,125 @@
+//! The routes: `/ws`, `/healthz`, and the UI for everything else.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::map_response;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{any, get};
+use visavis_protocol::MAX_MESSAGE_BYTES;
+
+use crate::assets::{Asset, Assets};
+use crate::connection::{self, Shared};
+use crate::origin::{self, Origin};
+
+/// What an idle WebSocket costs is mostly this buffer; larger messages make it grow for as long as they are read.
+const READ_BUFFER_BYTES: usize = 4096;
+
+/// For files whose name changes with their content.
+const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// Sent with every answer. `'self'` in `connect-src` covers `ws:` and `wss:` to the same host (CSP level 3, section
+/// 6.7.2.8).
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'self'; connect-src 'self'; img-src 'self' data: blob:; \
+             media-src 'self' blob: mediastream:; object-src 'none'; base-uri 'none'; form-action 'self'; \
+             frame-ancestors 'none'",
+        ),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    // An invite link is all it takes to enter a room: no other site may learn it.
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static(
+            "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), geolocation=()",
+        ),
+    ),
+];
+
+/// What the routes share.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) connections: Arc<Shared>,
+    pub(crate) assets: Assets,
+    pub(crate) allowed_origins: Vec<Origin>,
+}
+
+pub(crate) fn router(site: Site) -> Router {
+    Router::new()
+        .route("/ws", any(websocket))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/r/{room}", get(index))
+        .fallback(ui)
+        .layer(map_response(with_security_headers))
+        .with_state(Arc::new(site))
+}
+
+async fn websocket(
+    State(site): State<Arc<Site>>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let Ok(origin) = headers.get(header::ORIGIN).map(HeaderValue::to_str).transpose() else {
+        return StatusCode::FORBIDDEN.into_response();
+    };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    if !origin::is_allowed(origin, host, &site.allowed_origins) {
+        return (StatusCode::FORBIDDEN, "pages of this origin may not connect\n").into_response();
+    }
+    match upgrade {
+        Ok(upgrade) => upgrade
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_message_size(MAX_MESSAGE_BYTES)
+            .max_frame_size(MAX_MESSAGE_BYTES)
+            .on_upgrade(move |socket| connection::serve(socket, Arc::clone(&site.connections))),
+        Err(rejection) => rejection.into_response(),
+    }
+}
+
+async fn index(State(site): State<Arc<Site>>) -> Response {
+    match site.assets.index() {
+        Some(page) => file(page, ASK_AGAIN),
+        None => (
+            StatusCode::NOT_FOUND,
+            [(header::CACHE_CONTROL, ASK_AGAIN)],
+            Html(include_str!("not_built.html")),
+        )
+            .into_response(),
+    }
+}
+
+/// A file of the UI; paths that name no file are places within the UI.
+async fn ui(State(site): State<Arc<Site>>, method: Method, uri: Uri) -> Response {
+    if !matches!(method, Method::GET | Method::HEAD) {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response();
+    }
+    let path = uri.path().trim_start_matches('/');
+    match site.assets.file(path) {
+        Some(page) if path == "index.html" => file(page, ASK_AGAIN),
+        Some(asset) if path.starts_with("assets/") => file(asset, FOR_EVER),
+        Some(asset) => file(asset, ASK_AGAIN),
+        None if path.contains('.') => (StatusCode::NOT_FOUND, "there is no such file\n").into_response(),
+        None => index(State(site)).await,
+    }
+}
+
+fn file(asset: &Asset, cache: HeaderValue) -> Response {
+    let headers = [(header::CONTENT_TYPE, asset.content_type.clone()), (header::CACHE_CONTROL, cache)];
+    (headers, asset.content.clone()).into_response()
+}
+
+async fn with_security_headers(mut response: Response) -> Response {
+    response.headers_mut().extend(SECURITY_HEADERS);
+    response
+}

@@ -1,0 +1,23 @@
+//! The Visavis server: signaling for calls, and the UI for browsers, over one HTTP port.
+//!
+//! Who meets whom is decided by the pure cores (`rooms` and `session`); the rest is their shell. One actor
+//! (`hub`) owns all rooms, one task (`connection`) owns each WebSocket, and bounded queues join them. The server
+//! forwards session descriptions and candidates and never looks into them; media does not pass through it.
+
+mod args;
+mod assets;
+mod config;
+mod connection;
+mod http;
+mod hub;
+mod linger;
+mod origin;
+mod rooms;
+mod run;
+mod session;
+
+pub use args::Args;
+pub use assets::UiSource;
+pub use config::{Config, Timing};
+pub use origin::{Origin, OriginError};
+pub use run::{Server, ServerError};

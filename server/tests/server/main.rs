@@ -1,0 +1,14 @@
+//! The server from outside: real WebSockets and HTTP requests over the loopback interface.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test fails on whatever it did not expect")]
+
+mod bad_input;
+mod forwarding;
+mod joining;
+mod keep_alive;
+mod origins;
+mod program;
+mod shutdown;
+mod slow_client;
+mod support;
+mod ui;

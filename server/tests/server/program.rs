@@ -1,0 +1,63 @@
+//! The program itself.
+
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+
+use crate::support::within;
+
+fn program(options: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_visavis-server"));
+    command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VISAVIS_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+async fn first_line(child: &mut Child) -> String {
+    let stdout = child.stdout.as_mut().expect("stdout is piped");
+    let mut line = String::new();
+    within(BufReader::new(stdout).read_line(&mut line)).await.expect("a line");
+    line
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn it_says_where_it_listens_and_ends_well_when_told_to() {
+    for signal in ["-TERM", "-INT"] {
+        let mut child = program(&["--listen", "127.0.0.1:0"]).spawn().expect("start");
+        let line = first_line(&mut child).await;
+        let address = line.trim().strip_prefix("listening on http://").expect("where it listens");
+        tokio::net::TcpStream::connect(address).await.expect("it listens there");
+
+        let id = child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().await.expect("send the signal");
+        assert!(sent.success());
+        let output = within(child.wait_with_output()).await.expect("wait");
+        assert!(output.status.success(), "{signal}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("shutting down"));
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_said_clearly() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+    let address = taken.local_addr().expect("an address").to_string();
+    let output = within(program(&["--listen", &address]).output()).await.expect("run");
+    assert!(!output.status.success());
+    assert!(output.stdout.is_empty());
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains(&format!("{address} is in use")), "{message}");
+}
+
+#[tokio::test]
+async fn settings_come_from_the_environment_too() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+    let address = taken.local_addr().expect("an address").to_string();
+    let output = within(program(&[]).env("VISAVIS_LISTEN", &address).output()).await.expect("run");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains(&format!("{address} is in use")), "{message}");
+}

@@ -1,0 +1,153 @@
+//! The pages.
+
+use std::fs;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use visavis_server::{Config, UiSource};
+
+use crate::support::{TestServer, within};
+
+struct Answer {
+    status: u16,
+    /// In lower case, one a line.
+    headers: String,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+async fn request(server: &TestServer, method: &str, path: &str) -> Answer {
+    let mut stream = TcpStream::connect(server.address).await.expect("connect");
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.address);
+    stream.write_all(head.as_bytes()).await.expect("send the request");
+    let mut text = String::new();
+    within(stream.read_to_string(&mut text)).await.expect("read the answer");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+    let (status, headers) = head.split_once("\r\n").expect("a status and headers");
+    Answer {
+        status: status.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status code"),
+        headers: headers.to_lowercase(),
+        body: body.to_owned(),
+    }
+}
+
+async fn get(server: &TestServer, path: &str) -> Answer {
+    request(server, "GET", path).await
+}
+
+async fn serve(folder: PathBuf) -> TestServer {
+    TestServer::start_with(Config { ui: UiSource::Folder(folder), ..Config::default() }).await
+}
+
+/// A server with a small UI. A file that must not be served lies beside its folder.
+async fn with_ui() -> (TestServer, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("secret.txt"), "secret").expect("write");
+    let dist = folder.path().join("dist");
+    fs::create_dir_all(dist.join("assets")).expect("make a folder");
+    for (path, content) in [
+        ("index.html", "<!doctype html><title>Visavis</title>"),
+        ("assets/index-B4xQ.js", "export {};"),
+        ("assets/index-C7yR.css", ":root {}"),
+        ("icon.svg", "<svg/>"),
+    ] {
+        fs::write(dist.join(path), content).expect("write");
+    }
+    (serve(dist).await, folder)
+}
+
+#[tokio::test]
+async fn healthz_says_ok() {
+    let answer = get(&TestServer::start().await, "/healthz").await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
+}
+
+#[tokio::test]
+async fn every_place_in_the_ui_is_the_page() {
+    let (server, _folder) = with_ui().await;
+    for path in
+        ["/", "/index.html", "/r/blue-owl", "/r/with.a.dot", "/r/K%C3%BCche", "/settings", "/a/b/c?d=e.f"]
+    {
+        let answer = get(&server, path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.body.contains("<title>Visavis</title>"), "{path}");
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
+        assert_eq!(answer.header("cache-control"), Some("no-cache"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn files_come_with_their_type_and_life_time() {
+    let (server, _folder) = with_ui().await;
+    let for_ever = "public, max-age=31536000, immutable";
+    for (path, body, content_type, cache) in [
+        ("/assets/index-B4xQ.js", "export {};", "text/javascript; charset=utf-8", for_ever),
+        ("/assets/index-C7yR.css", ":root {}", "text/css; charset=utf-8", for_ever),
+        ("/icon.svg", "<svg/>", "image/svg+xml", "no-cache"),
+    ] {
+        let answer = get(&server, path).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, body));
+        assert_eq!(answer.header("content-type"), Some(content_type));
+        assert_eq!(answer.header("cache-control"), Some(cache));
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let (server, _folder) = with_ui().await;
+    for path in [
+        "/assets/old-A1.js",
+        "/favicon.ico",
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "//secret.txt",
+        "/r/../secret.txt",
+    ] {
+        let answer = get(&server, path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(!answer.body.contains("secret"), "{path}");
+    }
+    assert_eq!(request(&server, "POST", "/").await.status, 405);
+    assert_eq!(request(&server, "HEAD", "/").await.status, 200);
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    let (server, _folder) = with_ui().await;
+    for path in ["/", "/healthz", "/assets/index-B4xQ.js", "/missing.js", "/ws"] {
+        let answer = get(&server, path).await;
+        let policy = answer.header("content-security-policy").expect(path);
+        for directive in
+            ["default-src 'self'", "connect-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"]
+        {
+            assert!(policy.split("; ").any(|given| given == directive), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_ui_the_page_says_how_to_build_it() {
+    let empty = tempfile::tempdir().expect("a folder");
+    let server = serve(empty.path().to_owned()).await;
+    for path in ["/", "/r/blue-owl"] {
+        let answer = get(&server, path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.body.contains("npm run build"), "{path}");
+    }
+    assert_eq!(get(&server, "/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_plain_request_for_the_websocket_is_refused() {
+    assert_eq!(get(&TestServer::start().await, "/ws").await.status, 400);
+}
