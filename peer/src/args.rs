@@ -1,0 +1,61 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use visavis_engine::InviteLink;
+use visavis_media::{CameraChoice, MicrophoneChoice, SpeakerChoice};
+use visavis_protocol::DisplayName;
+
+/// A headless participant of a call: joins a room, sends what it is told to, records what it receives.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 110)]
+pub(crate) struct Args {
+    /// Where to go: http(s)://HOST/r/ROOM
+    #[arg(required_unless_present = "list_devices")]
+    pub(crate) invite_link: Option<InviteLink>,
+
+    /// Picture to send: default, none, pattern (the moving test picture), a .y4m file, or a device of --list-devices
+    #[arg(long, default_value = "default", env = "VISAVIS_CAMERA")]
+    pub(crate) camera: CameraChoice,
+
+    /// Sound to send: default, none, tone (440 Hz), a .wav file, or a device of --list-devices
+    #[arg(long, default_value = "default", env = "VISAVIS_MICROPHONE")]
+    pub(crate) microphone: MicrophoneChoice,
+
+    /// Where to play: default, none, a .wav file to write, or a device of --list-devices
+    #[arg(long, default_value = "default", env = "VISAVIS_SPEAKER")]
+    pub(crate) speaker: SpeakerChoice,
+
+    /// Write the decoded pictures of the first other participant, as received
+    #[arg(long, value_name = "FILE.y4m")]
+    pub(crate) record_video: Option<PathBuf>,
+
+    /// What the others see
+    #[arg(long, default_value = "Visavis peer")]
+    pub(crate) name: DisplayName,
+
+    /// Leave after this many seconds; stays until interrupted without it
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) duration: Option<Duration>,
+
+    /// Write one line of statistics a second
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) stats: Option<PathBuf>,
+
+    /// Say what cameras, microphones and speakers there are, and end
+    #[arg(long)]
+    pub(crate) list_devices: bool,
+
+    /// Enter, see somebody, and leave, once for each line of standard input; for tests of what a stay leaves behind
+    #[arg(long, hide = true)]
+    pub(crate) stay_per_line: bool,
+
+    /// What to log on standard error, such as info or visavis_engine=debug
+    #[arg(long, default_value = visavis_engine::DEFAULT_LOG, env = "VISAVIS_LOG")]
+    pub(crate) log: String,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is wanted".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}

@@ -1,0 +1,166 @@
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use visavis_call::{CallErrorCode, CallEvent, CallState};
+use visavis_engine::api::{Command, Event};
+use visavis_engine::{Engine, EngineConfig};
+use visavis_media::{Device, DeviceChoice, DeviceList};
+
+use crate::ages;
+use crate::args::Args;
+use crate::frames;
+use crate::report::Report;
+use crate::stays::stay_per_line;
+
+/// How long leaving may take.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    /// The call could not go on.
+    Failed(CallErrorCode),
+}
+
+impl Outcome {
+    pub(crate) fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Done => ExitCode::SUCCESS,
+            Self::Failed(code) => {
+                eprintln!("visavis-peer: the call failed: {}", code.as_str());
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
+    let (frames, recorder) = match &args.record_video {
+        Some(path) => {
+            let (sink, recorder) = frames::record(path)?;
+            (sink, Some(recorder))
+        }
+        None => (frames::ignore(), None),
+    };
+    let (frames, ages) = ages::measure(frames);
+    let (engine, mut events) = Engine::spawn(EngineConfig {
+        client: concat!("visavis-peer/", env!("CARGO_PKG_VERSION")).to_owned(),
+        devices: DeviceChoice {
+            camera: args.camera.clone(),
+            microphone: args.microphone.clone(),
+            speaker: args.speaker.clone(),
+        },
+        frames,
+    })
+    .context("cannot start the engine")?;
+    if args.list_devices {
+        return list_devices(&engine, &mut events).await;
+    }
+    let Some(link) = args.invite_link.clone() else { bail!("an invite link is wanted") };
+    let mut report = Report::new(args.stats.as_deref(), ages)?;
+    let outcome = if args.stay_per_line {
+        stay_per_line(&link, &args.name, &report, &engine, &mut events).await?;
+        Outcome::Done
+    } else {
+        engine.send(Command::Join { server: link.server, room: link.room, name: args.name.clone() }).await;
+        attend(&args, &mut report, &engine, &mut events).await?
+    };
+    drop(engine);
+    // The engine holds the sink until it has ended.
+    while events.recv().await.is_some() {}
+    if let Some(recorder) = recorder {
+        tokio::task::spawn_blocking(|| recorder.finish()).await??;
+    }
+    Ok(outcome)
+}
+
+/// Stays in the call until it ends, the time is over, or somebody interrupts.
+async fn attend(
+    args: &Args,
+    report: &mut Report,
+    engine: &Engine,
+    events: &mut mpsc::Receiver<Event>,
+) -> anyhow::Result<Outcome> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let leave = async {
+        tokio::select! {
+            () = after(args.duration) => {}
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        engine.send(Command::Leave).await;
+        tokio::time::sleep(LEAVE_TIMEOUT).await;
+    };
+    tokio::pin!(leave);
+    let mut failure = None;
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = &mut leave => bail!("the call did not end in time"),
+        };
+        let Some(event) = event else { bail!("the engine ended") };
+        match &event {
+            Event::Stats { stats } => {
+                report.stats(stats)?;
+                continue;
+            }
+            Event::MicrophoneLevel { .. } => continue,
+            Event::Call { event: CallEvent::Error { code } } => failure = Some(*code),
+            Event::Call { event: CallEvent::State { state: CallState::InRoom { .. } } } => failure = None,
+            Event::Call { event: CallEvent::State { state: CallState::Ended } } => {
+                report.event(&event)?;
+                return Ok(failure.filter(|code| ends_call(*code)).map_or(Outcome::Done, Outcome::Failed));
+            }
+            Event::Call { .. }
+            | Event::Devices { .. }
+            | Event::DeviceFailed { .. }
+            | Event::DeviceStarted { .. }
+            | Event::VideoStarted { .. }
+            | Event::VideoEnded { .. } => {}
+        }
+        report.event(&event)?;
+    }
+}
+
+/// Whether a call that had this error last ended because of it.
+fn ends_call(code: CallErrorCode) -> bool {
+    match code {
+        CallErrorCode::ServerUnreachable
+        | CallErrorCode::ServerGarbage
+        | CallErrorCode::UnsupportedProtocol
+        | CallErrorCode::RoomFull
+        | CallErrorCode::MessageRefused => true,
+        CallErrorCode::ServerLost
+        | CallErrorCode::ServerClosing
+        | CallErrorCode::NegotiationFailed
+        | CallErrorCode::PathFailed => false,
+    }
+}
+
+async fn after(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => tokio::time::sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the list is what was asked for")]
+async fn list_devices(engine: &Engine, events: &mut mpsc::Receiver<Event>) -> anyhow::Result<Outcome> {
+    engine.send(Command::ListDevices).await;
+    let devices = loop {
+        if let Event::Devices { devices } = events.recv().await.context("the engine ended")? {
+            break devices;
+        }
+    };
+    let DeviceList { cameras, microphones, speakers } = devices;
+    for (kind, list) in [("camera", cameras), ("microphone", microphones), ("speaker", speakers)] {
+        for Device { id, label } in list {
+            println!("{kind}\t{id}\t{label}");
+        }
+    }
+    Ok(Outcome::Done)
+}
