@@ -1,0 +1,172 @@
+import type { CallEngine, Launch } from "./engine/CallEngine";
+import type { DeviceChoice } from "./generated/DeviceChoice";
+import type { DeviceKind } from "./generated/DeviceKind";
+import type { MediaState } from "./generated/MediaState";
+import { INITIAL, type Model, reduce } from "./model";
+import { type Options, parseOptions } from "./options";
+import { loadPreferences, type Preferences, savePreferences } from "./preferences";
+import { type Invite, parseInvite, parseRoute, parseUrl, routePath } from "./routes";
+
+export type Screen =
+  | { type: "home" }
+  | { type: "green_room"; invite: Invite }
+  | { type: "call"; invite: Invite }
+  | { type: "ended"; invite: Invite };
+
+/**
+ * The one owner of what the screens show: the screen, the model of the call and the preferences.
+ *
+ * Screens read its state and call its methods; nothing else changes either.
+ */
+export class App {
+  readonly engine: CallEngine;
+  /** Whether the user chooses the server. */
+  readonly choosesServer: boolean;
+  readonly options: Options;
+  screen: Screen = $state.raw({ type: "home" });
+  model: Model = $state.raw(INITIAL);
+  preferences: Preferences = $state.raw(loadPreferences(localStorage));
+  /** The devices of this visit: the preferences, unless a link says otherwise. */
+  devices: DeviceChoice = $state.raw({ camera: "default", microphone: "default", speaker: "default" });
+  readonly #fixedServer: string | undefined;
+
+  private constructor(engine: CallEngine, launch: Launch) {
+    const link = parseUrl(launch.link ?? "");
+    this.engine = engine;
+    this.#fixedServer = launch.server;
+    this.choosesServer = launch.server === undefined;
+    this.options = parseOptions(link?.searchParams ?? new URLSearchParams(location.search));
+    const { camera, microphone, speaker } = this.preferences;
+    this.devices = { camera, microphone, speaker, ...this.options.devices };
+    engine.subscribe((event) => this.#onEvent(event));
+    engine.selectCamera(this.devices.camera);
+    engine.selectMicrophone(this.devices.microphone);
+    engine.selectSpeaker(this.devices.speaker);
+    engine.setMicrophone(INITIAL.own.microphone);
+    engine.setCamera(INITIAL.own.camera);
+    const invite = parseInvite(launch.link ?? "");
+    if (invite !== undefined) this.#begin(invite, this.options.join || launch.enter);
+    if (!this.choosesServer) window.addEventListener("popstate", () => this.#onPopState());
+  }
+
+  static async start(engine: CallEngine): Promise<App> {
+    return new App(engine, await engine.launch());
+  }
+
+  /** Origin of the server that new calls meet on. */
+  get server(): string {
+    return this.#fixedServer ?? this.preferences.server;
+  }
+
+  get name(): string {
+    return this.options.name ?? this.preferences.name;
+  }
+
+  goHome(): void {
+    this.#go({ type: "home" });
+  }
+
+  openGreenRoom(invite: Invite): void {
+    // In a tab each server is a site of its own.
+    if (this.#fixedServer !== undefined && invite.server !== this.#fixedServer) {
+      location.href = new URL(routePath({ type: "room", room: invite.room }), invite.server).href;
+    } else this.#go({ type: "green_room", invite });
+  }
+
+  join(invite: Invite, name: string): void {
+    this.#savePreferences(this.options.name === name ? {} : { name });
+    this.screen = { type: "call", invite };
+    this.engine.join({ ...invite, name });
+  }
+
+  leave(): void {
+    this.engine.leave();
+  }
+
+  setServer(server: string): void {
+    this.#savePreferences({ server });
+  }
+
+  selectDevice(kind: DeviceKind, choice: string): void {
+    this.devices = { ...this.devices, [kind]: choice };
+    this.#savePreferences({ [kind]: choice });
+    const failed = this.model.deviceErrors[kind] !== undefined;
+    switch (kind) {
+      case "camera":
+        this.engine.selectCamera(choice);
+        if (failed) this.setCamera(true);
+        return;
+      case "microphone":
+        this.engine.selectMicrophone(choice);
+        if (failed) this.setMicrophone(true);
+        return;
+      case "speaker":
+        this.#change("speaker", {});
+        return this.engine.selectSpeaker(choice);
+    }
+  }
+
+  /** What the user sends, as far as it is there. */
+  get own(): MediaState {
+    const { microphone, camera } = this.model.own;
+    return {
+      microphone: microphone && this.devices.microphone !== "none",
+      camera: camera && this.devices.camera !== "none",
+    };
+  }
+
+  setMicrophone(on: boolean): void {
+    this.#change("microphone", { microphone: on });
+    if (on && this.devices.microphone === "none") this.selectDevice("microphone", "default");
+    this.engine.setMicrophone(on);
+  }
+
+  setCamera(on: boolean): void {
+    this.#change("camera", { camera: on });
+    if (on && this.devices.camera === "none") this.selectDevice("camera", "default");
+    this.engine.setCamera(on);
+  }
+
+  dismissError(): void {
+    this.model = { ...this.model, callError: undefined };
+  }
+
+  #begin(invite: Invite, enter: boolean): void {
+    this.screen = { type: "green_room", invite };
+    if (enter && this.name !== "") this.join(invite, this.name);
+  }
+
+  #onEvent(event: Parameters<typeof reduce>[1]): void {
+    this.model = reduce(this.model, event);
+    const ended = event.type === "call" && event.event.type === "state" && event.event.state.type === "ended";
+    if (ended && this.screen.type === "call") this.screen = { type: "ended", invite: this.screen.invite };
+  }
+
+  #onPopState(): void {
+    this.leave();
+    const route = parseRoute(location.pathname);
+    this.screen =
+      route.type === "room"
+        ? { type: "green_room", invite: { server: this.server, room: route.room } }
+        : { type: "home" };
+  }
+
+  /** Shows a screen, in the tab with its path in the address bar. */
+  #go(screen: Extract<Screen, { type: "home" | "green_room" }>): void {
+    this.screen = screen;
+    if (this.choosesServer) return;
+    const path = routePath(screen.type === "home" ? screen : { type: "room", room: screen.invite.room });
+    if (path !== location.pathname) history.pushState(null, "", path + location.search);
+  }
+
+  /** The user has acted on a device: what was wrong with it before is history. */
+  #change(kind: DeviceKind, own: Partial<MediaState>): void {
+    const { [kind]: _, ...deviceErrors } = this.model.deviceErrors;
+    this.model = { ...this.model, own: { ...this.model.own, ...own }, deviceErrors };
+  }
+
+  #savePreferences(change: Partial<Preferences>): void {
+    this.preferences = { ...this.preferences, ...change };
+    savePreferences(localStorage, this.preferences);
+  }
+}

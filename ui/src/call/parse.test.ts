@@ -1,0 +1,60 @@
+import { expect, test } from "vitest";
+import type { ServerMessage } from "../generated/ServerMessage";
+import { MAX_SERVER_MESSAGE_BYTES } from "./limits";
+import { parseServerMessage } from "./parse";
+
+const media = { microphone: true, camera: false };
+const messages: ServerMessage[] = [
+  { type: "welcome", payload: { protocol: 1, server: "s/1", ice_servers: [{ urls: ["stun:a"] }] } },
+  {
+    type: "joined",
+    payload: { room: "r", you: "me", participants: [{ id: "b", name: "Ben", media, role: "answerer" }] },
+  },
+  { type: "participant_joined", payload: { participant: { id: "b", name: "Ben", media, role: "offerer" } } },
+  { type: "participant_left", payload: { participant: "b", reason: "left" } },
+  { type: "description", payload: { from: "b", description: { kind: "offer", negotiation: 1, sdp: "v=0" } } },
+  { type: "candidates", payload: { from: "b", candidates: [{ candidate: "c", mid: "0", ufrag: "u" }] } },
+  { type: "end_of_candidates", payload: { from: "b", ufrag: "u" } },
+  { type: "media", payload: { from: "b", media } },
+  { type: "error", payload: { code: "room_full", message: "full" } },
+];
+
+test.each(messages)("$type is read", (message) => {
+  expect(parseServerMessage(JSON.stringify(message))).toEqual(message);
+});
+
+/** Every message with each of its fields, at any depth, taken away or of another type. */
+function damaged(value: unknown): unknown[] {
+  if (typeof value !== "object" || value === null) return [typeof value === "string" ? 7 : "text", null];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    [undefined, ...damaged(inner)].map((replacement) =>
+      Array.isArray(value) ? [replacement] : { ...value, [key]: replacement },
+    ),
+  );
+}
+
+test.each(messages)("$type with a damaged field is refused", (message) => {
+  const variants = damaged(message);
+  expect(variants.length).toBeGreaterThan(5);
+  for (const variant of variants) {
+    expect(parseServerMessage(JSON.stringify(variant)), JSON.stringify(variant)).toBeUndefined();
+  }
+});
+
+test.each([
+  ["no JSON", "{"],
+  ["no object", "[]"],
+  ["nothing", "null"],
+  ["an unknown type", '{"type":"toString","payload":{}}'],
+  ["an unknown code", '{"type":"error","payload":{"code":"later","message":""}}'],
+  [
+    "too many candidates",
+    JSON.stringify({
+      type: "candidates",
+      payload: { from: "b", candidates: Array(33).fill({ candidate: "c", mid: "0", ufrag: "u" }) },
+    }),
+  ],
+  ["too large", JSON.stringify({ type: "error", payload: { code: "room_full", message: "x".repeat(MAX_SERVER_MESSAGE_BYTES) } })],
+])("%s is refused", (_, frame) => {
+  expect(parseServerMessage(frame)).toBeUndefined();
+});

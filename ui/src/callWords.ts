@@ -1,0 +1,44 @@
+import type { Model, Other } from "./model";
+import { strings } from "./strings";
+
+/** How much attention a state deserves. */
+export type Tone = "calm" | "good" | "busy" | "bad";
+
+export interface StateWords {
+  text: string;
+  tone: Tone;
+}
+
+/** The state of the connection in words: the server's if that is in doubt, else that of the path that is worst. */
+export function stateWords({ call, others }: Pick<Model, "call" | "others">): StateWords {
+  switch (call.type) {
+    case "idle":
+      return { text: strings.state.idle, tone: "calm" };
+    case "joining":
+      return { text: strings.state.joining, tone: "busy" };
+    case "reconnecting":
+      return { text: strings.state.reconnecting, tone: "busy" };
+    case "ended":
+      return { text: strings.state.ended, tone: "calm" };
+    case "in_room":
+      return othersWords(others);
+  }
+}
+
+function othersWords(others: Other[]): StateWords {
+  for (const peer of ["failed", "reconnecting", "connecting"] as const) {
+    const other = others.find((one) => one.peer === peer);
+    if (other === undefined) continue;
+    switch (peer) {
+      case "failed":
+        return { text: strings.state.failed(other.name), tone: "bad" };
+      case "reconnecting":
+        return { text: strings.state.restoring(other.name), tone: "busy" };
+      case "connecting":
+        return { text: strings.state.connecting(other.name), tone: "busy" };
+    }
+  }
+  return others.length === 0
+    ? { text: strings.state.waiting, tone: "calm" }
+    : { text: strings.state.connected, tone: "good" };
+}

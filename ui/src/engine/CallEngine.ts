@@ -1,0 +1,72 @@
+import type { CameraChoice } from "../generated/CameraChoice";
+import type { DisplayName } from "../generated/DisplayName";
+import type { Event } from "../generated/Event";
+import type { MicrophoneChoice } from "../generated/MicrophoneChoice";
+import type { RoomName } from "../generated/RoomName";
+import type { SpeakerChoice } from "../generated/SpeakerChoice";
+import type { StreamId } from "../generated/StreamId";
+import type { LumaPlane } from "./browser/marker";
+
+/** What an engine tells: the events both engines share, and what only a web page has to ask its user for. */
+export type EngineEvent = Event | { type: "sound_blocked"; blocked: boolean };
+
+/** Where the page starts and what it may decide by itself. */
+export interface Launch {
+  /** Origin of the one server there is, or undefined where the user chooses it. */
+  server: string | undefined;
+  /** The link the user came by, as text, if any. */
+  link: string | undefined;
+  /** Enter its room at once, whatever the devices: the user said so when starting the app. */
+  enter: boolean;
+}
+
+/**
+ * A whole call: devices, signaling and media of this client.
+ *
+ * Commands return at once; what becomes of them is told by events. Two implementations exist, and only
+ * [create.ts](./create.ts) knows which one runs.
+ */
+export interface CallEngine {
+  /** Hears every event from now on; the returned function ends that. */
+  subscribe(listener: (event: EngineEvent) => void): () => void;
+  launch(): Promise<Launch>;
+
+  /** Look for devices; answered by `devices`, which also comes when one is plugged in or out. */
+  listDevices(): void;
+  selectCamera(camera: CameraChoice): void;
+  selectMicrophone(microphone: MicrophoneChoice): void;
+  selectSpeaker(speaker: SpeakerChoice): void;
+  /** Show the own picture and meter the own voice before a call; a call in progress shows them anyway. */
+  setPreview(on: boolean): void;
+  /** Switching on a device that failed tries it again. */
+  setMicrophone(on: boolean): void;
+  setCamera(on: boolean): void;
+  /** Play the sound that the browser holds back until the user acts; to be called from a click. */
+  allowSound(): void;
+
+  join(call: { server: string; room: RoomName; name: DisplayName }): void;
+  leave(): void;
+
+  /** Shows a stream inside a host element, now or as soon as it starts, until the returned function is called. */
+  mountVideo(stream: StreamId, host: HTMLElement): () => void;
+  /** Access to what is received, for tests. */
+  readonly probe: EngineProbe;
+}
+
+/** Reads received media back. */
+export interface EngineProbe {
+  /** Hears the brightness of each frame of a stream that is running, until the returned function is called. */
+  watchFrames(stream: StreamId, onFrame: (picture: LumaPlane) => void): () => void;
+  /** The sound of all other participants as it is played, or undefined where it is not this page that plays it. */
+  remoteSound(): AnalyserNode | undefined;
+}
+
+/** One text for a stream, to keep it in maps. */
+export function streamKey(stream: StreamId): string {
+  switch (stream.type) {
+    case "own":
+      return "own";
+    case "participant":
+      return `participant:${stream.participant}`;
+  }
+}

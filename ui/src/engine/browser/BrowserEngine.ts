@@ -1,0 +1,253 @@
+import { Call } from "../../call/Call";
+import type { CallEvent } from "../../generated/CallEvent";
+import type { DeviceError } from "../../generated/DeviceError";
+import type { Input } from "../../generated/Input";
+import type { MediaState } from "../../generated/MediaState";
+import type { Output } from "../../generated/Output";
+import type { ParticipantId } from "../../generated/ParticipantId";
+import type { StreamId } from "../../generated/StreamId";
+import type { CallEngine, EngineEvent, EngineProbe, Launch } from "../CallEngine";
+import { Listeners } from "../Listeners";
+import { listDevices } from "./devices";
+import { LevelMeter } from "./LevelMeter";
+import { LocalMedia, type LocalTracks } from "./LocalMedia";
+import { PeerConnection } from "./PeerConnection";
+import { BrowserProbe } from "./BrowserProbe";
+import { RemoteSound } from "./RemoteSound";
+import { SignalingSocket } from "./SignalingSocket";
+import { StatsSampler } from "./StatsSampler";
+import { VideoStreams } from "./VideoStreams";
+
+const CLIENT = `visavis-tab/${__VISAVIS_VERSION__}`;
+
+/**
+ * A call on the browser's own `RTCPeerConnection`.
+ *
+ * The shell around the call core: hands it what happens with the time it happened, and does what it says. Each concern
+ * has one object that owns it; this one owns the core, its clock and the peer connections.
+ */
+export class BrowserEngine implements CallEngine {
+  readonly #call = new Call(CLIENT);
+  readonly #listeners = new Listeners<EngineEvent>();
+  readonly #socket = new SignalingSocket((input) => this.#handle(input));
+  readonly #peers = new Map<ParticipantId, PeerConnection>();
+  readonly #videos = new VideoStreams();
+  readonly #sound = new RemoteSound({
+    blocked: (blocked) => this.#emit({ type: "sound_blocked", blocked }),
+    failed: (error) => this.#onDeviceFailed(error),
+  });
+  readonly #meter = new LevelMeter((level) => this.#emit({ type: "microphone_level", level }));
+  readonly #local = new LocalMedia({
+    tracks: (tracks) => this.#onLocalTracks(tracks),
+    state: (state) => this.#onLocalState(state),
+    started: (device) => {
+      this.#emit({ type: "device_started", device });
+      // Names of devices are told only once one of them is allowed.
+      this.listDevices();
+    },
+    failed: (error) => this.#onDeviceFailed(error),
+  });
+  readonly probe: EngineProbe = new BrowserProbe(this.#videos, this.#sound);
+  #server = "";
+  #stats: StatsSampler | undefined;
+  #preview = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    navigator.mediaDevices?.addEventListener("devicechange", () => this.listDevices());
+    // A closed tab says good-bye; otherwise the others wait for its connection to time out.
+    window.addEventListener("pagehide", () => this.leave());
+  }
+
+  subscribe(listener: (event: EngineEvent) => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  async launch(): Promise<Launch> {
+    return { server: location.origin, link: location.href, enter: false };
+  }
+
+  listDevices(): void {
+    void listDevices().then((devices) => this.#emit({ type: "devices", devices }));
+  }
+
+  selectCamera(camera: string): void {
+    this.#local.selectCamera(camera);
+  }
+
+  selectMicrophone(microphone: string): void {
+    this.#local.selectMicrophone(microphone);
+  }
+
+  selectSpeaker(speaker: string): void {
+    this.#sound.select(speaker);
+  }
+
+  setPreview(on: boolean): void {
+    this.#preview = on;
+    this.#updateNeed();
+  }
+
+  setMicrophone(on: boolean): void {
+    this.#local.setMicrophone(on);
+  }
+
+  setCamera(on: boolean): void {
+    this.#local.setCamera(on);
+  }
+
+  allowSound(): void {
+    this.#sound.allow();
+  }
+
+  join({ server, room, name }: { server: string; room: string; name: string }): void {
+    if (this.#stats !== undefined) return;
+    this.#server = server;
+    this.#stats = new StatsSampler(this.#peers, (stats) => this.#emit({ type: "stats", stats }));
+    this.#updateNeed();
+    this.#handle({ type: "join", room, name, media: this.#local.state });
+  }
+
+  leave(): void {
+    this.#handle({ type: "leave" });
+  }
+
+  mountVideo(stream: StreamId, host: HTMLElement): () => void {
+    return this.#videos.mount(stream, host);
+  }
+
+  #handle(input: Input): void {
+    this.#call.handle(performance.now(), input);
+    this.#drain();
+  }
+
+  #drain(): void {
+    for (let output = this.#call.pollOutput(); output !== undefined; output = this.#call.pollOutput()) {
+      this.#perform(output);
+    }
+    clearTimeout(this.#timer);
+    const due = this.#call.pollTimeoutMs();
+    if (due === undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#call.handleTimeout(performance.now());
+      this.#drain();
+    }, Math.max(due - performance.now(), 0));
+  }
+
+  #perform(output: Output): void {
+    switch (output.type) {
+      case "open_signaling":
+        return this.#socket.open(this.#server);
+      case "close_signaling":
+        return this.#socket.close();
+      case "send":
+        return this.#socket.send(output.message);
+      case "open_peer":
+        return this.#openPeer(output.peer, output.ice_servers);
+      case "close_peer":
+        return this.#closePeer(output.peer);
+      case "create_offer":
+        return this.#peers.get(output.peer)?.createOffer(output.ice_restart);
+      case "accept_offer":
+        return this.#peers.get(output.peer)?.acceptOffer(output.sdp, output.rollback);
+      case "accept_answer":
+        return this.#peers.get(output.peer)?.acceptAnswer(output.sdp);
+      case "add_candidate":
+        return this.#peers.get(output.peer)?.addCandidate(output.candidate);
+      case "end_candidates":
+        return this.#peers.get(output.peer)?.endCandidates(output.ufrag);
+      case "event":
+        return this.#onCallEvent(output.event);
+    }
+  }
+
+  #openPeer(peer: ParticipantId, iceServers: Extract<Output, { type: "open_peer" }>["ice_servers"]): void {
+    try {
+      const connection = new PeerConnection(peer, iceServers, this.#local.tracks, {
+        input: (input) => this.#handle(input),
+        track: (track) => this.#onRemoteTrack(peer, track),
+      });
+      this.#peers.set(peer, connection);
+    } catch (error) {
+      // The browser refuses servers that the signaling server has configured wrongly.
+      console.error("no peer connection", error);
+      queueMicrotask(() => this.#handle({ type: "negotiation_failed", peer }));
+    }
+  }
+
+  #closePeer(peer: ParticipantId): void {
+    this.#peers.get(peer)?.close();
+    this.#peers.delete(peer);
+    this.#sound.remove(peer);
+    this.#setVideo({ type: "participant", participant: peer }, undefined);
+  }
+
+  #onRemoteTrack(participant: ParticipantId, track: MediaStreamTrack): void {
+    const audio = track.kind === "audio";
+    if (audio) this.#sound.add(participant, track);
+    // A track is muted until its first packet comes.
+    const delivers = (): void => {
+      if (!this.#peers.has(participant)) return;
+      this.#stats?.reached(audio ? "first_audio_ms" : "first_frame_ms");
+      if (!audio) this.#setVideo({ type: "participant", participant }, track);
+    };
+    if (track.muted) track.addEventListener("unmute", delivers, { once: true });
+    else delivers();
+  }
+
+  #onLocalTracks(tracks: LocalTracks): void {
+    for (const peer of this.#peers.values()) peer.setTracks(tracks);
+    this.#setVideo({ type: "own" }, tracks.video);
+    this.#meter.setTrack(tracks.audio);
+  }
+
+  #onLocalState(media: MediaState): void {
+    this.#handle({ type: "set_media", media });
+  }
+
+  #onDeviceFailed(error: DeviceError): void {
+    this.#emit({ type: "device_failed", error });
+  }
+
+  #onCallEvent(event: CallEvent): void {
+    switch (event.type) {
+      case "state":
+        if (event.state.type === "in_room") this.#stats?.reached("joined_ms");
+        if (event.state.type === "ended") this.#endStats();
+        break;
+      case "participant_joined":
+        this.#stats?.reached("peer_present_ms");
+        break;
+      case "peer":
+        if (event.state === "connected") this.#stats?.reached("connected_ms");
+        break;
+      case "participant_left":
+      case "media":
+      case "error":
+        break;
+    }
+    this.#emit({ type: "call", event });
+  }
+
+  #endStats(): void {
+    this.#stats?.stop();
+    this.#stats = undefined;
+    this.#updateNeed();
+  }
+
+  #updateNeed(): void {
+    this.#local.setNeeded(this.#preview || this.#stats !== undefined);
+  }
+
+  #setVideo(stream: StreamId, track: MediaStreamTrack | undefined): void {
+    const before = this.#videos.track(stream);
+    if (before === track) return;
+    this.#videos.set(stream, track);
+    if (before !== undefined) this.#emit({ type: "video_ended", stream });
+    if (track !== undefined) this.#emit({ type: "video_started", stream });
+  }
+
+  #emit(event: EngineEvent): void {
+    this.#listeners.emit(event);
+  }
+}

@@ -1,0 +1,253 @@
+import type { Candidate } from "../../generated/Candidate";
+import type { IceServer } from "../../generated/IceServer";
+import type { Input } from "../../generated/Input";
+import type { ParticipantId } from "../../generated/ParticipantId";
+import type { PathState } from "../../generated/PathState";
+import { iceUfrag } from "./candidates";
+import type { LocalTracks } from "./LocalMedia";
+
+/** Bits a second that the picture may take at most. */
+const MAX_VIDEO_BITRATE_BPS = 1_500_000;
+
+const KINDS = ["audio", "video"] as const;
+type Kind = (typeof KINDS)[number];
+
+export interface PeerConnectionObserver {
+  /** A result or happening for the call core. */
+  input(input: Input): void;
+  /** The remote side's track of a kind; each comes once. */
+  track(track: MediaStreamTrack): void;
+}
+
+/**
+ * One `RTCPeerConnection`: does what the call core asks, strictly one operation after the other, and answers each.
+ *
+ * It decides nothing about the negotiation; it keeps one audio and one video transceiver and the sender's limits.
+ */
+export class PeerConnection {
+  readonly #peer: ParticipantId;
+  readonly #observer: PeerConnectionObserver;
+  readonly #connection: RTCPeerConnection;
+  /** The local tracks' common stream: what arrives over one stream is played in sync. */
+  readonly #stream = new MediaStream();
+  readonly #transceivers = new Map<Kind, RTCRtpTransceiver>();
+  #tracks: LocalTracks;
+  #operations: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(peer: ParticipantId, iceServers: IceServer[], tracks: LocalTracks, observer: PeerConnectionObserver) {
+    this.#peer = peer;
+    this.#observer = observer;
+    this.#tracks = tracks;
+    this.#connection = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+    this.#listen();
+  }
+
+  createOffer(iceRestart: boolean): void {
+    this.#negotiate(async () => {
+      await this.#offerTransceivers();
+      const { sdp = "" } = await this.#connection.createOffer({ iceRestart });
+      await this.#connection.setLocalDescription({ type: "offer", sdp });
+      return { type: "offer_created", peer: this.#peer, sdp };
+    });
+  }
+
+  acceptOffer(offer: string, rollback: boolean): void {
+    this.#negotiate(async () => {
+      if (rollback) await this.#connection.setLocalDescription({ type: "rollback" });
+      await this.#connection.setRemoteDescription({ type: "offer", sdp: offer });
+      await this.#adoptTransceivers();
+      const { sdp = "" } = await this.#connection.createAnswer();
+      await this.#connection.setLocalDescription({ type: "answer", sdp });
+      await this.#limitVideo();
+      return { type: "answer_created", peer: this.#peer, sdp };
+    });
+  }
+
+  acceptAnswer(sdp: string): void {
+    this.#negotiate(async () => {
+      await this.#connection.setRemoteDescription({ type: "answer", sdp });
+      await this.#limitVideo();
+      return { type: "answer_accepted", peer: this.#peer };
+    });
+  }
+
+  addCandidate({ candidate, mid, ufrag }: Candidate): void {
+    this.#enqueue(() =>
+      this.#connection.addIceCandidate({ candidate, sdpMid: mid, usernameFragment: ufrag }).catch(ignoreCandidate),
+    );
+  }
+
+  /** The remote side has no more candidates: an empty candidate says so (RFC 8838 section 13). */
+  endCandidates(ufrag: string): void {
+    this.#enqueue(() =>
+      this.#connection.addIceCandidate({ candidate: "", sdpMid: "0", usernameFragment: ufrag }).catch(ignoreCandidate),
+    );
+  }
+
+  /** Sends these tracks from now on, without a new negotiation. */
+  setTracks(tracks: LocalTracks): void {
+    this.#tracks = tracks;
+    this.#enqueue(async () => {
+      for (const [kind, { sender }] of this.#transceivers) await sender.replaceTrack(this.#tracks[kind] ?? null);
+    });
+  }
+
+  stats(): Promise<RTCStatsReport> {
+    return this.#connection.getStats();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#connection.close();
+  }
+
+  #listen(): void {
+    const connection = this.#connection;
+    connection.onicecandidate = ({ candidate }) => {
+      if (candidate === null) this.#onGathered();
+      else if (candidate.candidate !== "") this.#onCandidate(candidate);
+    };
+    connection.onconnectionstatechange = () => {
+      const state = pathState(connection.connectionState);
+      if (state !== undefined) this.#tell({ type: "path", peer: this.#peer, state });
+    };
+    connection.ontrack = ({ track }) => {
+      if (!this.#closed) this.#observer.track(track);
+    };
+    connection.onnegotiationneeded = () => {
+      // Before the first exchange this tells only what the call core has planned already.
+      if (connection.currentLocalDescription !== null) {
+        this.#tell({ type: "negotiation_needed", peer: this.#peer });
+      }
+    };
+  }
+
+  #onCandidate({ candidate, sdpMid, usernameFragment }: RTCIceCandidate): void {
+    const ufrag = usernameFragment ?? this.#localUfrag();
+    if (ufrag !== undefined) {
+      this.#tell({ type: "local_candidate", peer: this.#peer, candidate: { candidate, mid: sdpMid ?? "0", ufrag } });
+    }
+  }
+
+  #onGathered(): void {
+    const ufrag = this.#localUfrag();
+    if (ufrag !== undefined) this.#tell({ type: "local_candidates_ended", peer: this.#peer, ufrag });
+  }
+
+  #localUfrag(): string | undefined {
+    return iceUfrag(this.#connection.localDescription?.sdp ?? "");
+  }
+
+  /** As the offering side: one transceiver a kind, once. */
+  async #offerTransceivers(): Promise<void> {
+    for (const kind of KINDS) {
+      if (this.#transceivers.has(kind)) continue;
+      const transceiver = this.#connection.addTransceiver(kind, {
+        direction: "sendrecv",
+        streams: [this.#stream],
+        sendEncodings: kind === "video" ? [{ maxBitrate: MAX_VIDEO_BITRATE_BPS }] : [{}],
+      });
+      await this.#prepare(kind, transceiver);
+    }
+  }
+
+  /** As the answering side: send on the transceivers that the offer brought. */
+  async #adoptTransceivers(): Promise<void> {
+    for (const kind of KINDS) {
+      const mine = this.#transceivers.get(kind);
+      if (mine !== undefined && mine.mid !== null) continue;
+      const offered = this.#connection
+        .getTransceivers()
+        .find(({ mid, receiver, currentDirection }) => {
+          return mid !== null && receiver.track.kind === kind && currentDirection !== "stopped";
+        });
+      if (offered === undefined) continue;
+      // An own offer was rolled back; its transceiver would be offered once more.
+      mine?.stop();
+      offered.direction = "sendrecv";
+      // Missing in Firefox, which then only loses the grouping of sound and picture.
+      offered.sender.setStreams?.(this.#stream);
+      await this.#prepare(kind, offered);
+    }
+  }
+
+  async #prepare(kind: Kind, transceiver: RTCRtpTransceiver): Promise<void> {
+    this.#transceivers.set(kind, transceiver);
+    if (kind === "video") preferVp8(transceiver);
+    await transceiver.sender.replaceTrack(this.#tracks[kind] ?? null);
+  }
+
+  async #limitVideo(): Promise<void> {
+    const sender = this.#transceivers.get("video")?.sender;
+    if (sender === undefined) return;
+    const parameters = sender.getParameters();
+    for (const encoding of parameters.encodings) encoding.maxBitrate = MAX_VIDEO_BITRATE_BPS;
+    // A face in motion says more than a sharp one: on a slow path or machine the size gives way first.
+    parameters.degradationPreference = "maintain-framerate";
+    await sender.setParameters(parameters);
+  }
+
+  #negotiate(operation: () => Promise<Input>): void {
+    this.#enqueue(async () => {
+      try {
+        this.#tell(await operation());
+      } catch (error) {
+        console.debug("negotiation failed", error);
+        await this.#rollBack();
+        this.#tell({ type: "negotiation_failed", peer: this.#peer });
+      }
+    });
+  }
+
+  /** A failed exchange must not stand in the way of the next: after it the state is stable, as the call core takes it. */
+  async #rollBack(): Promise<void> {
+    switch (this.#connection.signalingState) {
+      case "have-local-offer":
+        return this.#connection.setLocalDescription({ type: "rollback" });
+      case "have-remote-offer":
+        return this.#connection.setRemoteDescription({ type: "rollback" });
+      case "stable":
+      case "have-local-pranswer":
+      case "have-remote-pranswer":
+      case "closed":
+        return;
+    }
+  }
+
+  #enqueue(operation: () => Promise<unknown>): void {
+    this.#operations = this.#operations
+      .then(() => (this.#closed ? undefined : operation()))
+      .then(undefined, (error: unknown) => console.debug("peer operation failed", error));
+  }
+
+  #tell(input: Input): void {
+    if (!this.#closed) this.#observer.input(input);
+  }
+}
+
+/** The connection's state as the call core knows it; undefined while it is only being set up. */
+function pathState(state: RTCPeerConnectionState): PathState | undefined {
+  switch (state) {
+    case "connected":
+    case "disconnected":
+    case "failed":
+      return state;
+    case "new":
+    case "connecting":
+    case "closed":
+      return undefined;
+  }
+}
+
+/** Every Visavis client sends and receives VP8; the rest stays as a choice for later. */
+function preferVp8(transceiver: RTCRtpTransceiver): void {
+  const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
+  const isVp8 = (codec: RTCRtpCodec): boolean => codec.mimeType.toLowerCase() === "video/vp8";
+  transceiver.setCodecPreferences([...codecs.filter(isVp8), ...codecs.filter((codec) => !isVp8(codec))]);
+}
+
+/** One candidate less is no failure: the path is found without it, or its failure is reported by itself. */
+function ignoreCandidate(error: unknown): void {
+  console.debug("candidate not added", error);
+}

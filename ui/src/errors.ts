@@ -1,0 +1,83 @@
+/** The one table from error codes to words that a person can act on. */
+
+import type { CallErrorCode } from "./generated/CallErrorCode";
+import type { DeviceErrorCode } from "./generated/DeviceErrorCode";
+import type { DeviceKind } from "./generated/DeviceKind";
+
+export interface ErrorWords {
+  /** What happened. */
+  title: string;
+  /** What to do about it. */
+  advice: string;
+}
+
+export function callErrorWords(code: CallErrorCode): ErrorWords {
+  switch (code) {
+    case "server_unreachable":
+      return {
+        title: "The server does not answer",
+        advice: "Check your network and the server's address, then join again.",
+      };
+    case "server_lost":
+      return {
+        title: "The connection to the server is lost",
+        advice: "You can go on talking; it is being restored. If that takes long, check your network.",
+      };
+    case "server_garbage":
+      return {
+        title: "The server does not speak Visavis",
+        advice: "Check its address. If it is right, its operator has to look at it.",
+      };
+    case "unsupported_protocol":
+      return {
+        title: "Your version and the server's do not fit together",
+        advice: "Reload this page, or update the app. If that does not help, the server needs an update.",
+      };
+    case "room_full":
+      return { title: "This room is full", advice: "Wait until somebody leaves, or start a new call." };
+    case "message_refused":
+      return {
+        title: "The server refused something",
+        advice: "This is a defect of Visavis. Join again, and report it if it comes back.",
+      };
+    case "server_closing":
+      return { title: "The server is restarting", advice: "You will be connected again in a moment." };
+    case "negotiation_failed":
+      return {
+        title: "The two sides could not agree",
+        advice: "Ask the others to update their browser or app, and join again.",
+      };
+    case "path_failed":
+      return {
+        title: "Sound and picture do not get through",
+        advice: "A firewall may be in the way. Leave and join again, or try another network.",
+      };
+  }
+}
+
+export function deviceErrorWords(kind: DeviceKind, code: DeviceErrorCode): ErrorWords {
+  const device = DEVICES[kind];
+  switch (code) {
+    case "not_found":
+      return { title: `No ${device} found`, advice: `Plug one in, or choose another ${device}.` };
+    case "busy":
+      return { title: `The ${device} is in use`, advice: "Close the other program that uses it, then try again." };
+    case "denied":
+      return {
+        title: `The ${device} is not allowed`,
+        advice: "Allow it in the address bar or in the system's privacy settings, then try again.",
+      };
+    case "unsupported_format":
+      return { title: `The ${device} has no usable format`, advice: `Choose another ${device}.` };
+    case "stalled":
+      return { title: `The ${device} has stopped delivering`, advice: "Unplug it, plug it in again, then try again." };
+    case "lost":
+      return { title: `The ${device} is gone`, advice: `Plug it in again, or choose another ${device}.` };
+    case "file":
+      return { title: `The file for the ${device} cannot be used`, advice: "Check that it exists and may be read." };
+    case "failed":
+      return { title: `The ${device} does not work`, advice: `Try again, or choose another ${device}.` };
+  }
+}
+
+const DEVICES: Record<DeviceKind, string> = { camera: "camera", microphone: "microphone", speaker: "speaker" };

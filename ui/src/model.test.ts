@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import type { EngineEvent } from "./engine/CallEngine";
+import type { CallEvent } from "./generated/CallEvent";
+import { INITIAL, reduce } from "./model";
+
+const media = { microphone: true, camera: true };
+const ben = { id: "b", name: "Ben", media, role: "offerer" } as const;
+const after = (...events: EngineEvent[]) => events.reduce(reduce, INITIAL);
+const call = (event: CallEvent): EngineEvent => ({ type: "call", event });
+
+test("others come, change and go", () => {
+  const joined = [call({ type: "participant_joined", participant: ben })];
+  expect(after(...joined).others).toEqual([{ ...ben, peer: "connecting" }]);
+  const changed = [
+    ...joined,
+    call({ type: "peer", participant: "b", state: "connected" }),
+    call({ type: "media", participant: "b", media: { microphone: false, camera: true } }),
+    call({ type: "peer", participant: "nobody", state: "failed" }),
+  ];
+  expect(after(...changed).others).toEqual([
+    { ...ben, peer: "connected", media: { microphone: false, camera: true } },
+  ]);
+  expect(after(...changed, call({ type: "participant_left", participant: "b", reason: "left" })).others).toEqual([]);
+});
+
+test("an error is kept until the room is entered, and past the end", () => {
+  const lost = [call({ type: "error", code: "server_lost" }), call({ type: "state", state: { type: "reconnecting" } })];
+  expect(after(...lost).callError).toBe("server_lost");
+  expect(after(...lost, call({ type: "state", state: { type: "ended" } })).callError).toBe("server_lost");
+  const back = call({ type: "state", state: { type: "in_room", room: "r", you: "me" } });
+  expect(after(...lost, back).callError).toBeUndefined();
+});
+
+test("the end of a call leaves nobody behind", () => {
+  const model = after(
+    call({ type: "participant_joined", participant: ben }),
+    { type: "sound_blocked", blocked: true },
+    call({ type: "state", state: { type: "ended" } }),
+  );
+  expect(model.others).toEqual([]);
+  expect(model.soundBlocked).toBe(false);
+});
+
+test("a device that fails is off, until it delivers again", () => {
+  const failed: EngineEvent = { type: "device_failed", error: { kind: "camera", code: "busy", message: "" } };
+  expect(after(failed).own).toEqual({ microphone: true, camera: false });
+  expect(after(failed).deviceErrors).toEqual({ camera: "busy" });
+  expect(after(failed, { type: "device_started", device: "camera" }).deviceErrors).toEqual({});
+  const speaker: EngineEvent = { type: "device_failed", error: { kind: "speaker", code: "lost", message: "" } };
+  expect(after(speaker).own).toEqual(media);
+});
+
+test("streams are known while they run", () => {
+  const stream = { type: "participant", participant: "b" } as const;
+  const started: EngineEvent[] = [
+    { type: "video_started", stream: { type: "own" } },
+    { type: "video_started", stream },
+  ];
+  expect([...after(...started).videos]).toEqual(["own", "participant:b"]);
+  expect([...after(...started, { type: "video_ended", stream }).videos]).toEqual(["own"]);
+});

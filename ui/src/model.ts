@@ -1,0 +1,127 @@
+/** What the screens show of a call, as a pure function of what the engine told. */
+
+import type { CallErrorCode } from "./generated/CallErrorCode";
+import type { CallEvent } from "./generated/CallEvent";
+import type { CallState } from "./generated/CallState";
+import type { CallStats } from "./generated/CallStats";
+import type { DeviceErrorCode } from "./generated/DeviceErrorCode";
+import type { DeviceKind } from "./generated/DeviceKind";
+import type { DeviceList } from "./generated/DeviceList";
+import type { MediaState } from "./generated/MediaState";
+import type { Participant } from "./generated/Participant";
+import type { ParticipantId } from "./generated/ParticipantId";
+import type { PeerState } from "./generated/PeerState";
+import { type EngineEvent, streamKey } from "./engine/CallEngine";
+
+/** Somebody else in the room. */
+export interface Other extends Participant {
+  peer: PeerState;
+}
+
+export interface Model {
+  call: CallState;
+  /** The last thing that went wrong with this call. */
+  callError: CallErrorCode | undefined;
+  others: Other[];
+  /** What the user wants to send. */
+  own: MediaState;
+  /** How loud the own microphone is, 0 to 1. */
+  level: number;
+  devices: DeviceList;
+  /** Devices that do not deliver, and why. */
+  deviceErrors: Partial<Record<DeviceKind, DeviceErrorCode>>;
+  /** Keys of the streams that run. */
+  videos: ReadonlySet<string>;
+  soundBlocked: boolean;
+  stats: CallStats | undefined;
+}
+
+export const INITIAL: Model = {
+  call: { type: "idle" },
+  callError: undefined,
+  others: [],
+  own: { microphone: true, camera: true },
+  level: 0,
+  devices: { cameras: [], microphones: [], speakers: [] },
+  deviceErrors: {},
+  videos: new Set(),
+  soundBlocked: false,
+  stats: undefined,
+};
+
+/** The model after an event. */
+export function reduce(model: Model, event: EngineEvent): Model {
+  switch (event.type) {
+    case "call":
+      return reduceCall(model, event.event);
+    case "devices":
+      return { ...model, devices: event.devices };
+    case "device_failed":
+      return {
+        ...model,
+        own: switchedOff(model.own, event.error.kind),
+        deviceErrors: { ...model.deviceErrors, [event.error.kind]: event.error.code },
+      };
+    case "device_started": {
+      const { [event.device]: _, ...deviceErrors } = model.deviceErrors;
+      return { ...model, deviceErrors };
+    }
+    case "video_started":
+      return { ...model, videos: new Set(model.videos).add(streamKey(event.stream)) };
+    case "video_ended":
+      return { ...model, videos: new Set([...model.videos].filter((key) => key !== streamKey(event.stream))) };
+    case "microphone_level":
+      return { ...model, level: event.level };
+    case "stats":
+      return { ...model, stats: event.stats };
+    case "sound_blocked":
+      return { ...model, soundBlocked: event.blocked };
+  }
+}
+
+function reduceCall(model: Model, event: CallEvent): Model {
+  switch (event.type) {
+    case "state":
+      return reduceState(model, event.state);
+    case "participant_joined":
+      return { ...model, others: [...model.others, { ...event.participant, peer: "connecting" }] };
+    case "participant_left":
+      return { ...model, others: model.others.filter(({ id }) => id !== event.participant) };
+    case "media":
+      return withOther(model, event.participant, { media: event.media });
+    case "peer":
+      return withOther(model, event.participant, { peer: event.state });
+    case "error":
+      return { ...model, callError: event.code };
+  }
+}
+
+function reduceState(model: Model, call: CallState): Model {
+  switch (call.type) {
+    case "joining":
+      return { ...model, call, callError: undefined, stats: undefined };
+    case "in_room":
+      return { ...model, call, callError: undefined };
+    case "idle":
+    case "ended":
+      return { ...model, call, others: [], soundBlocked: false };
+    case "reconnecting":
+      return { ...model, call };
+  }
+}
+
+function withOther(model: Model, id: ParticipantId, change: Partial<Other>): Model {
+  return { ...model, others: model.others.map((other) => (other.id === id ? { ...other, ...change } : other)) };
+}
+
+/** A device that failed is off; switching it on tries it again. */
+function switchedOff(own: MediaState, kind: DeviceKind): MediaState {
+  switch (kind) {
+    case "camera":
+      return { ...own, camera: false };
+    case "microphone":
+      return { ...own, microphone: false };
+    case "speaker":
+      return own;
+  }
+}

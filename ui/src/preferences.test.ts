@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { loadPreferences, savePreferences } from "./preferences";
+
+function storage(text: string | null) {
+  return {
+    text,
+    getItem() {
+      return this.text;
+    },
+    setItem(_: string, value: string) {
+      this.text = value;
+    },
+  };
+}
+
+const defaults = loadPreferences(storage(null));
+
+test("what was saved is loaded again", () => {
+  const place = storage(null);
+  const preferences = { ...defaults, name: "Ada", camera: "pattern", server: "https://calls.example.org" };
+  savePreferences(place, preferences);
+  expect(loadPreferences(place)).toEqual(preferences);
+});
+
+test.each(["{", "7", "null", '{"name":7,"else":1}'])("damage falls back to the defaults: %s", (text) => {
+  expect(loadPreferences(storage(text))).toEqual(defaults);
+  expect(defaults.camera).toBe("default");
+});

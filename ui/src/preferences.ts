@@ -1,0 +1,42 @@
+import type { DeviceChoice } from "./generated/DeviceChoice";
+import type { DisplayName } from "./generated/DisplayName";
+
+/** What is remembered from one visit to the next. */
+export interface Preferences extends DeviceChoice {
+  name: DisplayName;
+  /** Origin of the server, where the user chooses it. */
+  server: string;
+}
+
+const KEY = "visavis";
+
+const DEFAULTS: Preferences = {
+  name: "",
+  camera: "default",
+  microphone: "default",
+  speaker: "default",
+  server: "http://127.0.0.1:8080",
+};
+
+/** What was saved; the default of whatever is missing or of the wrong type. */
+export function loadPreferences(storage: Pick<Storage, "getItem">): Preferences {
+  const saved = parse(storage.getItem(KEY));
+  const entries = Object.entries(DEFAULTS).map(([key, fallback]) => {
+    const value = saved[key];
+    return [key, typeof value === "string" ? value : fallback];
+  });
+  return Object.fromEntries(entries) as unknown as Preferences;
+}
+
+export function savePreferences(storage: Pick<Storage, "setItem">, preferences: Preferences): void {
+  storage.setItem(KEY, JSON.stringify(preferences));
+}
+
+function parse(text: string | null): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text ?? "{}");
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,68 @@
+import { MAX_ROOM_NAME_CHARS } from "./call/limits";
+import type { RoomName } from "./generated/RoomName";
+
+/** Where on the site somebody is. */
+export type Route = { type: "home" } | { type: "room"; room: RoomName };
+
+/** A room on a server: what an invite link says. */
+export interface Invite {
+  /** Origin of the server, such as `https://calls.example.org`. */
+  server: string;
+  room: RoomName;
+}
+
+/** The route of a path: `/r/ROOM` is a room, everything else home. */
+export function parseRoute(pathname: string): Route {
+  const room = /^\/r\/([^/]+)\/?$/.exec(pathname)?.[1];
+  const name = room === undefined ? undefined : parseRoomName(decode(room));
+  return name === undefined ? { type: "home" } : { type: "room", room: name };
+}
+
+export function routePath(route: Route): string {
+  switch (route.type) {
+    case "home":
+      return "/";
+    case "room":
+      return `/r/${encodeURIComponent(route.room)}`;
+  }
+}
+
+/** The room name in a text, by the rules of the server, or undefined. */
+export function parseRoomName(text: string): RoomName | undefined {
+  const trimmed = text.trim();
+  const valid = /^[\p{Alphabetic}\p{N}._-]+$/u.test(trimmed) && [...trimmed].length <= MAX_ROOM_NAME_CHARS;
+  return valid ? trimmed : undefined;
+}
+
+/** The invite in a link `http(s)://HOST/r/ROOM`, or undefined. */
+export function parseInvite(link: string): Invite | undefined {
+  const url = parseUrl(link.trim());
+  if (url === undefined || !/^https?:$/.test(url.protocol)) return undefined;
+  const route = parseRoute(url.pathname);
+  return route.type === "room" ? { server: url.origin, room: route.room } : undefined;
+}
+
+export function inviteLink({ server, room }: Invite): string {
+  return new URL(routePath({ type: "room", room }), server).href;
+}
+
+/** The origin in what somebody typed as a server's address: `https` unless it says otherwise, or is this machine. */
+export function parseServer(text: string): string | undefined {
+  const trimmed = text.trim();
+  if (trimmed === "") return undefined;
+  const local = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/.test(trimmed);
+  const url = parseUrl(/^[a-z]+:\/\//i.test(trimmed) ? trimmed : `${local ? "http" : "https"}://${trimmed}`);
+  return url !== undefined && /^https?:$/.test(url.protocol) ? url.origin : undefined;
+}
+
+export function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
+}
