@@ -1,0 +1,65 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { until } from "./deadline.mjs";
+import { Program, run } from "./process.mjs";
+
+/**
+ * A PulseAudio server of the test's own, with a microphone that sound can be played into and a speaker that can be
+ * listened to. Both are channels of one device with one clock, so that a recording of it says how long sound took from
+ * the one to the other.
+ */
+export class SoundServer {
+  #scope;
+
+  constructor(scope, env) {
+    this.#scope = scope;
+    /** What a program needs to use it. @type {Record<string, string>} */
+    this.env = env;
+  }
+
+  /** @param {import("./scope.mjs").Scope} scope */
+  static async start(scope) {
+    const folder = join(scope.folder, "sound");
+    mkdirSync(folder, { mode: 0o700 });
+    const socket = join(folder, "native");
+    const config = join(folder, "default.pa");
+    const channel = (name, side) => `master=${name} channels=1 channel_map=mono master_channel_map=${side} remix=no`;
+    writeFileSync(
+      config,
+      [
+        `load-module module-native-protocol-unix socket=${socket} auth-anonymous=1`,
+        "load-module module-null-sink sink_name=air rate=48000 channels=2 channel_map=front-left,front-right",
+        `load-module module-remap-sink sink_name=mouth ${channel("air", "front-left")}`,
+        `load-module module-remap-sink sink_name=speaker ${channel("air", "front-right")}`,
+        `load-module module-remap-source source_name=microphone ${channel("air.monitor", "front-left")}`,
+        "set-default-sink speaker",
+        "set-default-source microphone",
+        "",
+      ].join("\n"),
+    );
+    const env = { PULSE_SERVER: `unix:${socket}`, PULSE_RUNTIME_PATH: folder };
+    const options = ["-n", "-F", config, "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"];
+    options.push("--disable-shm=yes", "--realtime=no", "--high-priority=no");
+    const program = new Program(scope, "pulseaudio", options, { env });
+    await until(10_000, "the sound server", () => {
+      if (program.exit !== undefined) throw new Error(`pulseaudio ended\n${program.errors}`);
+      return existsSync(socket);
+    });
+    return new SoundServer(scope, env);
+  }
+
+  /** Plays a file into the microphone, to its end. */
+  async speak(path, limitMs) {
+    await run(this.#scope, "paplay", ["--device=mouth", path], { env: this.env, limitMs });
+  }
+
+  /**
+   * Records both until the returned function is called: what went into the microphone on the left, what came out of the
+   * speaker on the right.
+   */
+  listen(path) {
+    const format = ["--format=s16le", "--rate=48000", "--channels=2", "--file-format=wav", "--latency-msec=20"];
+    const program = new Program(this.#scope, "parecord", ["--device=air.monitor", ...format, path], { env: this.env });
+    return () => program.end();
+  }
+}

@@ -1,0 +1,138 @@
+import { chromium } from "playwright-core";
+import { artefactPath, keep } from "./artefacts.mjs";
+import { within } from "./deadline.mjs";
+import { TONE_HZ } from "./tone.mjs";
+
+const BROWSER = process.env.VISAVIS_CHROMIUM_BIN ?? "/usr/bin/chromium";
+const SIZE = { width: 1280, height: 800 };
+const PAGE_LIMIT_MS = 20_000;
+/** Time between two looks at the sound; the page analyses the last 170 ms. */
+const SOUND_INTERVAL_MS = 200;
+
+/**
+ * The UI in a browser of its own, through the controls and the probe that it offers.
+ */
+export class Tab {
+  /** @param {import("playwright-core").Page} page */
+  constructor(page, name) {
+    this.page = page;
+    this.name = name;
+    /** What the page complained about. @type {string[]} */
+    this.complaints = [];
+    page.setDefaultTimeout(PAGE_LIMIT_MS);
+    page.on("pageerror", (error) => this.complaints.push(error.stack ?? error.message));
+    page.on("console", (message) => {
+      if (message.type() === "error") this.complaints.push(message.text());
+    });
+  }
+
+  /**
+   * Opens an invite link.
+   *
+   * @param {import("./scope.mjs").Scope} scope
+   * @param {string} link
+   * @param {{ name?: string, camera?: string, microphone?: string, join?: boolean, video?: string, sound?: string,
+   *   init?: () => void }}
+   *   [options] `join`: enter the room at once, which only synthetic devices may; `video`, `sound`: files that the
+   *   browser takes for its camera and its microphone; `init`: runs in the page before anything else
+   */
+  static async open(scope, link, options = {}) {
+    const { name = "Tab", camera = "pattern", microphone = "tone", join = true, video, sound, init } = options;
+    const browser = await chromium.launch({
+      executablePath: BROWSER,
+      args: [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        "--autoplay-policy=no-user-gesture-required",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        ...(video === undefined ? [] : [`--use-file-for-fake-video-capture=${video}`]),
+        ...(sound === undefined ? [] : [`--use-file-for-fake-audio-capture=${sound}`]),
+      ],
+    });
+    scope.defer(() => browser.close());
+    const tab = new Tab(await browser.newPage({ viewport: SIZE }), name);
+    scope.defer(() => {
+      if (tab.complaints.length > 0) keep(`${name}-console.txt`, tab.complaints.join("\n"));
+    });
+    if (init !== undefined) await tab.page.addInitScript(init);
+    const query = new URLSearchParams({ name, camera, microphone, probe: "1", ...(join && { join: "1" }) });
+    await tab.page.goto(`${link}?${query}`);
+    await tab.page.waitForFunction(() => window.visavis !== undefined);
+    return tab;
+  }
+
+  /** Enters the room as a person does. */
+  async join() {
+    await this.page.getByLabel("Your name").fill(this.name);
+    await this.page.getByRole("button", { name: "Join" }).click();
+  }
+
+  /** In the room, alone or not. */
+  async inRoom() {
+    await this.page.getByRole("button", { name: "Leave" }).waitFor();
+    await this.page.waitForFunction(() => window.visavis.stats()?.milestones.joined_ms != null);
+  }
+
+  /** Pictures of another participant come. */
+  async sees() {
+    await this.page.waitForFunction(() => window.visavis.streams().some(({ type }) => type === "participant"));
+  }
+
+  /**
+   * The pictures and the sound that arrive in a while.
+   *
+   * @returns {Promise<{ picture: import("./y4m.mjs").Seen, tone: number }>} `tone`: share of the while in which the
+   *   strongest frequency heard is the tone's
+   */
+  async watch(seconds) {
+    const watched = this.page.evaluate(watchInPage, { durationMs: seconds * 1000, intervalMs: SOUND_INTERVAL_MS });
+    const { picture, tones } = await within(seconds * 1000 + PAGE_LIMIT_MS, `${this.name} to watch`, watched);
+    return { picture: arrivals(picture), tone: tones.filter(isTone).length / tones.length };
+  }
+
+  /** The latest sample of `ui/src/generated/CallStats.ts`. */
+  stats() {
+    return this.page.evaluate(() => window.visavis.stats());
+  }
+
+  async leave() {
+    await this.page.getByRole("button", { name: "Leave" }).click();
+  }
+
+  /** Keeps what it looks like. */
+  async screenshot(name) {
+    await this.page.screenshot({ path: artefactPath(name) });
+  }
+}
+
+/**
+ * Runs in the page, which may be the tab's or the desktop window's.
+ *
+ * @returns {Promise<{ picture: import("../../ui/src/probe.ts").SeenFrames,
+ *   tones: (import("../../ui/src/probe.ts").Tone | undefined)[] }>}
+ */
+export async function watchInPage({ durationMs, intervalMs }) {
+  const probe = window.visavis;
+  const stream = probe.streams().find(({ type }) => type === "participant");
+  const tones = [];
+  probe.tone();
+  const timer = setInterval(() => tones.push(probe.tone()), intervalMs);
+  const picture = await probe.watch(stream, durationMs);
+  clearInterval(timer);
+  return { picture, tones };
+}
+
+/** Adds when frames arrived, from when they were drawn and how long they took. */
+export function arrivals({ count, frames }) {
+  const seen = frames.map(({ frame, time, delayMs }) => ({ frame, delayMs, arrivedMs: time / 10 + delayMs }));
+  return { count, frames: seen, arrivalsMs: seen.map(({ arrivedMs }) => arrivedMs) };
+}
+
+function isTone(tone) {
+  return tone !== undefined && tone !== null && tone.level > 0.005 && Math.abs(tone.frequencyHz - TONE_HZ) < 10;
+}
