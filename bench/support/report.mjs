@@ -1,0 +1,42 @@
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+
+/** The p-th percentile, 0 to 100, of a list of numbers. */
+export function percentile(values, p) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * p) / 100))];
+}
+
+/** @typedef {{ name: string, ours: number, peer: number, ratio: number, aim: string, holds: boolean }} Row */
+
+/**
+ * One comparison: ours over the peer's.
+ *
+ * @param {string} name with its unit
+ * @param {string} aim such as `<=0.7`
+ * @returns {Row}
+ */
+export function row(name, ours, peer, aim) {
+  const ratio = ours / peer;
+  const [, relation, bound] = /^(<=|>=)(.+)$/.exec(aim);
+  const holds = relation === "<=" ? ratio <= Number(bound) : ratio >= Number(bound);
+  return { name, ours: round(ours), peer: round(peer), ratio: round(ratio), aim, holds };
+}
+
+/** Prints the rows as a table, and writes them where the command line says. */
+export function publish(bench, rows) {
+  const machine = `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}, Linux`;
+  console.log(`\n${bench}, on ${machine}\n`);
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  console.log(line(["measure", "ours", "Chromium", "ratio", "aim", "holds"]));
+  console.log(line(["---", "---", "---", "---", "---", "---"]));
+  for (const { name, ours, peer, ratio, aim, holds } of rows) {
+    console.log(line([name, ours, peer, ratio, aim.replace("<=", "≤ ").replace(">=", "≥ "), holds ? "yes" : "no"]));
+  }
+  const option = process.argv.indexOf("--json");
+  if (option > 0) writeFileSync(process.argv[option + 1], `${JSON.stringify({ bench, machine, rows }, null, 2)}\n`);
+}
+
+function round(value) {
+  return Number(value.toPrecision(3));
+}
