@@ -57,9 +57,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     start_caller(&mut children, caller, &link)?;
 
     if has_display {
-        println!(
-            "\nThe desktop app is open: press Join there. For the other side, open this in a browser:\n"
-        );
+        println!("\nThe desktop app is in the call. For the other side, open this in a browser:\n");
     } else {
         println!(
             "\nA call is running: there is no display for the desktop app, so a test picture and a tone are in it."
