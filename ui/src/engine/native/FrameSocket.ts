@@ -2,6 +2,7 @@ import type { StreamId } from "../../generated/StreamId";
 import { streamKey } from "../CallEngine";
 import { parseFrame } from "./frames";
 import { Painter } from "./Painter";
+import { PaintTurns } from "./PaintTurns";
 
 /** Where the app offers frames; the token is good for this page only. */
 export interface FrameSocketAddress {
@@ -13,12 +14,14 @@ export interface FrameSocketAddress {
 type Announcement = { type: "stream"; index: number; stream: StreamId } | { type: "stream_end"; index: number };
 
 const RETRY_MS = 1000;
+const OWN = streamKey({ type: "own" });
 
 /** The loopback WebSocket that brings decoded pictures from the app, and a painter for each stream. */
 export class FrameSocket {
   readonly #address: () => Promise<FrameSocketAddress>;
   readonly #painters = new Map<string, Painter>();
   readonly #streams = new Map<number, string>();
+  readonly #turns = new PaintTurns();
   #socket: WebSocket | undefined;
 
   constructor(address: () => Promise<FrameSocketAddress>) {
@@ -85,7 +88,11 @@ export class FrameSocket {
   #painterOf(key: string): Painter {
     let painter = this.#painters.get(key);
     if (painter === undefined) {
-      painter = new Painter((message) => this.#socket?.send(message));
+      painter = new Painter(
+        (message) => this.#socket?.send(message),
+        // A self-view may be a frame behind.
+        (paint) => (key === OWN ? this.#turns.along(paint) : this.#turns.soon(paint)),
+      );
       this.#painters.set(key, painter);
     }
     return painter;

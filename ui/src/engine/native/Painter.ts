@@ -4,19 +4,21 @@ import { acknowledgement, type Frame, i420ToRgba } from "./frames";
 export type OnPainted = (canvas: HTMLCanvasElement) => void;
 
 /**
- * Paints one stream on any number of canvases: the latest frame, once for each frame of the display.
+ * Paints one stream on any number of canvases: the latest frame, when its turn comes.
  *
  * A frame is acknowledged when it is painted, so a window that is hidden or slow gets no more than it shows.
  */
 export class Painter {
   readonly #acknowledge: (message: ArrayBuffer) => void;
+  readonly #inTurn: (paint: () => void) => void;
   readonly #canvases = new Set<HTMLCanvasElement>();
   readonly #watchers = new Set<OnPainted>();
   #latest: Frame | undefined;
-  #scheduled = false;
 
-  constructor(acknowledge: (message: ArrayBuffer) => void) {
+  /** @param inTurn calls back once when the stream may paint, however often it was asked before */
+  constructor(acknowledge: (message: ArrayBuffer) => void, inTurn: (paint: () => void) => void) {
     this.#acknowledge = acknowledge;
+    this.#inTurn = inTurn;
   }
 
   mount(host: HTMLElement): () => void {
@@ -37,12 +39,7 @@ export class Painter {
 
   take(frame: Frame): void {
     this.#latest = frame;
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    requestAnimationFrame(() => {
-      this.#scheduled = false;
-      this.#paint();
-    });
+    this.#inTurn(this.#paint);
   }
 
   /** The stream is over: the canvases go dark. */
@@ -51,7 +48,7 @@ export class Painter {
     for (const canvas of this.#canvases) canvas.width = canvas.width;
   }
 
-  #paint(): void {
+  readonly #paint = (): void => {
     const frame = this.#latest;
     if (frame === undefined) return;
     if (this.#canvases.size > 0) {
@@ -62,7 +59,7 @@ export class Painter {
     this.#acknowledge(acknowledgement(frame));
     const [canvas] = this.#canvases;
     if (canvas !== undefined) for (const watcher of this.#watchers) watcher(canvas);
-  }
+  };
 }
 
 type Drawing = ((canvas: HTMLCanvasElement) => void) & { close(): void };
