@@ -11,13 +11,7 @@
 //!
 //! Deliberately absent: probing with padding, and a pacer.
 
-mod acknowledged;
-mod aimd;
 mod estimator;
-mod inter_arrival;
-mod link_capacity;
-mod loss;
-mod trendline;
 mod video_target;
 
 pub use estimator::{Config, Estimate, Estimator, PacketReport};

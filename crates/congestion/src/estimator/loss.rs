@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::estimator::{Config, PacketReport};
+use super::{Config, PacketReport};
 
 /// Losses are judged over at least this time and this many packets.
 const WINDOW: Duration = Duration::from_millis(500);

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::inter_arrival::GroupDelta;
+use super::inter_arrival::GroupDelta;
 
 const WINDOW: usize = 20;
 const SMOOTHING: f64 = 0.9;

@@ -1,10 +1,14 @@
+//! The estimate of one transport, out of delay and loss.
+
+mod acknowledged;
+mod delay;
+mod loss;
+
 use std::time::{Duration, Instant};
 
-use crate::acknowledged::AcknowledgedBitrate;
-use crate::aimd::Aimd;
-use crate::inter_arrival::InterArrival;
-use crate::loss::LossBased;
-use crate::trendline::{Trendline, Usage};
+use self::acknowledged::AcknowledgedBitrate;
+use self::delay::{Aimd, InterArrival, Trendline, Usage};
+use self::loss::LossBased;
 
 /// What the receiver said of one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::link_capacity::LinkCapacity;
+use super::trendline::Usage;
 use crate::estimator::Config;
-use crate::link_capacity::LinkCapacity;
-use crate::trendline::Usage;
 
 /// What is kept of the received rate after an over-use.
 const BETA: f64 = 0.85;
