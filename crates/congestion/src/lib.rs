@@ -12,7 +12,9 @@
 //! Deliberately absent: probing with padding, and a pacer.
 
 mod estimator;
+mod pacer;
 mod video_target;
 
-pub use estimator::{Config, Estimate, Estimator, PacketReport};
+pub use estimator::{Config, Estimate, Estimator, PacketReport, ProbeCluster};
+pub use pacer::{Class, Paced, Pacer, PacerConfig};
 pub use video_target::{VideoLadder, VideoTarget};

@@ -1,0 +1,103 @@
+//! What waits to be sent, by priority.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::Class;
+
+#[derive(Debug)]
+pub(super) struct Waiting<P> {
+    pub(super) packet: P,
+    pub(super) class: Class,
+    pub(super) size: usize,
+    pub(super) since: Instant,
+    /// The target when it was handed over: what the encoder made it for.
+    pub(super) target_bps: u64,
+}
+
+/// First in, first out in each class; the classes in the order of [`Class`].
+#[derive(Debug)]
+pub(super) struct Queue<P> {
+    audio: VecDeque<Waiting<P>>,
+    retransmissions: VecDeque<Waiting<P>>,
+    video: VecDeque<Waiting<P>>,
+    padding: VecDeque<Waiting<P>>,
+    /// Bytes of all that is paced.
+    paced_bytes: usize,
+}
+
+impl<P> Default for Queue<P> {
+    fn default() -> Self {
+        Self {
+            audio: VecDeque::new(),
+            retransmissions: VecDeque::new(),
+            video: VecDeque::new(),
+            padding: VecDeque::new(),
+            paced_bytes: 0,
+        }
+    }
+}
+
+impl<P> Queue<P> {
+    pub(super) fn push(&mut self, waiting: Waiting<P>) {
+        if waiting.class != Class::Audio {
+            self.paced_bytes += waiting.size;
+        }
+        match waiting.class {
+            Class::Audio => self.audio.push_back(waiting),
+            Class::Retransmission => self.retransmissions.push_back(waiting),
+            Class::Video { .. } => self.video.push_back(waiting),
+            Class::Padding => self.padding.push_back(waiting),
+        }
+    }
+
+    pub(super) fn pop_audio(&mut self) -> Option<Waiting<P>> {
+        self.audio.pop_front()
+    }
+
+    pub(super) fn pop_paced(&mut self) -> Option<Waiting<P>> {
+        let waiting = self
+            .retransmissions
+            .pop_front()
+            .or_else(|| self.video.pop_front())
+            .or_else(|| self.padding.pop_front())?;
+        self.paced_bytes -= waiting.size;
+        Some(waiting)
+    }
+
+    pub(super) fn paced_bytes(&self) -> usize {
+        self.paced_bytes
+    }
+
+    pub(super) fn has_audio(&self) -> bool {
+        !self.audio.is_empty()
+    }
+
+    pub(super) fn has_paced(&self) -> bool {
+        !(self.retransmissions.is_empty() && self.video.is_empty() && self.padding.is_empty())
+    }
+
+    /// When the paced packet that waits longest came.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        let firsts = [self.retransmissions.front(), self.video.front(), self.padding.front()];
+        firsts.into_iter().flatten().map(|waiting| waiting.since).min()
+    }
+
+    /// Takes out the video packets that `is_stale` names; gives the number of frames that they belonged to.
+    pub(super) fn drop_video(&mut self, is_stale: impl Fn(&Waiting<P>) -> bool) -> u64 {
+        let mut frames = 0;
+        let mut last = None;
+        let mut dropped_bytes = 0;
+        self.video.retain(|waiting| {
+            let Class::Video { frame } = waiting.class else { return true };
+            if !is_stale(waiting) {
+                return true;
+            }
+            dropped_bytes += waiting.size;
+            frames += u64::from(last.replace(frame) != Some(frame));
+            false
+        });
+        self.paced_bytes -= dropped_bytes;
+        frames
+    }
+}
