@@ -8,7 +8,7 @@ const WINDOW: Duration = Duration::from_millis(150);
 const UNCERTAINTY: f64 = 10.0;
 
 #[derive(Debug)]
-pub(crate) struct AcknowledgedBitrate {
+pub(super) struct AcknowledgedBitrate {
     window_start: Option<Duration>,
     window_bytes: usize,
     estimate_kbps: Option<f64>,
@@ -23,7 +23,7 @@ impl Default for AcknowledgedBitrate {
 
 impl AcknowledgedBitrate {
     /// Takes a packet, in order of arrival on the receiver's clock.
-    pub(crate) fn handle_packet(&mut self, arrival: Duration, size: usize) {
+    pub(super) fn handle_packet(&mut self, arrival: Duration, size: usize) {
         let start = *self.window_start.get_or_insert(arrival);
         let window = if self.estimate_kbps.is_some() { WINDOW } else { FIRST_WINDOW };
         let Some(passed) = arrival.checked_sub(start) else {
@@ -41,7 +41,7 @@ impl AcknowledgedBitrate {
         self.window_bytes += size;
     }
 
-    pub(crate) fn bitrate_bps(&self) -> Option<f64> {
+    pub(super) fn bitrate_bps(&self) -> Option<f64> {
         self.estimate_kbps.map(|kbps| kbps * 1e3)
     }
 

@@ -1,24 +1,38 @@
-//! The estimate of one transport, out of delay and loss.
+//! The estimate of one transport, out of delay, loss and probes.
 
 mod acknowledged;
+mod alr;
 mod delay;
 mod loss;
+mod probe;
+mod silence;
 
 use std::time::{Duration, Instant};
 
 use self::acknowledged::AcknowledgedBitrate;
-use self::delay::{Aimd, InterArrival, Trendline, Usage};
+use self::alr::AlrDetector;
+use self::delay::{Context, DelayBased};
 use self::loss::LossBased;
+pub use self::probe::ProbeCluster;
+use self::probe::{Limit, ProbeController, ProbeResults};
+use self::silence::Silence;
 
-/// What the receiver said of one packet.
+/// A probe finds no less than this share of what gets through anyway.
+const PROBE_FLOOR: f64 = 0.85;
+
+/// What the receiver said of one packet. Every packet that has a transport-wide number counts, repairs and padding too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PacketReport {
+    /// Transport-wide, without wrap.
+    pub sequence_number: u64,
     /// Bytes on the wire.
     pub size: usize,
     /// When it left this endpoint.
     pub departure: Instant,
     /// When it arrived, on the receiver's clock, whose zero is unknown; `None` if it did not arrive.
     pub arrival: Option<Duration>,
+    /// The probe that it was sent for.
+    pub probe_cluster: Option<u32>,
 }
 
 /// Bounds of the estimate, in bit/s.
@@ -29,48 +43,58 @@ pub struct Config {
     pub max_bps: u64,
 }
 
-/// Packets to be sent at a bitrate above the target, to see whether the path takes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProbeCluster {
-    /// To be given back in the reports of its packets.
-    pub id: u32,
-    pub bitrate_bps: u64,
-    pub min_packets: u32,
-    pub min_bytes: usize,
-}
-
 /// What the estimator believes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// What may be sent, in bit/s.
     pub target_bps: u64,
-    /// Share of packets lost over the last reports, 0 to 1.
+    /// Share of packets lost over the last seconds, 0 to 1.
     pub loss: f64,
     /// Round trip of the newest report, the receiver's feedback interval included.
     pub rtt: Option<Duration>,
 }
 
-/// The estimator of one transport. Feed it every feedback report with [`handle_reports`](Self::handle_reports).
+/// The estimator of one transport.
+///
+/// Tell it what leaves ([`handle_sent`](Self::handle_sent)) and what comes back
+/// ([`handle_reports`](Self::handle_reports)), wake it ([`poll_timeout`](Self::poll_timeout)), and send the probes that
+/// it asks for ([`poll_probe`](Self::poll_probe)).
 #[derive(Debug)]
 pub struct Estimator {
-    inter_arrival: InterArrival,
-    trendline: Trendline,
+    config: Config,
     acknowledged: AcknowledgedBitrate,
-    aimd: Aimd,
+    alr: AlrDetector,
+    delay: DelayBased,
     loss: LossBased,
+    probes: ProbeController,
+    results: ProbeResults,
+    silence: Silence,
+    target_bps: f64,
     rtt: Option<Duration>,
 }
 
 impl Estimator {
     pub fn new(config: Config) -> Self {
         Self {
-            inter_arrival: InterArrival::default(),
-            trendline: Trendline::default(),
+            config,
             acknowledged: AcknowledgedBitrate::default(),
-            aimd: Aimd::new(config),
+            alr: AlrDetector::new(config.start_bps as f64),
+            delay: DelayBased::new(config),
             loss: LossBased::new(config),
+            probes: ProbeController::new(config),
+            results: ProbeResults::default(),
+            silence: Silence::default(),
+            target_bps: config.start_bps as f64,
             rtt: None,
         }
+    }
+
+    /// A packet of this many bytes on the wire left.
+    pub fn handle_sent(&mut self, now: Instant, bytes: usize) {
+        self.silence.handle_sent(now);
+        self.alr.handle_sent(now, bytes);
+        self.probes.handle_sent(now);
+        self.probes.set_alr(now, self.alr.since());
     }
 
     /// Takes one feedback report: packets in the order they were sent.
@@ -78,32 +102,72 @@ impl Estimator {
         if reports.is_empty() {
             return;
         }
+        self.silence.handle_report();
         if let Some(newest) = reports.iter().rev().find(|report| report.arrival.is_some()) {
             self.rtt = Some(now.saturating_duration_since(newest.departure));
         }
-        let mut arrived: Vec<_> = reports
-            .iter()
-            .filter_map(|report| report.arrival.map(|arrival| (arrival, report.departure, report.size)))
-            .collect();
-        arrived.sort_by_key(|(arrival, departure, _)| (*arrival, *departure));
+        let mut arrived: Vec<_> =
+            reports.iter().filter_map(|report| report.arrival.map(|arrival| (arrival, report))).collect();
+        arrived.sort_by_key(|(arrival, report)| (*arrival, report.departure));
 
-        let mut usage = None;
-        for (arrival, departure, size) in arrived {
-            self.acknowledged.handle_packet(arrival, size);
-            if let Some(delta) = self.inter_arrival.handle_packet(departure, arrival) {
-                // Within one report an over-use seen once holds, whatever the last packets say.
-                usage = match (usage, self.trendline.handle_delta(delta)) {
-                    (Some(Usage::Over), _) => Some(Usage::Over),
-                    (_, seen) => Some(seen),
-                };
+        let mut probe_bps = None;
+        for (arrival, report) in arrived {
+            self.acknowledged.handle_packet(arrival, report.size);
+            self.delay.handle_packet(report.departure, arrival);
+            if let Some(id) = report.probe_cluster {
+                let found = self.results.handle_packet(id, report.departure, arrival, report.size);
+                probe_bps = found.or(probe_bps);
             }
         }
-        let throughput = self.acknowledged.bitrate_bps();
-        self.aimd.handle(now, usage.unwrap_or(self.trendline.usage()), throughput, self.rtt);
-        self.loss.handle_reports(now, reports, self.aimd.target_bps(), throughput);
+        let acknowledged_bps = self.acknowledged.bitrate_bps();
+        let floor = PROBE_FLOOR * acknowledged_bps.unwrap_or(0.0);
+        let context = Context {
+            acknowledged_bps,
+            probe_bps: probe_bps.map(|found| found.max(floor.min(self.delay.target_bps()))),
+            rtt: self.rtt,
+            in_alr: self.alr.since().is_some(),
+        };
+        let has_recovered = self.delay.handle_report(now, context);
+        self.loss.handle_reports(reports, self.delay.target_bps(), acknowledged_bps, context.in_alr);
+        self.publish(now);
+        if has_recovered {
+            self.probes.handle_recovery(now);
+        }
+    }
+
+    /// Time has passed: a probe may be due, or feedback overdue.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(share) = self.silence.handle_timeout(now) {
+            self.delay.set_target(now, self.target_bps * share);
+            self.publish(now);
+        }
+        self.probes.handle_timeout(now);
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.probes.poll_timeout(), self.silence.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// A probe that should be sent now.
+    pub fn poll_probe(&mut self) -> Option<ProbeCluster> {
+        let cluster = self.probes.poll_probe()?;
+        self.results.expect(cluster);
+        Some(cluster)
     }
 
     pub fn estimate(&self) -> Estimate {
-        Estimate { target_bps: self.loss.target_bps(), loss: self.loss.fraction(), rtt: self.rtt }
+        Estimate { target_bps: self.target_bps.round() as u64, loss: self.loss.fraction(), rtt: self.rtt }
+    }
+
+    fn publish(&mut self, now: Instant) {
+        let allowed = self.loss.target_bps(self.delay.target_bps());
+        self.target_bps = allowed.clamp(self.config.min_bps as f64, self.config.max_bps as f64);
+        self.alr.set_estimate(self.target_bps);
+        let limit = match self.loss.limit() {
+            Limit::Delay if self.delay.is_over_used() => Limit::OverUse,
+            limit @ (Limit::Delay | Limit::OverUse | Limit::Loss | Limit::LossRecovering) => limit,
+        };
+        self.probes.set_estimate(now, self.target_bps, limit);
     }
 }

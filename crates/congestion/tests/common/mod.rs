@@ -44,6 +44,7 @@ pub(crate) fn run(link: Link, seconds: u64, capacity_bps: impl Fn(f64) -> f64) -
     let mut busy_until = 0.0f64;
     let mut in_flight: Vec<(f64, PacketReport)> = Vec::new();
     let mut seen = vec![Second { target_bps: 0, queue_ms: 0.0 }; seconds as usize];
+    let mut sequence_number = 0;
     let mut sound_due = 0.0;
     let mut frame_due = 0.0;
     let mut feedback_due = 0.05;
@@ -73,7 +74,18 @@ pub(crate) fn run(link: Link, seconds: u64, capacity_bps: impl Fn(f64) -> f64) -
                 + link.one_way.as_secs_f64()
                 + link.jitter.as_secs_f64() * random.next();
             let arrival_time = (!lost).then(|| Duration::from_secs_f64(1000.0 + arrival));
-            in_flight.push((arrival, PacketReport { size, departure: now, arrival: arrival_time }));
+            estimator.handle_sent(now, size);
+            sequence_number += 1;
+            in_flight.push((
+                arrival,
+                PacketReport {
+                    sequence_number,
+                    size,
+                    departure: now,
+                    arrival: arrival_time,
+                    probe_cluster: None,
+                },
+            ));
         }
         if now_s >= feedback_due {
             feedback_due += 0.05;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::Context;
 use super::link_capacity::LinkCapacity;
 use super::trendline::Usage;
 use crate::estimator::Config;
@@ -24,7 +25,7 @@ enum State {
 }
 
 #[derive(Debug)]
-pub(crate) struct Aimd {
+pub(super) struct Aimd {
     config: Config,
     target_bps: f64,
     state: State,
@@ -34,7 +35,7 @@ pub(crate) struct Aimd {
 }
 
 impl Aimd {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(super) fn new(config: Config) -> Self {
         Self {
             config,
             target_bps: config.start_bps as f64,
@@ -45,34 +46,34 @@ impl Aimd {
         }
     }
 
-    pub(crate) fn target_bps(&self) -> f64 {
+    pub(super) fn target_bps(&self) -> f64 {
         self.target_bps
     }
 
-    /// Takes the newest word on the path; `throughput_bps` is what got through, `None` before it is known.
-    pub(crate) fn handle(
-        &mut self,
-        now: Instant,
-        usage: Usage,
-        throughput_bps: Option<f64>,
-        rtt: Option<Duration>,
-    ) {
+    /// Goes on from this target.
+    pub(super) fn set_target(&mut self, now: Instant, target_bps: f64) {
+        self.target_bps = target_bps.clamp(self.config.min_bps as f64, self.config.max_bps as f64);
+        self.changed_at = Some(now);
+    }
+
+    /// Takes the newest word on the path.
+    pub(super) fn handle(&mut self, now: Instant, usage: Usage, context: Context) {
         self.state = match (usage, self.state) {
             (Usage::Over, _) => State::Decrease,
             (Usage::Under, _) => State::Hold,
             (Usage::Normal, State::Hold | State::Increase | State::Decrease) => State::Increase,
         };
-        let throughput = throughput_bps.unwrap_or(self.target_bps);
-        let rtt = rtt.unwrap_or(DEFAULT_RTT);
+        let throughput = context.acknowledged_bps.unwrap_or(self.target_bps);
+        let rtt = context.rtt.unwrap_or(DEFAULT_RTT);
         match self.state {
             State::Hold => self.changed_at = Some(now),
-            State::Increase => self.increase(now, throughput, rtt),
+            State::Increase => self.increase(now, throughput, rtt, context.in_alr),
             State::Decrease => self.decrease(now, throughput, rtt),
         }
         self.target_bps = self.target_bps.clamp(self.config.min_bps as f64, self.config.max_bps as f64);
     }
 
-    fn increase(&mut self, now: Instant, throughput: f64, rtt: Duration) {
+    fn increase(&mut self, now: Instant, throughput: f64, rtt: Duration, in_alr: bool) {
         let since = self.changed_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         let seconds = since.as_secs_f64().min(1.0);
         self.changed_at = Some(now);
@@ -83,7 +84,11 @@ impl Aimd {
             Some(_) => self.target_bps + seconds * additive_bps_per_s(rtt),
             None => self.target_bps * GROWTH.powf(seconds) + 1_000.0 * seconds,
         };
-        // What was never sent was never tried: the target stays near what got through.
+        // What was never sent was never tried: the target stays near what got through, and a sender that does not use
+        // it learns nothing but by probing.
+        if in_alr {
+            return;
+        }
         let limit = 1.5 * throughput + 10_000.0;
         if self.target_bps < limit {
             self.target_bps = grown.min(limit);

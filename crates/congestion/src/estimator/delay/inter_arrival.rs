@@ -9,15 +9,15 @@ const RESET: Duration = Duration::from_secs(3);
 
 /// How two neighbouring groups were spaced.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct GroupDelta {
-    pub(crate) send_ms: f64,
-    pub(crate) arrival_ms: f64,
+pub(super) struct GroupDelta {
+    pub(super) send_ms: f64,
+    pub(super) arrival_ms: f64,
     /// When the later group had arrived, on the receiver's clock.
-    pub(crate) arrival: Duration,
+    pub(super) arrival: Duration,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct InterArrival {
+pub(super) struct InterArrival {
     current: Option<Group>,
     previous: Option<Group>,
 }
@@ -32,7 +32,7 @@ struct Group {
 
 impl InterArrival {
     /// Takes a packet, in order of arrival; gives the spacing of the last two whole groups when it begins a new one.
-    pub(crate) fn handle_packet(&mut self, departure: Instant, arrival: Duration) -> Option<GroupDelta> {
+    pub(super) fn handle_packet(&mut self, departure: Instant, arrival: Duration) -> Option<GroupDelta> {
         let Some(current) = &mut self.current else {
             self.current = Some(Group::new(departure, arrival));
             return None;

@@ -3,7 +3,7 @@
 const SMOOTHING: f64 = 0.05;
 
 #[derive(Debug, Default)]
-pub(crate) struct LinkCapacity {
+pub(super) struct LinkCapacity {
     estimate: Option<f64>,
     /// Variance, normalised by the estimate.
     deviation: f64,
@@ -11,7 +11,7 @@ pub(crate) struct LinkCapacity {
 
 impl LinkCapacity {
     /// The path was over-used while this much got through.
-    pub(crate) fn handle_overuse(&mut self, throughput_kbps: f64) {
+    pub(super) fn handle_overuse(&mut self, throughput_kbps: f64) {
         let estimate = match self.estimate {
             None => throughput_kbps,
             Some(estimate) => (1.0 - SMOOTHING) * estimate + SMOOTHING * throughput_kbps,
@@ -22,16 +22,16 @@ impl LinkCapacity {
         self.estimate = Some(estimate);
     }
 
-    pub(crate) fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.estimate = None;
     }
 
-    pub(crate) fn estimate(&self) -> Option<f64> {
+    pub(super) fn estimate(&self) -> Option<f64> {
         self.estimate
     }
 
     /// The range in which the estimate is still believed.
-    pub(crate) fn bounds(&self) -> Option<(f64, f64)> {
+    pub(super) fn bounds(&self) -> Option<(f64, f64)> {
         self.estimate.map(|estimate| {
             let spread = 3.0 * (self.deviation * estimate).sqrt();
             ((estimate - spread).max(0.0), estimate + spread)

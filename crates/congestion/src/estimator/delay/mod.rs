@@ -5,6 +5,76 @@ mod inter_arrival;
 mod link_capacity;
 mod trendline;
 
-pub(super) use aimd::Aimd;
-pub(super) use inter_arrival::InterArrival;
-pub(super) use trendline::{Trendline, Usage};
+use std::time::{Duration, Instant};
+
+use self::aimd::Aimd;
+use self::inter_arrival::InterArrival;
+use self::trendline::{Trendline, Usage};
+use super::Config;
+
+/// What else is known when a report is judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context {
+    /// What got through; `None` before it is known.
+    pub(super) acknowledged_bps: Option<f64>,
+    /// What a probe found.
+    pub(super) probe_bps: Option<f64>,
+    pub(super) rtt: Option<Duration>,
+    pub(super) in_alr: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct DelayBased {
+    inter_arrival: InterArrival,
+    trendline: Trendline,
+    aimd: Aimd,
+    /// The usage that this report's packets showed.
+    seen: Option<Usage>,
+    before: Usage,
+}
+
+impl DelayBased {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
+            inter_arrival: InterArrival::default(),
+            trendline: Trendline::default(),
+            aimd: Aimd::new(config),
+            seen: None,
+            before: Usage::Normal,
+        }
+    }
+
+    /// Takes a packet of a report, in order of arrival.
+    pub(super) fn handle_packet(&mut self, departure: Instant, arrival: Duration) {
+        let Some(delta) = self.inter_arrival.handle_packet(departure, arrival) else { return };
+        // Within one report an over-use seen once holds, whatever the last packets say.
+        self.seen = match (self.seen, self.trendline.handle_delta(delta)) {
+            (Some(Usage::Over), _) => Some(Usage::Over),
+            (Some(Usage::Normal | Usage::Under) | None, seen) => Some(seen),
+        };
+    }
+
+    /// Ends a report; `true` if the queue has become empty after an over-use.
+    pub(super) fn handle_report(&mut self, now: Instant, context: Context) -> bool {
+        let usage = self.seen.take().unwrap_or(self.trendline.usage());
+        match context.probe_bps {
+            Some(found) if usage != Usage::Over => self.aimd.set_target(now, found),
+            Some(_) | None => self.aimd.handle(now, usage, context),
+        }
+        let before = std::mem::replace(&mut self.before, usage);
+        before == Usage::Under && usage == Usage::Normal
+    }
+
+    pub(super) fn is_over_used(&self) -> bool {
+        self.before == Usage::Over
+    }
+
+    pub(super) fn target_bps(&self) -> f64 {
+        self.aimd.target_bps()
+    }
+
+    /// Somebody else knows better.
+    pub(super) fn set_target(&mut self, now: Instant, target_bps: f64) {
+        self.aimd.set_target(now, target_bps);
+    }
+}

@@ -21,7 +21,7 @@ const MAX_ADAPT_OFFSET_MS: f64 = 15.0;
 
 /// How the path is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Usage {
+pub(super) enum Usage {
     Normal,
     /// The queue grows.
     Over,
@@ -30,7 +30,7 @@ pub(crate) enum Usage {
 }
 
 #[derive(Debug)]
-pub(crate) struct Trendline {
+pub(super) struct Trendline {
     first_arrival: Option<Duration>,
     deltas: u32,
     accumulated_ms: f64,
@@ -66,11 +66,11 @@ impl Default for Trendline {
 }
 
 impl Trendline {
-    pub(crate) fn usage(&self) -> Usage {
+    pub(super) fn usage(&self) -> Usage {
         self.usage
     }
 
-    pub(crate) fn handle_delta(&mut self, delta: GroupDelta) -> Usage {
+    pub(super) fn handle_delta(&mut self, delta: GroupDelta) -> Usage {
         let first = *self.first_arrival.get_or_insert(delta.arrival);
         self.deltas = (self.deltas + 1).min(1000);
         self.accumulated_ms += delta.arrival_ms - delta.send_ms;
