@@ -1,11 +1,14 @@
 //! What really got through: a Bayesian average of the received bitrate (libwebrtc's `BitrateEstimator`).
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 const FIRST_WINDOW: Duration = Duration::from_millis(500);
 const WINDOW: Duration = Duration::from_millis(150);
 /// How little a sample that differs from the estimate is trusted.
 const UNCERTAINTY: f64 = 10.0;
+/// While a queue stands, packets arrive without pause: this much is enough to tell the rate.
+const RECENT: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub(super) struct AcknowledgedBitrate {
@@ -13,17 +16,28 @@ pub(super) struct AcknowledgedBitrate {
     window_bytes: usize,
     estimate_kbps: Option<f64>,
     variance: f64,
+    recent: VecDeque<(Duration, usize)>,
 }
 
 impl Default for AcknowledgedBitrate {
     fn default() -> Self {
-        Self { window_start: None, window_bytes: 0, estimate_kbps: None, variance: 50.0 }
+        Self {
+            window_start: None,
+            window_bytes: 0,
+            estimate_kbps: None,
+            variance: 50.0,
+            recent: VecDeque::new(),
+        }
     }
 }
 
 impl AcknowledgedBitrate {
     /// Takes a packet, in order of arrival on the receiver's clock.
     pub(super) fn handle_packet(&mut self, arrival: Duration, size: usize) {
+        self.recent.push_back((arrival, size));
+        while self.recent.front().is_some_and(|(at, _)| arrival.saturating_sub(*at) > RECENT) {
+            self.recent.pop_front();
+        }
         let start = *self.window_start.get_or_insert(arrival);
         let window = if self.estimate_kbps.is_some() { WINDOW } else { FIRST_WINDOW };
         let Some(passed) = arrival.checked_sub(start) else {
@@ -43,6 +57,14 @@ impl AcknowledgedBitrate {
 
     pub(super) fn bitrate_bps(&self) -> Option<f64> {
         self.estimate_kbps.map(|kbps| kbps * 1e3)
+    }
+
+    /// Over the last moment, with no memory of what was before.
+    pub(super) fn recent_bps(&self) -> Option<f64> {
+        let (first, last) = (self.recent.front()?, self.recent.back()?);
+        let span = last.0.saturating_sub(first.0);
+        let bytes: usize = self.recent.iter().skip(1).map(|(_, size)| size).sum();
+        (span > RECENT / 2).then(|| bytes as f64 * 8.0 / span.as_secs_f64())
     }
 
     fn handle_sample(&mut self, sample: f64) {

@@ -113,7 +113,7 @@ impl Estimator {
         let mut probe_bps = None;
         for (arrival, report) in arrived {
             self.acknowledged.handle_packet(arrival, report.size);
-            self.delay.handle_packet(report.departure, arrival);
+            self.delay.handle_packet(report, arrival);
             if let Some(id) = report.probe_cluster {
                 let found = self.results.handle_packet(id, report.departure, arrival, report.size);
                 probe_bps = found.or(probe_bps);
@@ -123,6 +123,7 @@ impl Estimator {
         let floor = PROBE_FLOOR * acknowledged_bps.unwrap_or(0.0);
         let context = Context {
             acknowledged_bps,
+            recent_bps: self.acknowledged.recent_bps(),
             probe_bps: probe_bps.map(|found| found.max(floor.min(self.delay.target_bps()))),
             rtt: self.rtt,
             in_alr: self.alr.since().is_some(),

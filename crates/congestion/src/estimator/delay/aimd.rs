@@ -1,21 +1,38 @@
 //! Rate control on the delay signal: multiplicative or additive increase, multiplicative decrease
-//! (draft-ietf-rmcat-gcc-02 section 5.5).
+//! (draft-ietf-rmcat-gcc-02 section 5.5), and beyond the draft: the way back once a queue has drained, and to capacity
+//! that bursts have shown.
 
 use std::time::{Duration, Instant};
 
-use super::Context;
 use super::link_capacity::LinkCapacity;
 use super::trendline::Usage;
+use super::{Context, Path};
 use crate::estimator::Config;
 
-/// What is kept of the received rate after an over-use.
-const BETA: f64 = 0.85;
+/// What is kept of the received rate after an over-use, while the queue drains: less the longer it is.
+const BETA: std::ops::RangeInclusive<f64> = 0.5..=0.85;
+/// A queue this long would be drained within a second by sending nothing.
+const DRAIN_MS: f64 = 500.0;
+/// A shorter queue has drained.
+const DRAINED_MS: f64 = 10.0;
+/// While a queue is longer than this, what arrives is what the path takes.
+const STANDING_MS: f64 = 50.0;
+/// What of the rate that filled the queue is taken up again after that.
+const RESUME: f64 = 0.97;
+/// A queue that takes longer is somebody else's.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(4);
 /// Growth per second while the capacity is unknown.
 const GROWTH: f64 = 1.08;
 const MIN_ADDITIVE_BPS_PER_S: f64 = 4_000.0;
 const PACKET_BITS: f64 = 1_200.0 * 8.0;
 /// Round trip assumed before one is measured.
 const DEFAULT_RTT: Duration = Duration::from_millis(200);
+/// Bursts that come out this much faster than when the path was full show that it is wider now.
+const WIDER: f64 = 1.35;
+/// What of the new capacity is taken.
+const WIDER_SHARE: f64 = 0.85;
+/// An over-use must be this far back before the path can be wider.
+const WIDER_PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -24,12 +41,31 @@ enum State {
     Decrease,
 }
 
+/// A queue that drains after an over-use.
+#[derive(Debug, Clone, Copy)]
+struct Drain {
+    since: Instant,
+    /// What got through while the queue stood.
+    through_bps: f64,
+    /// How long the queue was when the rate was last lowered.
+    wait_ms: f64,
+}
+
+/// What the path did when it was last full.
+#[derive(Debug, Clone, Copy)]
+struct Full {
+    throughput_bps: f64,
+    dispersion_bps: f64,
+}
+
 #[derive(Debug)]
 pub(super) struct Aimd {
     config: Config,
     target_bps: f64,
     state: State,
     capacity: LinkCapacity,
+    drain: Option<Drain>,
+    full: Option<Full>,
     changed_at: Option<Instant>,
     decreased_at: Option<Instant>,
 }
@@ -41,6 +77,8 @@ impl Aimd {
             target_bps: config.start_bps as f64,
             state: State::Hold,
             capacity: LinkCapacity::default(),
+            drain: None,
+            full: None,
             changed_at: None,
             decreased_at: None,
         }
@@ -57,18 +95,29 @@ impl Aimd {
     }
 
     /// Takes the newest word on the path.
-    pub(super) fn handle(&mut self, now: Instant, usage: Usage, context: Context) {
+    pub(super) fn handle(&mut self, now: Instant, usage: Usage, context: Context, path: Path) {
         self.state = match (usage, self.state) {
             (Usage::Over, _) => State::Decrease,
             (Usage::Under, _) => State::Hold,
             (Usage::Normal, State::Hold | State::Increase | State::Decrease) => State::Increase,
         };
-        let throughput = context.acknowledged_bps.unwrap_or(self.target_bps);
+        let acknowledged = context.acknowledged_bps.unwrap_or(self.target_bps);
+        let throughput = match context.recent_bps {
+            Some(recent) if path.wait_ms > STANDING_MS => recent.min(acknowledged),
+            Some(_) | None => acknowledged,
+        };
         let rtt = context.rtt.unwrap_or(DEFAULT_RTT);
         match self.state {
-            State::Hold => self.changed_at = Some(now),
-            State::Increase => self.increase(now, throughput, rtt, context.in_alr),
-            State::Decrease => self.decrease(now, throughput, rtt),
+            State::Hold => {
+                self.changed_at = Some(now);
+                self.resume(now, throughput, path);
+            }
+            State::Increase => {
+                self.increase(now, throughput, rtt, context.in_alr);
+                self.resume(now, throughput, path);
+                self.widen(now, throughput, path);
+            }
+            State::Decrease => self.decrease(now, throughput, rtt, path),
         }
         self.target_bps = self.target_bps.clamp(self.config.min_bps as f64, self.config.max_bps as f64);
     }
@@ -86,26 +135,65 @@ impl Aimd {
         };
         // What was never sent was never tried: the target stays near what got through, and a sender that does not use
         // it learns nothing but by probing.
-        if in_alr {
+        if in_alr || self.drain.is_some() {
             return;
         }
-        let limit = 1.5 * throughput + 10_000.0;
+        let limit = tried(throughput);
         if self.target_bps < limit {
             self.target_bps = grown.min(limit);
         }
     }
 
-    fn decrease(&mut self, now: Instant, throughput: f64, rtt: Duration) {
+    /// Ends a drain: nearly what got through while the queue stood fits.
+    fn resume(&mut self, now: Instant, throughput: f64, path: Path) {
+        let Some(drain) = &mut self.drain else { return };
+        if path.wait_ms <= DRAINED_MS {
+            self.target_bps = self.target_bps.max(RESUME * drain.through_bps);
+            self.drain = None;
+        } else if now.saturating_duration_since(drain.since) > DRAIN_PATIENCE {
+            self.drain = None;
+        } else if path.wait_ms > STANDING_MS {
+            drain.through_bps = throughput;
+        }
+    }
+
+    /// Takes up capacity that bursts have shown.
+    fn widen(&mut self, now: Instant, throughput: f64, path: Path) {
+        let (Some(full), Some(dispersion)) = (self.full, path.dispersion_bps) else { return };
+        let is_settled = self.drain.is_none()
+            && self.decreased_at.is_none_or(|at| now.saturating_duration_since(at) > WIDER_PATIENCE);
+        if !is_settled || dispersion < WIDER * full.dispersion_bps {
+            return;
+        }
+        let share = (full.throughput_bps / full.dispersion_bps).min(1.0);
+        let wanted = (WIDER_SHARE * share * dispersion).min(tried(throughput));
+        self.target_bps = self.target_bps.max(wanted);
+        self.capacity.reset();
+        if self.target_bps >= WIDER_SHARE * share * dispersion {
+            self.full = None;
+        }
+    }
+
+    fn decrease(&mut self, now: Instant, throughput: f64, rtt: Duration, path: Path) {
         let pause = rtt.clamp(Duration::from_millis(10), Duration::from_millis(200));
         let recently = self.decreased_at.is_some_and(|at| now.saturating_duration_since(at) < pause);
         if recently && throughput > 0.5 * self.target_bps {
             return;
         }
-        let mut wanted = BETA * throughput;
+        if self.drain.is_some_and(|drain| path.wait_ms < drain.wait_ms) {
+            // The queue drains already; the trend is late.
+            return;
+        }
+        let beta = (1.0 - path.wait_ms / DRAIN_MS).clamp(*BETA.start(), *BETA.end());
+        let mut wanted = beta * throughput;
         if wanted > self.target_bps
             && let Some(capacity) = self.capacity.estimate()
         {
-            wanted = BETA * capacity * 1e3;
+            wanted = beta * capacity * 1e3;
+        }
+        self.drain = Some(Drain { since: now, through_bps: throughput, wait_ms: path.wait_ms });
+        if let Some(dispersion_bps) = path.dispersion_bps {
+            self.full = Some(Full { throughput_bps: throughput, dispersion_bps });
         }
         self.target_bps = self.target_bps.min(wanted);
         if self.capacity.bounds().is_some_and(|(lower, _)| throughput / 1e3 < lower) {
@@ -116,6 +204,11 @@ impl Aimd {
         self.changed_at = Some(now);
         self.decreased_at = Some(now);
     }
+}
+
+/// The most that a target may be above what got through.
+fn tried(throughput_bps: f64) -> f64 {
+    1.5 * throughput_bps + 10_000.0
 }
 
 /// About one packet more each response time (draft section 5.5).

@@ -1,32 +1,49 @@
 //! What the delay of packets says of the path (draft-ietf-rmcat-gcc-02 section 5).
 
 mod aimd;
+mod dispersion;
 mod inter_arrival;
 mod link_capacity;
+mod standing_queue;
 mod trendline;
 
 use std::time::{Duration, Instant};
 
 use self::aimd::Aimd;
+use self::dispersion::Dispersion;
 use self::inter_arrival::InterArrival;
+use self::standing_queue::StandingQueue;
 use self::trendline::{Trendline, Usage};
-use super::Config;
+use super::{Config, PacketReport};
 
 /// What else is known when a report is judged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context {
     /// What got through; `None` before it is known.
     pub(super) acknowledged_bps: Option<f64>,
+    /// The same over the last moment.
+    pub(super) recent_bps: Option<f64>,
     /// What a probe found.
     pub(super) probe_bps: Option<f64>,
     pub(super) rtt: Option<Duration>,
     pub(super) in_alr: bool,
 }
 
+/// What else the delays show.
+#[derive(Debug, Clone, Copy)]
+struct Path {
+    /// How long packets wait in the queue.
+    wait_ms: f64,
+    /// The rate at which bursts come out.
+    dispersion_bps: Option<f64>,
+}
+
 #[derive(Debug)]
 pub(super) struct DelayBased {
     inter_arrival: InterArrival,
     trendline: Trendline,
+    queue: StandingQueue,
+    dispersion: Dispersion,
     aimd: Aimd,
     /// The usage that this report's packets showed.
     seen: Option<Usage>,
@@ -38,6 +55,8 @@ impl DelayBased {
         Self {
             inter_arrival: InterArrival::default(),
             trendline: Trendline::default(),
+            queue: StandingQueue::default(),
+            dispersion: Dispersion::default(),
             aimd: Aimd::new(config),
             seen: None,
             before: Usage::Normal,
@@ -45,7 +64,11 @@ impl DelayBased {
     }
 
     /// Takes a packet of a report, in order of arrival.
-    pub(super) fn handle_packet(&mut self, departure: Instant, arrival: Duration) {
+    pub(super) fn handle_packet(&mut self, report: &PacketReport, arrival: Duration) {
+        let departure = report.departure;
+        self.queue.handle_packet(departure, arrival);
+        let target_bps = self.aimd.target_bps();
+        self.dispersion.handle_packet(report.sequence_number, departure, arrival, report.size, target_bps);
         let Some(delta) = self.inter_arrival.handle_packet(departure, arrival) else { return };
         // Within one report an over-use seen once holds, whatever the last packets say.
         self.seen = match (self.seen, self.trendline.handle_delta(delta)) {
@@ -59,7 +82,11 @@ impl DelayBased {
         let usage = self.seen.take().unwrap_or(self.trendline.usage());
         match context.probe_bps {
             Some(found) if usage != Usage::Over => self.aimd.set_target(now, found),
-            Some(_) | None => self.aimd.handle(now, usage, context),
+            Some(_) | None => {
+                let path =
+                    Path { wait_ms: self.queue.wait_ms(), dispersion_bps: self.dispersion.bitrate_bps() };
+                self.aimd.handle(now, usage, context, path);
+            }
         }
         let before = std::mem::replace(&mut self.before, usage);
         before == Usage::Under && usage == Usage::Normal
