@@ -134,7 +134,7 @@ pub(crate) fn svg(case: &Case, flows: &[FlowTrace]) -> String {
     let _ = write!(
         svg,
         "<text x='{LEFT}' y='{:.0}' opacity='.7'>seconds</text>\
-         <text x='{:.0}' y='20' text-anchor='end' opacity='.7'>grey: capacity, solid: sent, dashed: target</text></svg>\n",
+         <text x='{:.0}' y='20' text-anchor='end' opacity='.7'>grey: capacity, solid: sent, dashed: target</text></svg>",
         HEIGHT - 1.0,
         WIDTH - RIGHT
     );

@@ -17,12 +17,12 @@ pub(super) struct AlrDetector {
     /// Bytes that could have been sent and were not; negative when more was sent.
     left_bytes: f64,
     sent_at: Option<Instant>,
-    since: Option<Instant>,
+    is_limited: bool,
 }
 
 impl AlrDetector {
     pub(super) fn new(estimate_bps: f64) -> Self {
-        Self { rate_bps: estimate_bps * USED_SHARE, left_bytes: 0.0, sent_at: None, since: None }
+        Self { rate_bps: estimate_bps * USED_SHARE, left_bytes: 0.0, sent_at: None, is_limited: false }
     }
 
     pub(super) fn set_estimate(&mut self, estimate_bps: f64) {
@@ -39,15 +39,15 @@ impl AlrDetector {
         self.left_bytes = (self.left_bytes + self.rate_bps / 8.0 * passed).min(most);
         let share = self.left_bytes / most;
         if share > BEGINS_ABOVE {
-            self.since.get_or_insert(now);
+            self.is_limited = true;
         } else if share < ENDS_BELOW {
-            self.since = None;
+            self.is_limited = false;
         }
     }
 
-    /// Since when the application has been the limit.
-    pub(super) fn since(&self) -> Option<Instant> {
-        self.since
+    /// Whether the application is the limit.
+    pub(super) fn is_limited(&self) -> bool {
+        self.is_limited
     }
 
     fn window_bytes(&self) -> f64 {
@@ -72,10 +72,10 @@ mod tests {
         let start = Instant::now();
         let mut alr = AlrDetector::new(1e6);
         let now = send(&mut alr, start, 0.9e6, 5);
-        assert_eq!(alr.since(), None);
+        assert!(!alr.is_limited());
         let now = send(&mut alr, now, 0.2e6, 5);
-        assert!(alr.since().is_some());
+        assert!(alr.is_limited());
         send(&mut alr, now, 0.9e6, 5);
-        assert_eq!(alr.since(), None);
+        assert!(!alr.is_limited());
     }
 }

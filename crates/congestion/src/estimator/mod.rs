@@ -94,7 +94,8 @@ impl Estimator {
         self.silence.handle_sent(now);
         self.alr.handle_sent(now, bytes);
         self.probes.handle_sent(now);
-        self.probes.set_alr(now, self.alr.since());
+        let is_blind = self.alr.is_limited() || !self.delay.has_bursts();
+        self.probes.set_blind(now, is_blind);
     }
 
     /// Takes one feedback report: packets in the order they were sent.
@@ -126,13 +127,13 @@ impl Estimator {
             recent_bps: self.acknowledged.recent_bps(),
             probe_bps: probe_bps.map(|found| found.max(floor.min(self.delay.target_bps()))),
             rtt: self.rtt,
-            in_alr: self.alr.since().is_some(),
+            in_alr: self.alr.is_limited(),
         };
-        let has_recovered = self.delay.handle_report(now, context);
+        let recovered_from_bps = self.delay.handle_report(now, context);
         self.loss.handle_reports(reports, self.delay.target_bps(), acknowledged_bps, context.in_alr);
         self.publish(now);
-        if has_recovered {
-            self.probes.handle_recovery(now);
+        if let Some(before_bps) = recovered_from_bps {
+            self.probes.handle_recovery(now, before_bps);
         }
     }
 

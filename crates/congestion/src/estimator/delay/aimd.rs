@@ -18,7 +18,7 @@ const DRAINED_MS: f64 = 10.0;
 /// While a queue is longer than this, what arrives is what the path takes.
 const STANDING_MS: f64 = 50.0;
 /// What of the rate that filled the queue is taken up again after that.
-const RESUME: f64 = 0.97;
+const RESUME: f64 = 0.95;
 /// A queue that takes longer is somebody else's.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(4);
 /// Growth per second while the capacity is unknown.
@@ -45,6 +45,8 @@ enum State {
 #[derive(Debug, Clone, Copy)]
 struct Drain {
     since: Instant,
+    /// The target before.
+    from_bps: f64,
     /// What got through while the queue stood.
     through_bps: f64,
     /// How long the queue was when the rate was last lowered.
@@ -86,6 +88,11 @@ impl Aimd {
 
     pub(super) fn target_bps(&self) -> f64 {
         self.target_bps
+    }
+
+    /// While a queue drains after an over-use: the target before.
+    pub(super) fn draining_from_bps(&self) -> Option<f64> {
+        self.drain.map(|drain| drain.from_bps)
     }
 
     /// Goes on from this target.
@@ -180,8 +187,9 @@ impl Aimd {
         if recently && throughput > 0.5 * self.target_bps {
             return;
         }
-        if self.drain.is_some_and(|drain| path.wait_ms < drain.wait_ms) {
-            // The queue drains already; the trend is late.
+        let drains_already = self.drain.is_some_and(|drain| path.wait_ms < drain.wait_ms);
+        if drains_already || path.wait_ms <= DRAINED_MS {
+            // The trend is late.
             return;
         }
         let beta = (1.0 - path.wait_ms / DRAIN_MS).clamp(*BETA.start(), *BETA.end());
@@ -191,7 +199,8 @@ impl Aimd {
         {
             wanted = beta * capacity * 1e3;
         }
-        self.drain = Some(Drain { since: now, through_bps: throughput, wait_ms: path.wait_ms });
+        let from_bps = self.drain.map_or(self.target_bps, |drain| drain.from_bps);
+        self.drain = Some(Drain { since: now, from_bps, through_bps: throughput, wait_ms: path.wait_ms });
         if let Some(dispersion_bps) = path.dispersion_bps {
             self.full = Some(Full { throughput_bps: throughput, dispersion_bps });
         }

@@ -77,9 +77,10 @@ impl DelayBased {
         };
     }
 
-    /// Ends a report; `true` if the queue has become empty after an over-use.
-    pub(super) fn handle_report(&mut self, now: Instant, context: Context) -> bool {
+    /// Ends a report; gives the target before an over-use whose queue is empty again.
+    pub(super) fn handle_report(&mut self, now: Instant, context: Context) -> Option<f64> {
         let usage = self.seen.take().unwrap_or(self.trendline.usage());
+        let was_draining = self.aimd.draining_from_bps();
         match context.probe_bps {
             Some(found) if usage != Usage::Over => self.aimd.set_target(now, found),
             Some(_) | None => {
@@ -88,8 +89,13 @@ impl DelayBased {
                 self.aimd.handle(now, usage, context, path);
             }
         }
-        let before = std::mem::replace(&mut self.before, usage);
-        before == Usage::Under && usage == Usage::Normal
+        self.before = usage;
+        was_draining.filter(|_| self.aimd.draining_from_bps().is_none())
+    }
+
+    /// Whether media comes in bursts that show what the path takes.
+    pub(super) fn has_bursts(&self) -> bool {
+        self.dispersion.bitrate_bps().is_some()
     }
 
     pub(super) fn is_over_used(&self) -> bool {

@@ -12,14 +12,13 @@ const START_SCALES: [f64; 2] = [3.0, 6.0];
 const FURTHER_ABOVE: f64 = 0.7;
 const FURTHER_SCALE: f64 = 2.0;
 const RESULT_PATIENCE: Duration = Duration::from_secs(1);
-/// While the application is the limit, the path is tried again this often.
-const ALR_INTERVAL: Duration = Duration::from_secs(5);
-const ALR_SCALE: f64 = 2.0;
-/// A fall below this share of the estimate is worth a probe of [`RECOVERY_SHARE`] of it once the queue is empty.
-const LARGE_DROP: f64 = 0.66;
-const RECOVERY_SHARE: f64 = 0.85;
-const RECOVERY_PATIENCE: Duration = Duration::from_secs(5);
-const ALR_ENDED_RECENTLY: Duration = Duration::from_secs(3);
+/// While media does not show what the path takes, it is tried this often.
+const BLIND_INTERVAL: Duration = Duration::from_secs(5);
+const BLIND_SCALE: f64 = 2.0;
+/// What is probed for, of the estimate before an over-use, once the queue is empty.
+const RECOVERY_SHARE: f64 = 0.9;
+/// Two such probes are this far apart.
+const RECOVERY_INTERVAL: Duration = Duration::from_secs(2);
 /// A probe so little above the estimate finds nothing new.
 const UNCERTAINTY: f64 = 0.05;
 /// How far above an estimate that loss holds down.
@@ -55,19 +54,12 @@ pub(in crate::estimator) struct ProbeController {
     state: State,
     estimate_bps: f64,
     limit: Limit,
-    alr_since: Option<Instant>,
-    alr_ended_at: Option<Instant>,
+    /// Since when media alone does not show what the path takes.
+    blind_since: Option<Instant>,
     probed_at: Option<Instant>,
-    dropped: Option<Fall>,
     recovery_at: Option<Instant>,
     next_id: u32,
     wanted: VecDeque<ProbeCluster>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Fall {
-    at: Instant,
-    from_bps: f64,
 }
 
 impl ProbeController {
@@ -77,10 +69,8 @@ impl ProbeController {
             state: State::Unstarted,
             estimate_bps: config.start_bps as f64,
             limit: Limit::Delay,
-            alr_since: None,
-            alr_ended_at: None,
+            blind_since: None,
             probed_at: None,
-            dropped: None,
             recovery_at: None,
             next_id: 0,
             wanted: VecDeque::new(),
@@ -97,10 +87,7 @@ impl ProbeController {
 
     pub(in crate::estimator) fn set_estimate(&mut self, now: Instant, estimate_bps: f64, limit: Limit) {
         self.limit = limit;
-        let before = std::mem::replace(&mut self.estimate_bps, estimate_bps);
-        if estimate_bps < LARGE_DROP * before {
-            self.dropped = Some(Fall { at: now, from_bps: before });
-        }
+        self.estimate_bps = estimate_bps;
         match self.state {
             State::Waiting { further_above_bps, .. } if estimate_bps > further_above_bps => {
                 self.probe(now, &[FURTHER_SCALE * estimate_bps], true);
@@ -109,26 +96,17 @@ impl ProbeController {
         }
     }
 
-    pub(in crate::estimator) fn set_alr(&mut self, now: Instant, since: Option<Instant>) {
-        if self.alr_since.is_some() && since.is_none() {
-            self.alr_ended_at = Some(now);
-        }
-        self.alr_since = since;
+    /// Media alone shows what the path takes, or not: there is too little of it, or it is too even.
+    pub(in crate::estimator) fn set_blind(&mut self, now: Instant, is_blind: bool) {
+        self.blind_since = is_blind.then(|| self.blind_since.unwrap_or(now));
     }
 
-    /// The queue is empty again after an over-use.
-    pub(in crate::estimator) fn handle_recovery(&mut self, now: Instant) {
-        let ended_recently =
-            self.alr_ended_at.is_some_and(|at| now.saturating_duration_since(at) < ALR_ENDED_RECENTLY);
-        let Some(dropped) = self.dropped else { return };
-        if self.state != State::Complete || !(self.alr_since.is_some() || ended_recently) {
-            return;
-        }
-        let wanted = RECOVERY_SHARE * dropped.from_bps;
+    /// The queue is empty again after an over-use at this estimate: perhaps it was somebody else's for a moment.
+    pub(in crate::estimator) fn handle_recovery(&mut self, now: Instant, before_bps: f64) {
+        let wanted = RECOVERY_SHARE * before_bps;
         let is_higher = (1.0 - UNCERTAINTY) * wanted > self.estimate_bps;
-        let is_recent = now.saturating_duration_since(dropped.at) < RECOVERY_PATIENCE;
-        let is_rare = self.recovery_at.is_none_or(|at| now.saturating_duration_since(at) > RECOVERY_PATIENCE);
-        if is_higher && is_recent && is_rare {
+        let is_rare = self.recovery_at.is_none_or(|at| now.saturating_duration_since(at) > RECOVERY_INTERVAL);
+        if self.state == State::Complete && is_higher && is_rare {
             self.recovery_at = Some(now);
             self.probe(now, &[wanted], false);
         }
@@ -140,8 +118,8 @@ impl ProbeController {
         {
             self.state = State::Complete;
         }
-        if self.alr_probe_due().is_some_and(|due| now >= due) {
-            self.probe(now, &[ALR_SCALE * self.estimate_bps], true);
+        if self.blind_probe_due().is_some_and(|due| now >= due) {
+            self.probe(now, &[BLIND_SCALE * self.estimate_bps], true);
         }
     }
 
@@ -149,7 +127,7 @@ impl ProbeController {
         match self.state {
             State::Unstarted => None,
             State::Waiting { since, .. } => Some(since + RESULT_PATIENCE),
-            State::Complete => self.alr_probe_due(),
+            State::Complete => self.blind_probe_due(),
         }
     }
 
@@ -157,9 +135,9 @@ impl ProbeController {
         self.wanted.pop_front()
     }
 
-    fn alr_probe_due(&self) -> Option<Instant> {
-        let since = self.alr_since.filter(|_| self.state == State::Complete && self.has_room())?;
-        Some(self.probed_at.map_or(since, |at| at.max(since)) + ALR_INTERVAL)
+    fn blind_probe_due(&self) -> Option<Instant> {
+        let since = self.blind_since.filter(|_| self.state == State::Complete && self.has_room())?;
+        Some(self.probed_at.map_or(since, |at| at.max(since)) + BLIND_INTERVAL)
     }
 
     fn has_room(&self) -> bool {
@@ -250,11 +228,11 @@ mod tests {
     }
 
     #[test]
-    fn an_application_that_sends_little_is_probed_for_every_five_seconds() {
+    fn a_path_that_media_does_not_show_is_probed_every_five_seconds() {
         let start = Instant::now();
         let mut controller = started(start);
         probes(&mut controller);
-        controller.set_alr(start, Some(start));
+        controller.set_blind(start, true);
         let times: Vec<_> = (0..200)
             .filter(|tenth| {
                 let now = start + Duration::from_millis(tenth * 100);
@@ -270,7 +248,7 @@ mod tests {
         let start = Instant::now();
         let mut controller = started(start);
         probes(&mut controller);
-        controller.set_alr(start, Some(start));
+        controller.set_blind(start, true);
         controller.set_estimate(start, 400_000.0, Limit::OverUse);
         controller.handle_timeout(start + Duration::from_secs(8));
         assert_eq!(probes(&mut controller), []);
@@ -282,13 +260,13 @@ mod tests {
         let mut controller = started(start);
         probes(&mut controller);
         controller.handle_timeout(start + Duration::from_secs(1));
-        controller.set_alr(start, Some(start));
-        controller.set_estimate(start, 1_000_000.0, Limit::Delay);
-        controller.set_estimate(start, 400_000.0, Limit::OverUse);
+        controller.set_blind(start, true);
         controller.set_estimate(start, 400_000.0, Limit::Delay);
-        controller.handle_recovery(start + Duration::from_secs(2));
-        assert_eq!(probes(&mut controller), [850_000]);
-        controller.handle_recovery(start + Duration::from_secs(3));
+        controller.handle_recovery(start + Duration::from_secs(2), 1_000_000.0);
+        assert_eq!(probes(&mut controller), [900_000]);
+        controller.handle_recovery(start + Duration::from_secs(3), 1_000_000.0);
+        assert_eq!(probes(&mut controller), []);
+        controller.handle_recovery(start + Duration::from_secs(8), 440_000.0);
         assert_eq!(probes(&mut controller), []);
     }
 }
