@@ -18,7 +18,12 @@ const DRAINED_MS: f64 = 10.0;
 /// While a queue is longer than this, what arrives is what the path takes.
 const STANDING_MS: f64 = 50.0;
 /// What of the rate that filled the queue is taken up again after that.
-const RESUME: f64 = 0.95;
+const RESUME: f64 = 0.96;
+/// The same for a sender that has most of the path, but not all: so that the others catch up.
+const RESUME_DOMINANT: f64 = 0.88;
+/// Throughput over the rate of bursts when that is so. Beside others, a burst at 2.5 times the target gets 2.5 shares:
+/// the ratio is 0.4 and 0.6 times the share of the path.
+const DOMINANT: std::ops::Range<f64> = 0.7..0.92;
 /// A queue that takes longer is somebody else's.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(4);
 /// Growth per second while the capacity is unknown.
@@ -155,7 +160,9 @@ impl Aimd {
     fn resume(&mut self, now: Instant, throughput: f64, path: Path) {
         let Some(drain) = &mut self.drain else { return };
         if path.wait_ms <= DRAINED_MS {
-            self.target_bps = self.target_bps.max(RESUME * drain.through_bps);
+            let is_dominant = self.full.is_some_and(|full| DOMINANT.contains(&full.share()));
+            let resume = if is_dominant { RESUME_DOMINANT } else { RESUME };
+            self.target_bps = self.target_bps.max(resume * drain.through_bps);
             self.drain = None;
         } else if now.saturating_duration_since(drain.since) > DRAIN_PATIENCE {
             self.drain = None;
@@ -172,13 +179,9 @@ impl Aimd {
         if !is_settled || dispersion < WIDER * full.dispersion_bps {
             return;
         }
-        let share = (full.throughput_bps / full.dispersion_bps).min(1.0);
-        let wanted = (WIDER_SHARE * share * dispersion).min(tried(throughput));
-        self.target_bps = self.target_bps.max(wanted);
-        self.capacity.reset();
-        if self.target_bps >= WIDER_SHARE * share * dispersion {
-            self.full = None;
-        }
+        // Bursts show no more than the pacer puts into them, so this may take several rounds.
+        self.target_bps =
+            self.target_bps.max((WIDER_SHARE * full.share() * dispersion).min(tried(throughput)));
     }
 
     fn decrease(&mut self, now: Instant, throughput: f64, rtt: Duration, path: Path) {
@@ -212,6 +215,13 @@ impl Aimd {
         self.state = State::Hold;
         self.changed_at = Some(now);
         self.decreased_at = Some(now);
+    }
+}
+
+impl Full {
+    /// Of what bursts get.
+    fn share(self) -> f64 {
+        (self.throughput_bps / self.dispersion_bps).min(1.0)
     }
 }
 
