@@ -1,23 +1,47 @@
-//! A little loss is no congestion, much loss is.
+//! A little loss is no congestion, much loss is; and loss that comes with a queue is the queue's.
 
-mod common;
+#[path = "../bench/mod.rs"]
+mod bench;
 
-use common::{Link, run};
+use bench::link::{LinkConfig, Loss};
+use bench::media::MediaConfig;
+use bench::network::{Direction, FlowConfig, Scenario, Source, run};
 
-#[test]
-fn one_percent_is_ignored() {
-    let seen = run(Link { loss: 0.01, ..Link::default() }, 40, |_| 10e6);
-    assert!(seen[39].target_bps > 1_500_000, "{seen:?}");
+/// The mean target of the last ten of forty seconds on a path of 5 Mbit/s.
+fn target_at(loss: Loss) -> f64 {
+    let source = Source::Media(MediaConfig::default());
+    let scenario = Scenario {
+        seconds: 40.0,
+        forward: LinkConfig { loss, ..LinkConfig::constant(5e6) },
+        back: LinkConfig::constant(100e6),
+        flows: vec![FlowConfig { source, direction: Direction::Forward, one_way_ms: 25.0 }],
+        seed: 5,
+    };
+    let trace = run(&scenario).remove(0);
+    trace.bins[300..].iter().map(|bin| bin.target_bps).sum::<f64>() / 100.0
 }
 
 #[test]
-fn five_percent_does_not_lower_the_rate() {
-    let seen = run(Link { loss: 0.05, ..Link::default() }, 40, |_| 10e6);
-    assert!(seen[39].target_bps >= 400_000, "{seen:?}");
+fn one_percent_is_ignored() {
+    assert!(target_at(Loss::Random(0.01)) > 1.4e6);
+}
+
+#[test]
+fn five_percent_leaves_most_of_the_rate() {
+    assert!(target_at(Loss::Random(0.05)) > 1e6);
+}
+
+#[test]
+fn bursts_of_two_percent_leave_most_of_the_rate() {
+    assert!(target_at(Loss::Gilbert { enter: 0.007, leave: 0.35 }) > 1e6);
 }
 
 #[test]
 fn a_quarter_lowers_the_rate() {
-    let seen = run(Link { loss: 0.25, ..Link::default() }, 40, |_| 10e6);
-    assert!(seen[39].target_bps < 300_000, "{seen:?}");
+    assert!(target_at(Loss::Random(0.25)) < 800e3);
+}
+
+#[test]
+fn half_leaves_little() {
+    assert!(target_at(Loss::Random(0.5)) < 400e3);
 }
