@@ -11,7 +11,7 @@ pub(crate) mod media;
 pub(crate) mod network;
 mod packet;
 pub(crate) mod plot;
-mod random;
+pub(crate) mod random;
 pub(crate) mod tcp;
 mod time;
 pub(crate) mod trace;

@@ -13,8 +13,10 @@
 
 mod estimator;
 mod pacer;
+mod repair;
 mod video_target;
 
 pub use estimator::{Config, Estimate, Estimator, PacketReport, ProbeCluster};
 pub use pacer::{Class, Paced, Pacer, PacerConfig};
+pub use repair::{KeyFrameRequests, NackConfig, NackGenerator, NackOutput, NackResponder, ResponderConfig};
 pub use video_target::{VideoLadder, VideoTarget};
