@@ -1,20 +1,18 @@
 //! The interceptor chain of a peer connection: what happens to packets between the tracks and the wire.
 //!
-//! From the wire inwards: meter, congestion control, transport-wide numbering, retransmission, RTX unwrapping, NACK,
-//! transport-wide feedback, reports. The pacer's slot stays empty: the crate's puts sound behind pictures.
+//! From the wire inwards: meter, the way out (numbers, pacing, repair, estimate), RTX unwrapping, NACK, transport-wide
+//! feedback, reports. Of the crate's own machinery only feedback and reports are used.
 
-mod estimator;
 mod meter;
+mod nack;
+mod outbound;
 mod rtx;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use rtc::interceptor::{
-    CongestionControlBuilder, NackGeneratorBuilder, NackResponderBuilder, Registry, Slot,
-};
+use rtc::interceptor::{Registry, Slot};
 use rtc::peer_connection::configuration::interceptor_registry::{
-    configure_rtcp_reports, configure_simulcast_extension_headers, configure_twcc,
+    configure_rtcp_reports, configure_simulcast_extension_headers, configure_twcc_receiver_only,
 };
 use rtc::rtp_transceiver::rtp_sender::{RTCPFeedback, RtpCodecKind};
 use rtc::shared::error::Result;
@@ -22,17 +20,13 @@ use tokio::sync::watch;
 use visavis_congestion::Estimate;
 use webrtc::peer_connection::MediaEngine;
 
-pub(crate) use estimator::START;
 pub(crate) use meter::{Meter, Traffic};
+pub(crate) use outbound::START;
 
-use estimator::Bridge;
 use meter::MeterInterceptor;
+use nack::NackInterceptor;
+use outbound::Outbound;
 use rtx::RtxUnwrapper;
-
-/// How often missing packets are asked for again.
-const NACK_INTERVAL: Duration = Duration::from_millis(20);
-/// How often the same packet is asked for at most.
-const MAX_NACKS: u16 = 10;
 
 /// Builds the chain. Every feedback of the far side moves `estimate`; `on_key_frame_wish` is called on the connection's
 /// own task and must not block.
@@ -40,7 +34,7 @@ pub(crate) fn build(
     media_engine: &mut MediaEngine,
     meter: Arc<Meter>,
     estimate: watch::Sender<Estimate>,
-    on_key_frame_wish: impl Fn() + Send + Sync + 'static,
+    on_key_frame_wish: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Result<Registry> {
     for parameter in ["", "pli"] {
         let feedback = RTCPFeedback { typ: "nack".to_owned(), parameter: parameter.to_owned() };
@@ -49,18 +43,13 @@ pub(crate) fn build(
     let fir = RTCPFeedback { typ: "ccm".to_owned(), parameter: "fir".to_owned() };
     media_engine.register_feedback(fir, RtpCodecKind::Video);
     configure_simulcast_extension_headers(media_engine)?;
-    let registry = configure_twcc(Registry::new(), media_engine)?;
+    let registry = configure_twcc_receiver_only(Registry::new(), media_engine)?;
+    let nack = NackInterceptor::new(estimate.subscribe());
+    let outbound = Outbound::new(estimate, on_key_frame_wish.clone());
     let registry = configure_rtcp_reports(registry)
         .with(Slot::Custom(500), MeterInterceptor::new(meter, on_key_frame_wish))
-        .with(Slot::CongestionControl, CongestionControlBuilder::new(Bridge::new(estimate)).build())
-        .with(Slot::NackResponder, NackResponderBuilder::new().build())
+        .with(Slot::Pacer, outbound)
         .with(Slot::Custom(6_500), RtxUnwrapper::default())
-        .with(
-            Slot::NackGenerator,
-            NackGeneratorBuilder::new()
-                .with_interval(NACK_INTERVAL)
-                .with_max_nacks_per_packet(MAX_NACKS)
-                .build(),
-        );
+        .with(Slot::NackGenerator, nack);
     Ok(registry)
 }
