@@ -114,7 +114,7 @@ impl Actor {
         let mut stats = tokio::time::interval(STATS_INTERVAL);
         stats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let wake = self.call.poll_timeout();
+            let wake = [self.call.poll_timeout(), self.outgoing.poll_timeout()].into_iter().flatten().min();
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(command) => self.on_command(command),
@@ -224,7 +224,7 @@ impl Actor {
                 self.on_path(&peer, state);
                 Input::Path { peer, state }
             }
-            PeerEvent::KeyFrameWanted => return self.devices.request_key_frame(),
+            PeerEvent::KeyFrameWanted => return self.outgoing.handle_key_frame_wish(),
             PeerEvent::Estimate(estimate) => return self.on_estimate(&peer, estimate),
             PeerEvent::FirstAudio => return self.reach(|milestones| &mut milestones.first_audio_ms),
             PeerEvent::FirstFrame => {
@@ -241,7 +241,7 @@ impl Actor {
                 self.reach(|milestones| &mut milestones.connected_ms);
                 self.connected.insert(peer.clone());
                 self.devices.set_sending(true);
-                self.devices.request_key_frame();
+                self.outgoing.handle_key_frame_wish();
             }
             PathState::Disconnected | PathState::Failed => self.disconnect(peer),
         }
@@ -273,6 +273,9 @@ impl Actor {
     fn drain(&mut self) {
         while let Some(output) = self.call.poll_output() {
             self.carry_out(output);
+        }
+        if self.outgoing.poll_key_frame(Instant::now()) {
+            self.devices.request_key_frame();
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
-use visavis_congestion::{Estimate, VideoLadder};
+use visavis_congestion::{Estimate, KeyFrameRequests, VideoLadder};
 use visavis_media::audio::AudioTarget;
 use visavis_media::video::{EncodedFrame, VideoTarget};
 use visavis_protocol::ParticipantId;
@@ -73,6 +73,7 @@ pub(crate) struct Outgoing {
     counters: Arc<EncoderCounters>,
     ladder: VideoLadder,
     estimates: HashMap<ParticipantId, Estimate>,
+    key_frames: KeyFrameRequests,
     video: VideoTarget,
     audio: AudioTarget,
     last: (Instant, u64),
@@ -84,6 +85,7 @@ impl Outgoing {
             counters: Arc::new(EncoderCounters::default()),
             ladder: VideoLadder::default(),
             estimates: HashMap::new(),
+            key_frames: KeyFrameRequests::default(),
             video: VideoTarget::default(),
             audio: AudioTarget::default(),
             last: (now, 0),
@@ -106,6 +108,8 @@ impl Outgoing {
         estimate: Estimate,
     ) -> (Option<VideoTarget>, Option<AudioTarget>) {
         self.estimates.insert(peer.clone(), estimate);
+        self.key_frames
+            .set_rtt(self.estimates.values().filter_map(|estimate| estimate.rtt).max().unwrap_or_default());
         // One encoder serves all paths: the narrowest decides.
         let available = self.estimates.values().map(|estimate| estimate.target_bps).min().unwrap_or_default();
         let video_bps = (available.saturating_sub(AUDIO_BPS) as f64 * VIDEO_SHARE) as u64;
@@ -124,6 +128,21 @@ impl Outgoing {
         self.video = video_changed.unwrap_or(self.video);
         self.audio = audio;
         (video_changed, audio_changed)
+    }
+
+    /// Somebody cannot go on without a key frame.
+    pub(crate) fn handle_key_frame_wish(&mut self) {
+        self.key_frames.handle_request();
+    }
+
+    /// Whether to make a key frame now: one for all who ask at a time.
+    pub(crate) fn poll_key_frame(&mut self, now: Instant) -> bool {
+        self.key_frames.poll_key_frame(now)
+    }
+
+    /// When to ask for that again.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.key_frames.poll_timeout()
     }
 
     /// What the encoders did since this was last asked.
@@ -196,6 +215,19 @@ mod tests {
         assert_eq!(audio.map(|target| target.expected_loss_percent), Some(18));
         let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.9));
         assert_eq!(audio.map(|target| target.expected_loss_percent), Some(MAX_EXPECTED_LOSS));
+    }
+
+    #[test]
+    fn wishes_at_a_time_are_one_key_frame_and_none_is_lost() {
+        let now = Instant::now();
+        let mut outgoing = Outgoing::new(now);
+        (0..3).for_each(|_| outgoing.handle_key_frame_wish());
+        assert!(outgoing.poll_key_frame(now));
+        outgoing.handle_key_frame_wish();
+        assert!(!outgoing.poll_key_frame(now));
+        let due = outgoing.poll_timeout().expect("the wish waits");
+        assert!(outgoing.poll_key_frame(due));
+        assert_eq!(outgoing.poll_timeout(), None);
     }
 
     #[test]
