@@ -8,7 +8,7 @@ use super::media::{MediaConfig, MediaFlow};
 use super::packet::{Kind, Packet};
 use super::tcp::{TcpConfig, TcpFlow};
 use super::time::{Micros, micros};
-use super::trace::{FlowTrace, Passed};
+use super::trace::{BIN_S, FlowTrace, Passed};
 
 /// Which way a flow's data goes; its feedback goes the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,6 +227,7 @@ impl Flow {
             Self::Tcp(tcp) => tcp.trace,
         };
         trace.bin(micros(seconds) - 1);
+        trace.bins.truncate((seconds / BIN_S).round() as usize);
         trace
     }
 }
