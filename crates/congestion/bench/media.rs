@@ -220,10 +220,7 @@ impl MediaFlow {
                     kind: Kind::Media { sequence_number: self.sequence_number },
                 });
             }
-            if !self.is_active(now) {
-                return;
-            }
-            let Some(wanted) = self.pacer.padding_wanted(at) else { return };
+            let Some(wanted) = self.pacer.padding_wanted(at).filter(|_| self.is_active(now)) else { return };
             let size = wanted.min(MAX_PACKET);
             self.trace.padding_bytes += size;
             self.pacer.enqueue(at, Class::Padding, size, Queued { captured: now, frame: None });

@@ -226,3 +226,17 @@ fn a_probe_that_gets_no_padding_is_given_up() {
     }
     assert!(bench.now_ms < 1100, "{} ms", bench.now_ms);
 }
+
+#[test]
+fn a_caller_that_knows_no_padding_does_not_spin() {
+    let mut bench = Bench::new();
+    let now = bench.now();
+    bench.pacer.start_probe(now, PROBE);
+    let mut now = now;
+    for _ in 0..250 {
+        assert_eq!(bench.pacer.poll_packet(now), None);
+        let Some(at) = bench.pacer.poll_timeout() else { return };
+        now = now.max(at);
+    }
+    panic!("still waiting at {:?}", now - bench.start);
+}

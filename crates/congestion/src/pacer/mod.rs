@@ -136,7 +136,15 @@ impl<P> Pacer<P> {
         self.advance_probe(now);
         let waiting = match self.queue.pop_audio() {
             Some(audio) => audio,
-            None => self.pop_due(now)?,
+            None => match self.pop_due(now) {
+                Some(paced) => paced,
+                None => {
+                    if let Some(probe) = &mut self.probe {
+                        probe.handle_starved(now);
+                    }
+                    return None;
+                }
+            },
         };
         if let Class::Video { frame } = waiting.class {
             self.sending = Some(frame);
@@ -171,7 +179,7 @@ impl<P> Pacer<P> {
         }
         match (&self.probe, self.queue.has_paced()) {
             (Some(probe), true) => Some(probe.due().unwrap_or(paid_at)),
-            (Some(probe), false) => Some(probe.padding_due()),
+            (Some(probe), false) => Some(probe.wake_at()),
             (None, true) => {
                 let bytes_per_s = self.rate_bps(paid_at) / 8.0;
                 let ahead = self.debt_bytes - bytes_per_s * BURST.as_secs_f64();

@@ -22,6 +22,8 @@ pub(super) struct ActiveProbe {
     sent_bytes: usize,
     sent_packets: u32,
     padding_asked_at: Option<Instant>,
+    /// When nothing waited although a packet was due.
+    starved_at: Option<Instant>,
 }
 
 impl ActiveProbe {
@@ -33,6 +35,7 @@ impl ActiveProbe {
             sent_bytes: 0,
             sent_packets: 0,
             padding_asked_at: None,
+            starved_at: None,
         }
     }
 
@@ -61,7 +64,13 @@ impl ActiveProbe {
         self.started.get_or_insert(now);
         self.sent_bytes += size;
         self.sent_packets += 1;
-        self.padding_asked_at = None;
+        (self.padding_asked_at, self.starved_at) = (None, None);
+    }
+
+    pub(super) fn handle_starved(&mut self, now: Instant) {
+        if self.is_due(now) {
+            self.starved_at = Some(now);
+        }
     }
 
     /// Bytes of the packet that would keep the bitrate.
@@ -75,5 +84,10 @@ impl ActiveProbe {
     pub(super) fn padding_due(&self) -> Instant {
         let due = self.due().unwrap_or(self.asked_for_at);
         self.padding_asked_at.map_or(due, |asked| due.max(asked + ASK_AGAIN))
+    }
+
+    /// The same for a timer: a caller that has no padding must not spin.
+    pub(super) fn wake_at(&self) -> Instant {
+        self.starved_at.map_or(self.padding_due(), |at| self.padding_due().max(at + ASK_AGAIN))
     }
 }
