@@ -49,7 +49,7 @@ enum State {
 /// A queue that drains after an over-use.
 #[derive(Debug, Clone, Copy)]
 struct Drain {
-    since: Instant,
+    began: Instant,
     /// The target before.
     from_bps: f64,
     /// What got through while the queue stood.
@@ -73,6 +73,7 @@ pub(super) struct Aimd {
     capacity: LinkCapacity,
     drain: Option<Drain>,
     full: Option<Full>,
+    wants_rebase: bool,
     changed_at: Option<Instant>,
     decreased_at: Option<Instant>,
 }
@@ -86,6 +87,7 @@ impl Aimd {
             capacity: LinkCapacity::default(),
             drain: None,
             full: None,
+            wants_rebase: false,
             changed_at: None,
             decreased_at: None,
         }
@@ -98,6 +100,10 @@ impl Aimd {
     /// While a queue drains after an over-use: the target before.
     pub(super) fn draining_from_bps(&self) -> Option<f64> {
         self.drain.map(|drain| drain.from_bps)
+    }
+
+    pub(super) fn take_rebase(&mut self) -> bool {
+        std::mem::take(&mut self.wants_rebase)
     }
 
     /// Goes on from this target.
@@ -164,8 +170,10 @@ impl Aimd {
             let resume = if is_dominant { RESUME_DOMINANT } else { RESUME };
             self.target_bps = self.target_bps.max(resume * drain.through_bps);
             self.drain = None;
-        } else if now.saturating_duration_since(drain.since) > DRAIN_PATIENCE {
+        } else if now.saturating_duration_since(drain.began) > DRAIN_PATIENCE {
+            self.target_bps = self.target_bps.max(RESUME * drain.through_bps);
             self.drain = None;
+            self.wants_rebase = true;
         } else if path.wait_ms > STANDING_MS {
             drain.through_bps = throughput;
         }
@@ -202,8 +210,9 @@ impl Aimd {
         {
             wanted = beta * capacity * 1e3;
         }
-        let from_bps = self.drain.map_or(self.target_bps, |drain| drain.from_bps);
-        self.drain = Some(Drain { since: now, from_bps, through_bps: throughput, wait_ms: path.wait_ms });
+        let (began, from_bps) =
+            self.drain.map_or((now, self.target_bps), |drain| (drain.began, drain.from_bps));
+        self.drain = Some(Drain { began, from_bps, through_bps: throughput, wait_ms: path.wait_ms });
         if let Some(dispersion_bps) = path.dispersion_bps {
             self.full = Some(Full { throughput_bps: throughput, dispersion_bps });
         }

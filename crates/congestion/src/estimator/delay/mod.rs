@@ -89,6 +89,9 @@ impl DelayBased {
                 self.aimd.handle(now, usage, context, path);
             }
         }
+        if self.aimd.take_rebase() {
+            self.queue.rebase();
+        }
         self.before = usage;
         was_draining.filter(|_| self.aimd.draining_from_bps().is_none())
     }

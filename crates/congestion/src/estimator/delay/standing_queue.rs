@@ -32,6 +32,11 @@ impl StandingQueue {
         self.recent.handle(arrival, delay_ms, RECENT);
     }
 
+    /// The present wait is not the own queue: from now on it counts as none.
+    pub(super) fn rebase(&mut self) {
+        self.base = Minimum { since: self.base.since, present: self.recent.least(), before: None };
+    }
+
     pub(super) fn wait_ms(&self) -> f64 {
         match (self.recent.least(), self.base.least()) {
             (Some(recent), Some(base)) => (recent - base).max(0.0),
