@@ -36,6 +36,10 @@ const LADDER: [Rung; 5] = [
 /// The better rung must be affordable with this much to spare, this long, before it is taken.
 const CLIMB_MARGIN: f64 = 1.3;
 const CLIMB_PATIENCE: Duration = Duration::from_secs(3);
+/// A rung that is not affordable is left after this time, or at once below this share of what it needs: while a queue
+/// drains, the estimate dips for a moment.
+const FALL_PATIENCE: Duration = Duration::from_millis(700);
+const FALL_AT_ONCE: f64 = 0.5;
 /// The least that is asked of the encoder; what the network really takes may be less for a while.
 const MIN_BPS: u64 = 30_000;
 
@@ -45,6 +49,8 @@ pub struct VideoLadder {
     rung: usize,
     /// Since when the next better rung has been affordable.
     affordable_since: Option<Instant>,
+    /// Since when this one has not been.
+    short_since: Option<Instant>,
 }
 
 impl VideoLadder {
@@ -53,10 +59,7 @@ impl VideoLadder {
 
     /// The target for an available bitrate in bit/s.
     pub fn handle_available(&mut self, now: Instant, available_bps: u64) -> VideoTarget {
-        while self.rung + 1 < LADDER.len() && available_bps < LADDER[self.rung].min_bps {
-            self.rung += 1;
-            self.affordable_since = None;
-        }
+        self.fall(now, available_bps);
         self.climb(now, available_bps);
         let rung = LADDER[self.rung];
         VideoTarget {
@@ -65,6 +68,23 @@ impl VideoLadder {
             width: rung.width,
             height: rung.height,
         }
+    }
+
+    fn fall(&mut self, now: Instant, available_bps: u64) {
+        let min_bps = LADDER[self.rung].min_bps;
+        if available_bps >= min_bps {
+            self.short_since = None;
+            return;
+        }
+        let since = *self.short_since.get_or_insert(now);
+        let is_long = now.saturating_duration_since(since) >= FALL_PATIENCE;
+        if !is_long && available_bps as f64 >= FALL_AT_ONCE * min_bps as f64 {
+            return;
+        }
+        while self.rung + 1 < LADDER.len() && available_bps < LADDER[self.rung].min_bps {
+            self.rung += 1;
+        }
+        (self.affordable_since, self.short_since) = (None, None);
     }
 
     fn climb(&mut self, now: Instant, available_bps: u64) {
@@ -98,12 +118,32 @@ mod tests {
             full,
             VideoTarget { bitrate_bps: 800_000, frames_per_second: 15, width: 640, height: 360 }
         );
-        assert_eq!(quality(ladder.handle_available(now, 200_000)), (15, 360));
-        assert_eq!(quality(ladder.handle_available(now, 140_000)), (10, 360));
-        assert_eq!(quality(ladder.handle_available(now, 100_000)), (15, 180));
-        assert_eq!(quality(ladder.handle_available(now, 50_000)), (10, 180));
-        assert_eq!(quality(ladder.handle_available(now, 10_000)), (7, 90));
+        let mut now = now;
+        let mut settled = |available_bps| {
+            ladder.handle_available(now, available_bps);
+            now += FALL_PATIENCE;
+            quality(ladder.handle_available(now, available_bps))
+        };
+        assert_eq!(settled(200_000), (15, 360));
+        assert_eq!(settled(140_000), (10, 360));
+        assert_eq!(settled(100_000), (15, 180));
+        assert_eq!(settled(50_000), (10, 180));
+        assert_eq!(settled(10_000), (7, 90));
         assert_eq!(ladder.handle_available(now, 10_000).bitrate_bps, MIN_BPS);
+    }
+
+    #[test]
+    fn a_dip_lowers_the_bitrate_alone_and_a_fall_everything_at_once() {
+        let start = Instant::now();
+        let mut ladder = VideoLadder::default();
+        for tenth in 0..100 {
+            let available = if tenth % 20 < 5 { 80_000 } else { 300_000 };
+            let target = ladder.handle_available(start + Duration::from_millis(tenth * 100), available);
+            assert_eq!(quality(target), (15, 360));
+            assert_eq!(target.bitrate_bps, available);
+        }
+        let target = ladder.handle_available(start + Duration::from_secs(20), 50_000);
+        assert_eq!(quality(target), (10, 180));
     }
 
     #[test]
