@@ -1,15 +1,25 @@
-//! How much the network takes: a send-side bandwidth estimator in the manner of Google Congestion Control.
+//! How much the network takes, when packets leave, and what is sent again: the pure core of sending.
 //!
-//! [`Estimator`] reads what transport-wide feedback says of each sent packet and answers with a target bitrate. It owns
-//! no socket, clock, task or lock. Its parts follow draft-ietf-rmcat-gcc-02 and the current libwebrtc:
+//! - [`Estimator`]: a send-side bandwidth estimator after draft-ietf-rmcat-gcc-02 and the current libwebrtc's `goog_cc`.
+//! - [`Pacer`]: sound at once, then repairs, then pictures at a multiple of the target; sends the estimator's probes.
+//! - [`NackGenerator`], [`NackResponder`], [`KeyFrameRequests`]: bounded repair.
+//! - [`VideoLadder`]: what the encoder shall make of a bitrate.
+//!
+//! Nothing here owns a socket, clock, task or lock. The estimator's parts:
 //!
 //! ```text
-//! reports ─┬─► inter_arrival ─► trendline ─► aimd ─┬─► min ─► target
-//!          ├─► acknowledged ────────────────►──────┤
-//!          └─► loss ───────────────────────────────┘
+//! reports ─┬─► delay: inter_arrival ─► trendline ─┐
+//!          │          standing_queue, dispersion ─┼─► aimd ─┐
+//!          ├─► acknowledged ──────────────────────┤         ├─► the least ─► target
+//!          ├─► probe: results ────────────────────┘         │
+//!          └─► loss: observation ─► channel ────────────────┘
+//! sent ─────► alr ─► probe: controller ─► probes
+//! time ─────► silence
 //! ```
 //!
-//! Deliberately absent: probing with padding, and a pacer.
+//! Where it goes beyond libwebrtc, and why, is in `docs/adr/0005-beyond-goog-cc.md`; how the cases of RFC 8867 go, in
+//! `docs/congestion`. Deliberately absent: the congestion window and its pushback (the pacer drops frames instead), the
+//! network state estimator, and shared bottleneck detection.
 
 mod estimator;
 mod pacer;
