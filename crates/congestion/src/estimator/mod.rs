@@ -94,7 +94,7 @@ impl Estimator {
         self.silence.handle_sent(now);
         self.alr.handle_sent(now, bytes);
         self.probes.handle_sent(now);
-        let is_blind = self.alr.is_limited() || !self.delay.has_bursts();
+        let is_blind = self.alr.is_limited() || self.delay.is_held() || !self.delay.has_bursts();
         self.probes.set_blind(now, is_blind);
     }
 

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use rtc::interceptor::{History, convert_twcc};
 use rtc::rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
+use tracing::{debug, trace};
 use visavis_congestion::{Config, Estimate, Estimator, PacketReport, ProbeCluster};
 
 /// How long a packet may be without a report before it is forgotten, and how often that is looked after.
@@ -56,6 +57,7 @@ impl Feedback {
             });
         }
         self.estimator.handle_reports(now, &reports);
+        trace!(reports = reports.len(), estimate = ?self.estimator.estimate(), "feedback");
     }
 
     /// Reports come in the order of departure, and once for each packet.
@@ -86,7 +88,11 @@ impl Feedback {
     }
 
     pub(super) fn poll_probe(&mut self) -> Option<ProbeCluster> {
-        self.estimator.poll_probe()
+        let cluster = self.estimator.poll_probe();
+        if let Some(cluster) = cluster {
+            debug!(?cluster, "the path is tried");
+        }
+        cluster
     }
 
     pub(super) fn estimate(&self) -> Estimate {
