@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use bench::link::LinkConfig;
 use bench::media::MediaConfig;
 use bench::network::{Direction, FlowConfig, Scenario, Source, run};
-use visavis_congestion::{Config, Estimator};
+use bench::random::Random;
+use visavis_congestion::{Config, Estimator, NackConfig, NackGenerator, NackOutput, PacketReport};
 
 const CONFIG: Config = Config { start_bps: 300_000, min_bps: 50_000, max_bps: 2_000_000 };
 
@@ -64,4 +65,35 @@ fn an_application_that_sends_nothing_waits_for_nothing() {
     estimator.handle_timeout(start + Duration::from_secs(60));
     assert_eq!(estimator.poll_timeout(), None);
     assert_eq!(estimator.estimate().target_bps, CONFIG.start_bps);
+}
+
+#[test]
+fn nonsense_from_the_network_neither_panics_nor_leaves_the_bounds() {
+    let start = Instant::now();
+    let mut random = Random::new(9);
+    let mut estimator = Estimator::new(CONFIG);
+    let mut generator = NackGenerator::new(NackConfig::default());
+    for round in 0..3000u64 {
+        let now = start + Duration::from_millis(round * 37);
+        estimator.handle_sent(now, (random.uniform() * 3000.0) as usize);
+        let reports: Vec<_> = (0..(random.uniform() * 20.0) as u64)
+            .map(|_| PacketReport {
+                sequence_number: (random.uniform() * 1e6) as u64,
+                size: (random.uniform() * 1500.0) as usize,
+                departure: start + Duration::from_secs_f64(random.uniform() * 200.0),
+                arrival: (random.uniform() < 0.7).then(|| Duration::from_secs_f64(random.uniform() * 1e4)),
+                probe_cluster: (random.uniform() < 0.3).then(|| (random.uniform() * 9.0) as u32),
+            })
+            .collect();
+        estimator.handle_reports(now, &reports);
+        estimator.handle_timeout(now);
+        estimator.poll_probe();
+        let estimate = estimator.estimate();
+        assert!((CONFIG.min_bps..=CONFIG.max_bps).contains(&estimate.target_bps), "{estimate:?}");
+        assert!((0.0..=1.0).contains(&estimate.loss), "{estimate:?}");
+        generator.handle_packet(now, (random.uniform() * 65_536.0) as u16);
+        if let Some(NackOutput::Request(numbers)) = generator.poll_output(now) {
+            assert!(numbers.len() <= NackConfig::default().max_missing);
+        }
+    }
 }
