@@ -57,6 +57,20 @@ fn a_narrow_path_is_filled_without_a_standing_queue() {
 }
 
 #[test]
+fn a_call_that_needs_little_gets_back_what_it_had_before_a_cut() {
+    let link = LinkConfig::schedule(&[(0.0, 10e6), (30.0, 300e3), (50.0, 10e6)]);
+    let trace = call_with(75.0, link, MediaConfig { video_bps: (30e3, 320e3), ..config(980_000) });
+    let before = mean_target(between(&trace, 20.0, 30.0));
+    assert!(before > 0.9 * 980e3, "{before}");
+    let back = between(&trace, 62.0, 75.0);
+    assert!(
+        back.iter().all(|bin| bin.target_bps > 0.8 * before),
+        "{before}: {:?}",
+        between(&trace, 50.0, 75.0)
+    );
+}
+
+#[test]
 fn a_cut_is_followed_within_two_seconds_and_undone_within_five() {
     let link = LinkConfig::schedule(&[(0.0, 1e6), (30.0, 300e3), (50.0, 1e6)]);
     let trace = call_with(80.0, link, MediaConfig { video_bps: (30e3, 800e3), ..config(860_000) });

@@ -3,8 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-/// The share of the estimate that must be used.
-const USED_SHARE: f64 = 0.65;
 /// What is unused, or used ahead, counts this far back.
 const WINDOW: Duration = Duration::from_millis(500);
 /// Shares of the window's bytes that are left when the limited region begins and ends.
@@ -13,6 +11,8 @@ const ENDS_BELOW: f64 = 0.5;
 
 #[derive(Debug)]
 pub(super) struct AlrDetector {
+    /// Of the estimate, that must be used.
+    share: f64,
     rate_bps: f64,
     /// Bytes that could have been sent and were not; negative when more was sent.
     left_bytes: f64,
@@ -21,12 +21,13 @@ pub(super) struct AlrDetector {
 }
 
 impl AlrDetector {
-    pub(super) fn new(estimate_bps: f64) -> Self {
-        Self { rate_bps: estimate_bps * USED_SHARE, left_bytes: 0.0, sent_at: None, is_limited: false }
+    /// `share`: of the estimate, that must be used.
+    pub(super) fn new(estimate_bps: f64, share: f64) -> Self {
+        Self { share, rate_bps: estimate_bps * share, left_bytes: 0.0, sent_at: None, is_limited: false }
     }
 
     pub(super) fn set_estimate(&mut self, estimate_bps: f64) {
-        self.rate_bps = estimate_bps * USED_SHARE;
+        self.rate_bps = estimate_bps * self.share;
         let most = self.window_bytes();
         self.left_bytes = self.left_bytes.clamp(-most, most);
     }
@@ -70,7 +71,7 @@ mod tests {
     #[test]
     fn little_traffic_is_limited_by_the_application_and_much_is_not() {
         let start = Instant::now();
-        let mut alr = AlrDetector::new(1e6);
+        let mut alr = AlrDetector::new(1e6, 0.65);
         let now = send(&mut alr, start, 0.9e6, 5);
         assert!(!alr.is_limited());
         let now = send(&mut alr, now, 0.2e6, 5);

@@ -14,9 +14,13 @@ use self::alr::AlrDetector;
 use self::delay::{Context, DelayBased};
 use self::loss::LossBased;
 pub use self::probe::ProbeCluster;
-use self::probe::{Limit, ProbeController, ProbeResults};
+use self::probe::{Found, Limit, ProbeController, ProbeResults};
 use self::silence::Silence;
 
+/// A sender that uses less of the estimate than this lets nothing be learnt from what gets through (libwebrtc).
+const USED_SHARE: f64 = 0.65;
+/// One that uses less than this may be held where it is: growth ends at 1.5 times what gets through. Probes go on.
+const PLENTY_SHARE: f64 = 0.8;
 /// A probe finds no less than this share of what gets through anyway.
 const PROBE_FLOOR: f64 = 0.85;
 
@@ -64,6 +68,7 @@ pub struct Estimator {
     config: Config,
     acknowledged: AcknowledgedBitrate,
     alr: AlrDetector,
+    plenty: AlrDetector,
     delay: DelayBased,
     loss: LossBased,
     probes: ProbeController,
@@ -78,7 +83,8 @@ impl Estimator {
         Self {
             config,
             acknowledged: AcknowledgedBitrate::default(),
-            alr: AlrDetector::new(config.start_bps as f64),
+            alr: AlrDetector::new(config.start_bps as f64, USED_SHARE),
+            plenty: AlrDetector::new(config.start_bps as f64, PLENTY_SHARE),
             delay: DelayBased::new(config),
             loss: LossBased::new(config),
             probes: ProbeController::new(config),
@@ -93,8 +99,9 @@ impl Estimator {
     pub fn handle_sent(&mut self, now: Instant, bytes: usize) {
         self.silence.handle_sent(now);
         self.alr.handle_sent(now, bytes);
+        self.plenty.handle_sent(now, bytes);
         self.probes.handle_sent(now);
-        let is_blind = self.alr.is_limited() || self.delay.is_held() || !self.delay.has_bursts();
+        let is_blind = self.plenty.is_limited() || !self.delay.has_bursts();
         self.probes.set_blind(now, is_blind);
     }
 
@@ -111,21 +118,25 @@ impl Estimator {
             reports.iter().filter_map(|report| report.arrival.map(|arrival| (arrival, report))).collect();
         arrived.sort_by_key(|(arrival, report)| (*arrival, report.departure));
 
-        let mut probe_bps = None;
+        let mut found = None;
         for (arrival, report) in arrived {
             self.acknowledged.handle_packet(arrival, report.size);
             self.delay.handle_packet(report, arrival);
             if let Some(id) = report.probe_cluster {
-                let found = self.results.handle_packet(id, report.departure, arrival, report.size);
-                probe_bps = found.or(probe_bps);
+                found = self.results.handle_packet(id, report.departure, arrival, report.size).or(found);
             }
         }
         let acknowledged_bps = self.acknowledged.bitrate_bps();
+        let before_bps = self.delay.target_bps();
         let floor = PROBE_FLOOR * acknowledged_bps.unwrap_or(0.0);
+        let probe_bps = found.map(|found| match found {
+            Found::AtLeast(bps) => bps.max(before_bps),
+            Found::About(bps) => bps.max(floor.min(before_bps)),
+        });
         let context = Context {
             acknowledged_bps,
             recent_bps: self.acknowledged.recent_bps(),
-            probe_bps: probe_bps.map(|found| found.max(floor.min(self.delay.target_bps()))),
+            probe_bps,
             rtt: self.rtt,
             in_alr: self.alr.is_limited(),
         };
@@ -166,6 +177,7 @@ impl Estimator {
         let allowed = self.loss.target_bps(self.delay.target_bps());
         self.target_bps = allowed.clamp(self.config.min_bps as f64, self.config.max_bps as f64);
         self.alr.set_estimate(self.target_bps);
+        self.plenty.set_estimate(self.target_bps);
         let limit = match self.loss.limit() {
             Limit::Delay if self.delay.is_over_used() => Limit::OverUse,
             limit @ (Limit::Delay | Limit::OverUse | Limit::Loss | Limit::LossRecovering) => limit,

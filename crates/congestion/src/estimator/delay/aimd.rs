@@ -39,9 +39,6 @@ const WIDER_SHARE: f64 = 0.85;
 /// An over-use must be this far back before the path can be wider.
 const WIDER_PATIENCE: Duration = Duration::from_secs(1);
 
-/// So near to the most that was tried, a target counts as held there.
-const HELD_SHARE: f64 = 0.9;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Hold,
@@ -77,8 +74,6 @@ pub(super) struct Aimd {
     drain: Option<Drain>,
     full: Option<Full>,
     wants_rebase: bool,
-    /// The target stands at the most that was tried.
-    is_held: bool,
     changed_at: Option<Instant>,
     decreased_at: Option<Instant>,
 }
@@ -92,7 +87,6 @@ impl Aimd {
             capacity: LinkCapacity::default(),
             drain: None,
             full: None,
-            is_held: false,
             wants_rebase: false,
             changed_at: None,
             decreased_at: None,
@@ -101,11 +95,6 @@ impl Aimd {
 
     pub(super) fn target_bps(&self) -> f64 {
         self.target_bps
-    }
-
-    /// Whether the target grows no further because no more is sent: media alone will not show whether more would fit.
-    pub(super) fn is_held(&self) -> bool {
-        self.is_held
     }
 
     /// While a queue drains after an over-use: the target before.
@@ -149,7 +138,6 @@ impl Aimd {
             State::Decrease => self.decrease(now, throughput, rtt, path),
         }
         self.target_bps = self.target_bps.clamp(self.config.min_bps as f64, self.config.max_bps as f64);
-        self.is_held = self.target_bps >= HELD_SHARE * tried(throughput);
     }
 
     fn increase(&mut self, now: Instant, throughput: f64, rtt: Duration, in_alr: bool) {

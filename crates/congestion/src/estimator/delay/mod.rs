@@ -101,11 +101,6 @@ impl DelayBased {
         self.dispersion.bitrate_bps().is_some()
     }
 
-    /// Whether the target grows no further because no more is sent.
-    pub(super) fn is_held(&self) -> bool {
-        self.aimd.is_held()
-    }
-
     pub(super) fn is_over_used(&self) -> bool {
         self.before == Usage::Over
     }

@@ -111,6 +111,10 @@ impl LossBased {
             return;
         }
         let Some(now) = self.observations.newest_sent() else { return };
+        if self.is_loss_limited() && self.observations.packet_loss() == 0.0 {
+            self.release(delay_bps);
+            return;
+        }
         let current = *self.best.get_or_insert(Channel::new(delay_bps));
         let average_loss = self.observations.average_loss();
         let mut best = self.best_candidate(now, current, delay_bps, acknowledged_bps, in_alr, average_loss);
@@ -135,6 +139,16 @@ impl LossBased {
             Channel { bandwidth_bps: best.bandwidth_bps.max(lower), ..best }
         });
         self.settle(now, bounded, lower, delay_bps.min(max));
+    }
+
+    /// All that is remembered arrived. What a sender lost that does not use its estimate would hold it down for ever,
+    /// since growth is bounded by what gets through.
+    fn release(&mut self, delay_bps: f64) {
+        self.best = Some(Channel::new(delay_bps));
+        self.target_bps = delay_bps;
+        self.state = State::Delay;
+        self.hold = NO_HOLD;
+        (self.recovering, self.increased) = (None, None);
     }
 
     fn best_candidate(
@@ -239,5 +253,51 @@ impl LossBased {
     fn can_keep_increasing(&self, now: Instant, bounded: f64) -> bool {
         self.state != State::Increasing
             || self.increased.is_none_or(|(at, height)| at + INCREASE_PATIENCE >= now || height < bounded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: Config = Config { start_bps: 600_000, min_bps: 40_000, max_bps: 980_000 };
+    const USED_BPS: f64 = 400_000.0;
+
+    /// Feeds a second of reports about 40 packets, of which every `lost`th was lost.
+    fn second(loss: &mut LossBased, from: Instant, number: &mut u64, lost: Option<u64>) -> Instant {
+        (0..20).fold(from, |now, _| {
+            let reports: Vec<_> = (0..2)
+                .map(|packet| {
+                    *number += 1;
+                    let is_lost = lost.is_some_and(|lost| *number % lost == 0);
+                    PacketReport {
+                        sequence_number: *number,
+                        size: 1_250,
+                        departure: now + Duration::from_millis(packet),
+                        arrival: (!is_lost).then(|| Duration::from_millis(*number * 25)),
+                        probe_cluster: None,
+                    }
+                })
+                .collect();
+            loss.handle_reports(&reports, CONFIG.max_bps as f64, Some(USED_BPS), false);
+            now + Duration::from_millis(50)
+        })
+    }
+
+    #[test]
+    fn a_sender_that_uses_little_is_let_go_once_nothing_is_lost() {
+        let mut loss = LossBased::new(CONFIG);
+        let mut number = 0;
+        let mut now = Instant::now();
+        for _ in 0..8 {
+            now = second(&mut loss, now, &mut number, Some(3));
+        }
+        assert_ne!(loss.limit(), Limit::Delay);
+        assert!(loss.target_bps(CONFIG.max_bps as f64) < 600e3);
+        for _ in 0..10 {
+            now = second(&mut loss, now, &mut number, None);
+        }
+        assert_eq!(loss.limit(), Limit::Delay);
+        assert_eq!(loss.target_bps(CONFIG.max_bps as f64), CONFIG.max_bps as f64);
     }
 }

@@ -4,7 +4,7 @@ mod controller;
 mod results;
 
 pub(super) use controller::{Limit, ProbeController};
-pub(super) use results::ProbeResults;
+pub(super) use results::{Found, ProbeResults};
 
 /// Packets to be sent at a bitrate above the target, to see whether the path takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

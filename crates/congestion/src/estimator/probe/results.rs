@@ -18,6 +18,15 @@ const SATURATED_RATIO: f64 = 0.9;
 const SATURATED_SHARE: f64 = 0.95;
 const MAX_CLUSTERS: usize = 8;
 
+/// What the path takes, in bit/s.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::estimator) enum Found {
+    /// The probe arrived as fast as it left, which may be slower than was asked for: timers are coarse.
+    AtLeast(f64),
+    /// The probe filled the path.
+    About(f64),
+}
+
 #[derive(Debug, Default)]
 pub(in crate::estimator) struct ProbeResults {
     clusters: VecDeque<Cluster>,
@@ -50,17 +59,17 @@ impl ProbeResults {
         self.clusters.push_back(Cluster { asked, packets: 0, bytes: 0, spans: None });
     }
 
-    /// Takes a packet of a probe that arrived; gives what the probe has found so far, in bit/s.
+    /// Takes a packet of a probe that arrived; gives what the probe has found so far.
     pub(in crate::estimator) fn handle_packet(
         &mut self,
         id: u32,
         departure: Instant,
         arrival: Duration,
         size: usize,
-    ) -> Option<f64> {
+    ) -> Option<Found> {
         let cluster = self.clusters.iter_mut().find(|cluster| cluster.asked.id == id)?;
         cluster.handle_packet(departure, arrival, size);
-        cluster.bitrate_bps()
+        cluster.found()
     }
 }
 
@@ -86,7 +95,7 @@ impl Cluster {
         spans.last_arrived = spans.last_arrived.max(arrival);
     }
 
-    fn bitrate_bps(&self) -> Option<f64> {
+    fn found(&self) -> Option<Found> {
         let min_packets = (f64::from(self.asked.min_packets) * MIN_RECEIVED) as u32;
         let min_bytes = (self.asked.min_bytes as f64 * MIN_RECEIVED) as usize;
         if self.packets < min_packets.max(MIN_PACKETS) || self.bytes < min_bytes {
@@ -105,9 +114,9 @@ impl Cluster {
             return None;
         }
         if arrived < SATURATED_RATIO * sent {
-            return Some(SATURATED_SHARE * arrived);
+            return Some(Found::About(SATURATED_SHARE * arrived));
         }
-        Some(arrived.min(sent))
+        Some(Found::AtLeast(arrived.min(sent)))
     }
 }
 
@@ -124,7 +133,7 @@ mod tests {
         ProbeCluster { id: 1, bitrate_bps: 2_000_000, min_packets: 5, min_bytes: 4000 };
 
     /// Five packets of 1000 bytes each 4 ms, which arrive each `spacing_ms`.
-    fn found(spacing_ms: u64, lost: &[u64]) -> Option<f64> {
+    fn found(spacing_ms: u64, lost: &[u64]) -> Option<Found> {
         let start = Instant::now();
         let mut results = ProbeResults::default();
         results.expect(ASKED);
@@ -140,12 +149,12 @@ mod tests {
 
     #[test]
     fn a_wide_path_shows_the_rate_that_was_sent() {
-        assert_eq!(found(4, &[]).map(f64::round), Some(2e6));
+        assert_eq!(found(4, &[]), Some(Found::AtLeast(2e6)));
     }
 
     #[test]
     fn a_narrow_path_shows_a_little_less_than_its_own() {
-        assert_eq!(found(8, &[]).map(f64::round), Some(0.95e6));
+        assert_eq!(found(8, &[]), Some(Found::About(0.95e6)));
     }
 
     #[test]

@@ -29,6 +29,7 @@ use visavis_congestion::{Class, Config, Estimate, Paced, Pacer, PacerConfig, Vid
 
 use feedback::Feedback;
 use numbering::Numbering;
+pub(super) use numbering::TRANSPORT_WIDE_URI;
 use retransmission::Retransmission;
 
 /// Sound beside the pictures, headers included.
@@ -230,8 +231,5 @@ fn class_of(kinds: &HashMap<u32, Kind>, packet: &Packet) -> Option<Class> {
 }
 
 fn wire_size(packet: &Packet) -> usize {
-    match packet {
-        Packet::Rtp(packet) => packet.marshal_size() + WIRE_OVERHEAD,
-        _ => 0,
-    }
+    if let Packet::Rtp(packet) = packet { packet.marshal_size() + WIRE_OVERHEAD } else { 0 }
 }

@@ -5,7 +5,9 @@ use rtc::rtp;
 use rtc::rtp::extension::transport_cc_extension::TransportCcExtension;
 use rtc::shared::marshal::Marshal as _;
 
-const TRANSPORT_WIDE_URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// The header extension that carries the number.
+pub(in super::super) const TRANSPORT_WIDE_URI: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /// Gives every packet that leaves a transport-wide number (draft-holmer-rmcat-transport-wide-cc-extensions-01), repairs
 /// too: the crate's own numbers the primary streams alone.

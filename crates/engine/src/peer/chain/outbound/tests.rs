@@ -18,7 +18,6 @@ const AUDIO: u32 = 1;
 const VIDEO: u32 = 2;
 const RTX: u32 = 3;
 const EXTENSION: u8 = 5;
-const URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 struct Rig {
     outbound: Outbound<Box<dyn Fn() + Send + Sync>>,
@@ -36,7 +35,8 @@ impl Rig {
             count.fetch_add(1, Ordering::Relaxed);
         });
         let mut outbound = Outbound::new(publish, on_dropped);
-        let extensions = vec![RTPHeaderExtension { uri: URI.to_owned(), id: u16::from(EXTENSION) }];
+        let extensions =
+            vec![RTPHeaderExtension { uri: TRANSPORT_WIDE_URI.to_owned(), id: u16::from(EXTENSION) }];
         outbound.bind_local_stream(&StreamInfo {
             ssrc: AUDIO,
             mime_type: "audio/opus".to_owned(),
