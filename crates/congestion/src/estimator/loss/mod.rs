@@ -269,7 +269,7 @@ mod tests {
             let reports: Vec<_> = (0..2)
                 .map(|packet| {
                     *number += 1;
-                    let is_lost = lost.is_some_and(|lost| *number % lost == 0);
+                    let is_lost = lost.is_some_and(|lost| number.is_multiple_of(lost));
                     PacketReport {
                         sequence_number: *number,
                         size: 1_250,
