@@ -118,6 +118,7 @@ async fn attend(
             Event::Call { .. }
             | Event::Devices { .. }
             | Event::DeviceFailed { .. }
+            | Event::DeviceReturned { .. }
             | Event::DeviceStarted { .. }
             | Event::VideoStarted { .. }
             | Event::VideoEnded { .. } => {}

@@ -117,6 +117,7 @@ impl Actor {
             Event::Call { .. }
             | Event::Devices { .. }
             | Event::DeviceFailed { .. }
+            | Event::DeviceReturned { .. }
             | Event::DeviceStarted { .. }
             | Event::MicrophoneLevel { .. }
             | Event::Stats { .. } => {}

@@ -122,6 +122,13 @@ export class Peer {
     );
   }
 
+  /** A device that was gone is used again. */
+  deviceReturns(kind, limitMs = EVENT_LIMIT_MS) {
+    return this.event(({ type, device }) => type === "device_returned" && device === kind, `the ${kind} to return`, {
+      limitMs,
+    });
+  }
+
   /** A device that was asked for delivers. */
   deviceStarts(kind) {
     return this.event(({ type, device }) => type === "device_started" && device === kind, `the ${kind} to start`);

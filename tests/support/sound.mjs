@@ -10,6 +10,8 @@ import { Program, run } from "./process.mjs";
  */
 export class SoundServer {
   #scope;
+  /** Modules of what is plugged in, by name. */
+  #plugged = new Map();
 
   constructor(scope, env) {
     this.#scope = scope;
@@ -48,6 +50,53 @@ export class SoundServer {
     return new SoundServer(scope, env);
   }
 
+  /** Plugs in a headset of this name, `NAME-microphone` and `NAME-speaker`. The system's choice stays what it was. */
+  async plug(name) {
+    const modules = [
+      ["module-null-sink", `sink_name=${name}-air`, "channels=1", "channel_map=mono"],
+      ["module-remap-source", `source_name=${name}-microphone`, `master=${name}-air.monitor`, ...described(`${name}-microphone`)],
+      ["module-null-sink", `sink_name=${name}-speaker`, ...described(`${name}-speaker`)],
+    ];
+    const plugged = [];
+    for (const module of modules) plugged.unshift((await this.#control("load-module", ...module)).trim());
+    await this.#control("set-default-sink", "speaker");
+    await this.#control("set-default-source", "microphone");
+    this.#plugged.set(name, plugged);
+  }
+
+  /** Pulls it out. */
+  async unplug(name) {
+    for (const module of this.#plugged.get(name)) await this.#control("unload-module", module);
+    this.#plugged.delete(name);
+  }
+
+  /** What the one program that records and the one that plays use now. */
+  async used() {
+    const ours = async (streams, devices, key) => {
+      const list = async (what) => JSON.parse(await this.#control("--format=json", "list", what));
+      const [running, all] = [await list(streams), await list(devices)];
+      const used = running.map((stream) => all.find(({ index }) => index === stream[key])?.name);
+      // What is remapped uses the device behind it with a stream of the server's own.
+      return used.find((name) => name !== undefined && !/^(.*-)?air(\.monitor)?$/.test(name));
+    };
+    return {
+      microphone: await ours("source-outputs", "sources", "source"),
+      speaker: await ours("sink-inputs", "sinks", "sink"),
+    };
+  }
+
+  /** Waits until these are used. */
+  async until(wanted, limitMs) {
+    await until(limitMs, `${JSON.stringify(wanted)} to be used`, async () => {
+      const used = await this.used();
+      return used.microphone === wanted.microphone && used.speaker === wanted.speaker;
+    });
+  }
+
+  #control(...words) {
+    return run(this.#scope, "pactl", words, { env: this.env });
+  }
+
   /** Plays a file into the microphone, to its end. */
   async speak(path, limitMs) {
     await run(this.#scope, "paplay", ["--device=mouth", path], { env: this.env, limitMs });
@@ -62,4 +111,10 @@ export class SoundServer {
     const program = new Program(this.#scope, "parecord", ["--device=air.monitor", ...format, path], { env: this.env });
     return () => program.end();
   }
+}
+
+/** What users read; by default the text of another device would be in it. */
+function described(name) {
+  const property = name.endsWith("speaker") ? "sink_properties" : "source_properties";
+  return [`${property}=device.description=${name}`];
 }

@@ -2,7 +2,7 @@ import type { CallEngine, Launch } from "./engine/CallEngine";
 import type { DeviceChoice } from "./generated/DeviceChoice";
 import type { DeviceKind } from "./generated/DeviceKind";
 import type { MediaState } from "./generated/MediaState";
-import { INITIAL, type Model, reduce } from "./model";
+import { INITIAL, type Model, reduce, without } from "./model";
 import { type Options, parseOptions } from "./options";
 import { loadPreferences, type Preferences, savePreferences } from "./preferences";
 import { type Invite, parseInvite, parseRoute, parseUrl, routePath } from "./routes";
@@ -87,6 +87,10 @@ export class App {
     this.#savePreferences({ server });
   }
 
+  dismissStandIn(kind: DeviceKind): void {
+    this.model = { ...this.model, standIns: without(this.model.standIns, kind) };
+  }
+
   selectDevice(kind: DeviceKind, choice: string): void {
     this.devices = { ...this.devices, [kind]: choice };
     this.#savePreferences({ [kind]: choice });
@@ -162,7 +166,8 @@ export class App {
   /** The user has acted on a device: what was wrong with it before is history. */
   #change(kind: DeviceKind, own: Partial<MediaState>): void {
     const { [kind]: _, ...deviceErrors } = this.model.deviceErrors;
-    this.model = { ...this.model, own: { ...this.model.own, ...own }, deviceErrors };
+    const standIns = without(this.model.standIns, kind);
+    this.model = { ...this.model, own: { ...this.model.own, ...own }, deviceErrors, standIns };
   }
 
   #savePreferences(change: Partial<Preferences>): void {

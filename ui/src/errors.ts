@@ -80,4 +80,13 @@ export function deviceErrorWords(kind: DeviceKind, code: DeviceErrorCode): Error
   }
 }
 
+/** Another device is used for a while. */
+export function standInWords(kind: DeviceKind): ErrorWords {
+  const device = DEVICES[kind];
+  return {
+    title: `The ${device} is gone`,
+    advice: `The system's own choice takes its place, until the ${device} is back.`,
+  };
+}
+
 const DEVICES: Record<DeviceKind, string> = { camera: "camera", microphone: "microphone", speaker: "speaker" };

@@ -42,12 +42,33 @@ test("the end of a call leaves nobody behind", () => {
 });
 
 test("a device that fails is off, until it delivers again", () => {
-  const failed: EngineEvent = { type: "device_failed", error: { kind: "camera", code: "busy", message: "" } };
+  const failed: EngineEvent = {
+    type: "device_failed",
+    error: { kind: "camera", code: "busy", message: "" },
+    stand_in: false,
+  };
   expect(after(failed).own).toEqual({ microphone: true, camera: false });
   expect(after(failed).deviceErrors).toEqual({ camera: "busy" });
   expect(after(failed, { type: "device_started", device: "camera" }).deviceErrors).toEqual({});
-  const speaker: EngineEvent = { type: "device_failed", error: { kind: "speaker", code: "lost", message: "" } };
+  const speaker: EngineEvent = {
+    type: "device_failed",
+    error: { kind: "speaker", code: "lost", message: "" },
+    stand_in: false,
+  };
   expect(after(speaker).own).toEqual(media);
+});
+
+test("a device that another stands in for stays on, and a device that returns is on again", () => {
+  const lost = (stand_in: boolean): EngineEvent => ({
+    type: "device_failed",
+    error: { kind: "microphone", code: "lost", message: "" },
+    stand_in,
+  });
+  const returned: EngineEvent = { type: "device_returned", device: "microphone" };
+  expect(after(lost(true))).toMatchObject({ own: media, deviceErrors: {}, standIns: new Set(["microphone"]) });
+  expect(after(lost(true), returned)).toMatchObject({ own: media, standIns: new Set() });
+  expect(after(lost(true), lost(false))).toMatchObject({ own: { microphone: false }, standIns: new Set() });
+  expect(after(lost(false), returned)).toMatchObject({ own: media, deviceErrors: {} });
 });
 
 test("streams are known while they run", () => {

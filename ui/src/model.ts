@@ -30,6 +30,8 @@ export interface Model {
   devices: DeviceList;
   /** Devices that do not deliver, and why. */
   deviceErrors: Partial<Record<DeviceKind, DeviceErrorCode>>;
+  /** Devices that the system's choice stands in for. */
+  standIns: ReadonlySet<DeviceKind>;
   /** Keys of the streams that run. */
   videos: ReadonlySet<string>;
   soundBlocked: boolean;
@@ -44,6 +46,7 @@ export const INITIAL: Model = {
   level: 0,
   devices: { cameras: [], microphones: [], speakers: [] },
   deviceErrors: {},
+  standIns: new Set(),
   videos: new Set(),
   soundBlocked: false,
   stats: undefined,
@@ -57,11 +60,12 @@ export function reduce(model: Model, event: EngineEvent): Model {
     case "devices":
       return { ...model, devices: event.devices };
     case "device_failed":
-      return {
-        ...model,
-        own: switchedOff(model.own, event.error.kind),
-        deviceErrors: { ...model.deviceErrors, [event.error.kind]: event.error.code },
-      };
+      return reduceFailure(model, event.error.kind, event.error.code, event.stand_in);
+    case "device_returned": {
+      const { [event.device]: failed, ...deviceErrors } = model.deviceErrors;
+      const own = failed === undefined ? model.own : switched(model.own, event.device, true);
+      return { ...model, own, deviceErrors, standIns: without(model.standIns, event.device) };
+    }
     case "device_started": {
       const { [event.device]: _, ...deviceErrors } = model.deviceErrors;
       return { ...model, deviceErrors };
@@ -69,7 +73,7 @@ export function reduce(model: Model, event: EngineEvent): Model {
     case "video_started":
       return { ...model, videos: new Set(model.videos).add(streamKey(event.stream)) };
     case "video_ended":
-      return { ...model, videos: new Set([...model.videos].filter((key) => key !== streamKey(event.stream))) };
+      return { ...model, videos: without(model.videos, streamKey(event.stream)) };
     case "microphone_level":
       return { ...model, level: event.level };
     case "stats":
@@ -114,14 +118,28 @@ function withOther(model: Model, id: ParticipantId, change: Partial<Other>): Mod
   return { ...model, others: model.others.map((other) => (other.id === id ? { ...other, ...change } : other)) };
 }
 
-/** A device that failed is off; switching it on tries it again. */
-function switchedOff(own: MediaState, kind: DeviceKind): MediaState {
+/** A device that failed is off, unless another stands in for it; switching it on tries it again. */
+function reduceFailure(model: Model, kind: DeviceKind, code: DeviceErrorCode, standsIn: boolean): Model {
+  if (standsIn) return { ...model, standIns: new Set(model.standIns).add(kind) };
+  return {
+    ...model,
+    own: switched(model.own, kind, false),
+    deviceErrors: { ...model.deviceErrors, [kind]: code },
+    standIns: without(model.standIns, kind),
+  };
+}
+
+function switched(own: MediaState, kind: DeviceKind, on: boolean): MediaState {
   switch (kind) {
     case "camera":
-      return { ...own, camera: false };
+      return { ...own, camera: on };
     case "microphone":
-      return { ...own, microphone: false };
+      return { ...own, microphone: on };
     case "speaker":
       return own;
   }
+}
+
+export function without<T>(set: ReadonlySet<T>, item: T): ReadonlySet<T> {
+  return new Set([...set].filter((other) => other !== item));
 }

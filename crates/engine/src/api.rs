@@ -36,7 +36,8 @@ pub enum Command {
     SetPreview {
         on: bool,
     },
-    /// Look for devices; answered by [`Event::Devices`].
+    /// Look for devices; answered by [`Event::Devices`], which also comes when one is plugged in or out while real ones
+    /// are in use.
     ListDevices,
 }
 
@@ -50,9 +51,14 @@ pub enum Event {
     Devices {
         devices: DeviceList,
     },
-    /// A device failed; the call goes on without it.
+    /// A device failed; the call goes on without it, or with the system's choice in its place.
     DeviceFailed {
         error: DeviceError,
+        stand_in: bool,
+    },
+    /// A device that had failed is there again, and used again, switched on or off as it was.
+    DeviceReturned {
+        device: DeviceKind,
     },
     /// A device that was asked for delivers.
     DeviceStarted {

@@ -7,13 +7,12 @@ use tokio::sync::{broadcast, mpsc};
 use tracing::{debug, warn};
 use visavis_call::{Call, CallErrorCode, CallEvent, CallState, Input, Output, PathState};
 use visavis_congestion::Estimate;
-use visavis_media::audio::{list_microphones, list_speakers};
-use visavis_media::video::{Frame, camera};
+use visavis_media::video::Frame;
 use visavis_media::{DeviceChoice, DeviceKind, DeviceList};
 use visavis_protocol::{DisplayName, ParticipantId, RoomName};
 
 use crate::api::{CallStats, Command, Event, Milestones, StreamId};
-use crate::devices::Devices;
+use crate::devices::{self, Devices};
 use crate::inner::{Inner, tell};
 use crate::outgoing::Outgoing;
 use crate::peer::{Media, Peer, PeerCommand, PeerContext, PeerEvent};
@@ -168,21 +167,21 @@ impl Actor {
             Inner::Signaling { .. } => {}
             Inner::Peer { id, event } => self.on_peer(id, event),
             Inner::DeviceStarted(device) => {
-                self.devices.set_failed(device, false);
+                self.devices.handle_started(device);
                 self.emit(Event::DeviceStarted { device });
                 self.tell_media();
             }
             Inner::DeviceFailed(error) => {
-                self.devices.set_failed(error.kind, true);
+                let stand_in = self.devices.handle_failure(error.kind, error.code);
                 if error.kind == DeviceKind::Camera {
                     self.emit(Event::VideoEnded { stream: StreamId::Own });
                 }
-                self.emit(Event::DeviceFailed { error });
+                self.emit(Event::DeviceFailed { error, stand_in });
                 self.tell_media();
             }
             Inner::Level(level) => self.emit(Event::MicrophoneLevel { level }),
             Inner::OwnVideoStarted => self.emit(Event::VideoStarted { stream: StreamId::Own }),
-            Inner::Devices(devices) => self.emit(Event::Devices { devices }),
+            Inner::Devices(devices) => self.on_devices(devices),
             Inner::Stats(stats) => self.emit(Event::Stats { stats }),
         }
     }
@@ -376,17 +375,17 @@ impl Actor {
         }
     }
 
-    /// Listing asks the system, which may take its time.
     fn list_devices(&self) {
         let inner = self.inner.clone();
-        tokio::task::spawn_blocking(move || {
-            let cameras = camera::list().unwrap_or_else(|error| {
-                warn!(%error, "cameras cannot be listed");
-                Vec::new()
-            });
-            let devices = DeviceList { cameras, microphones: list_microphones(), speakers: list_speakers() };
-            tell(&inner, Inner::Devices(devices));
-        });
+        tokio::task::spawn_blocking(move || tell(&inner, Inner::Devices(devices::list())));
+    }
+
+    fn on_devices(&mut self, devices: DeviceList) {
+        for device in self.devices.handle_present(&devices) {
+            self.emit(Event::DeviceReturned { device });
+        }
+        self.emit(Event::Devices { devices });
+        self.tell_media();
     }
 
     /// Asks every connection for a sample; they are put together off the actor.

@@ -9,4 +9,4 @@ import type { StreamId } from "./StreamId";
 /**
  * What happened.
  */
-export type Event = { "type": "call", event: CallEvent, } | { "type": "devices", devices: DeviceList, } | { "type": "device_failed", error: DeviceError, } | { "type": "device_started", device: DeviceKind, } | { "type": "video_started", stream: StreamId, } | { "type": "video_ended", stream: StreamId, } | { "type": "microphone_level", level: number, } | { "type": "stats", stats: CallStats, };
+export type Event = { "type": "call", event: CallEvent, } | { "type": "devices", devices: DeviceList, } | { "type": "device_failed", error: DeviceError, stand_in: boolean, } | { "type": "device_returned", device: DeviceKind, } | { "type": "device_started", device: DeviceKind, } | { "type": "video_started", stream: StreamId, } | { "type": "video_ended", stream: StreamId, } | { "type": "microphone_level", level: number, } | { "type": "stats", stats: CallStats, };

@@ -29,7 +29,7 @@ mod speaker;
 mod synthetic;
 mod wav;
 
-pub use hardware::{list_microphones, list_speakers};
+pub use hardware::{list_microphones, list_speakers, lists_quietly};
 pub use jitter::{JitterBuffer, JitterStats, RtpAudioPacket};
 pub use mixer::Mixer;
 pub use opus::{AudioTarget, OpusDecoder, OpusEncoder, OpusError, PacketInfo};

@@ -8,6 +8,9 @@ use crate::{DeviceError, DeviceErrorCode, DeviceKind};
 /// A speaker that asks for no sound for so long is stalled.
 const STALL_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// But when it was just opened it may take longer: PulseAudio asks once, and then rearranges its buffers.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What the ring holds beyond the device's largest request, to begin with and after many underruns.
 const MIN_RESERVE: Duration = Duration::from_millis(10);
 const MAX_RESERVE: Duration = Duration::from_millis(50);
@@ -22,6 +25,7 @@ pub(super) struct OpenSpeaker {
     reserve: Duration,
     underruns: u64,
     requests: u64,
+    opened: Instant,
     /// When it last asked for sound, or was opened.
     asked: Instant,
 }
@@ -42,6 +46,7 @@ impl OpenSpeaker {
             reserve: MIN_RESERVE,
             underruns: 0,
             requests: 0,
+            opened: now,
             asked: now,
         })
     }
@@ -92,6 +97,7 @@ impl OpenSpeaker {
             self.asked = now;
         }
         now.saturating_duration_since(self.asked) <= STALL_TIMEOUT
+            || now.saturating_duration_since(self.opened) <= START_TIMEOUT
     }
 
     /// How many samples the ring should hold: the device's largest request and a reserve, which grows when the ring

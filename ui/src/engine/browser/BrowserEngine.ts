@@ -34,7 +34,7 @@ export class BrowserEngine implements CallEngine {
   readonly #videos = new VideoStreams();
   readonly #sound = new RemoteSound({
     blocked: (blocked) => this.#emit({ type: "sound_blocked", blocked }),
-    failed: (error) => this.#onDeviceFailed(error),
+    failed: (error) => this.#onDeviceFailed(error, false),
   });
   readonly #meter = new LevelMeter((level) => this.#emit({ type: "microphone_level", level }));
   readonly #local = new LocalMedia({
@@ -45,7 +45,8 @@ export class BrowserEngine implements CallEngine {
       // Names of devices are told only once one of them is allowed.
       this.listDevices();
     },
-    failed: (error) => this.#onDeviceFailed(error),
+    failed: (error, standsIn) => this.#onDeviceFailed(error, standsIn),
+    returned: (device) => this.#emit({ type: "device_returned", device }),
   });
   readonly probe: EngineProbe = new BrowserProbe(this.#videos, this.#sound);
   #server = "";
@@ -68,7 +69,10 @@ export class BrowserEngine implements CallEngine {
   }
 
   listDevices(): void {
-    void listDevices().then((devices) => this.#emit({ type: "devices", devices }));
+    void listDevices().then((devices) => {
+      this.#emit({ type: "devices", devices });
+      this.#local.setPresent(devices);
+    });
   }
 
   selectCamera(camera: string): void {
@@ -205,8 +209,8 @@ export class BrowserEngine implements CallEngine {
     this.#handle({ type: "set_media", media });
   }
 
-  #onDeviceFailed(error: DeviceError): void {
-    this.#emit({ type: "device_failed", error });
+  #onDeviceFailed(error: DeviceError, standsIn: boolean): void {
+    this.#emit({ type: "device_failed", error, stand_in: standsIn });
   }
 
   #onCallEvent(event: CallEvent): void {

@@ -1,10 +1,12 @@
 import type { CameraChoice } from "../../generated/CameraChoice";
+import type { DeviceList } from "../../generated/DeviceList";
 import type { DeviceError } from "../../generated/DeviceError";
 import type { MediaState } from "../../generated/MediaState";
 import type { MicrophoneChoice } from "../../generated/MicrophoneChoice";
 import { deviceError } from "./deviceErrors";
 import { LocalSource, type OpenSource } from "./LocalSource";
 import { openPattern } from "./pattern";
+import { StandIn } from "./StandIn";
 import { openTone } from "./tone";
 import { openUserMedia } from "./userMedia";
 
@@ -21,7 +23,10 @@ export interface LocalMediaObserver {
   /** What the others should be told. */
   state(state: MediaState): void;
   started(device: LocalDevice): void;
-  failed(error: DeviceError): void;
+  /** @param standsIn whether the system's choice is used in its place */
+  failed(error: DeviceError, standsIn: boolean): void;
+  /** It is there again, and used again. */
+  returned(device: LocalDevice): void;
 }
 
 /** Whether the user wants a device; one that failed stays off until it is switched on again. */
@@ -39,6 +44,8 @@ export class LocalMedia {
   readonly #microphone: LocalSource;
   #cameraChoice: CameraChoice = "default";
   #microphoneChoice: MicrophoneChoice = "default";
+  readonly #cameraStandIn = new StandIn(false);
+  readonly #microphoneStandIn = new StandIn(true);
   #cameraSwitch: Switch = "on";
   #microphoneSwitch: Switch = "on";
   #needed = false;
@@ -47,17 +54,11 @@ export class LocalMedia {
     this.#observer = observer;
     this.#camera = new LocalSource(openCamera, {
       track: (track) => this.#onTrack("camera", track),
-      failed: (cause) => {
-        this.#cameraSwitch = "failed";
-        this.#onFailed("camera", cause);
-      },
+      failed: (cause) => this.#onFailed("camera", cause),
     });
     this.#microphone = new LocalSource(openMicrophone, {
       track: (track) => this.#onTrack("microphone", track),
-      failed: (cause) => {
-        this.#microphoneSwitch = "failed";
-        this.#onFailed("microphone", cause);
-      },
+      failed: (cause) => this.#onFailed("microphone", cause),
     });
   }
 
@@ -80,11 +81,13 @@ export class LocalMedia {
 
   selectCamera(choice: CameraChoice): void {
     this.#cameraChoice = choice;
+    this.#cameraStandIn.choose(choice);
     this.#apply();
   }
 
   selectMicrophone(choice: MicrophoneChoice): void {
     this.#microphoneChoice = choice;
+    this.#microphoneStandIn.choose(choice);
     this.#apply();
   }
 
@@ -99,11 +102,19 @@ export class LocalMedia {
     this.#apply();
   }
 
+  /** These devices are there now. */
+  setPresent({ cameras, microphones }: DeviceList): void {
+    const cameraIsBack = this.#cameraStandIn.onPresent(cameras);
+    const microphoneIsBack = this.#microphoneStandIn.onPresent(microphones);
+    if (cameraIsBack) this.#onReturned("camera");
+    if (microphoneIsBack) this.#onReturned("microphone");
+  }
+
   #apply(): void {
     const { camera } = this.state;
     const microphoneUsable = this.#microphoneSwitch !== "failed" && this.#microphoneChoice !== "none";
-    this.#camera.want(this.#needed && camera ? this.#cameraChoice : undefined);
-    this.#microphone.want(this.#needed && microphoneUsable ? this.#microphoneChoice : undefined);
+    this.#camera.want(this.#needed && camera ? this.#cameraStandIn.choice : undefined);
+    this.#microphone.want(this.#needed && microphoneUsable ? this.#microphoneStandIn.choice : undefined);
     this.#silence();
     this.#observer.state(this.state);
   }
@@ -120,8 +131,25 @@ export class LocalMedia {
   }
 
   #onFailed(device: LocalDevice, cause: unknown): void {
-    this.#observer.failed(deviceError(device, cause));
-    this.#observer.state(this.state);
+    const error = deviceError(device, cause);
+    const standIn = device === "camera" ? this.#cameraStandIn : this.#microphoneStandIn;
+    const standsIn = standIn.onFailure(error.code);
+    if (!standsIn) this.#setSwitch(device, "failed");
+    this.#observer.failed(error, standsIn);
+    if (standsIn) this.#apply();
+    else this.#observer.state(this.state);
+  }
+
+  #onReturned(device: LocalDevice): void {
+    const failed = (device === "camera" ? this.#cameraSwitch : this.#microphoneSwitch) === "failed";
+    if (failed) this.#setSwitch(device, "on");
+    this.#observer.returned(device);
+    this.#apply();
+  }
+
+  #setSwitch(device: LocalDevice, value: Switch): void {
+    if (device === "camera") this.#cameraSwitch = value;
+    else this.#microphoneSwitch = value;
   }
 }
 

@@ -21,6 +21,11 @@ pub fn list_speakers() -> Vec<Device> {
     devices.filter_map(|device| describe(&device)).collect()
 }
 
+/// Whether devices can be listed again and again: ALSA's own library complains on the terminal each time.
+pub fn lists_quietly() -> bool {
+    cpal::default_host().id().name() != "ALSA"
+}
+
 /// Finds a device by its id, its label or its place in the list; without any, the system's choice.
 pub(super) fn find(host: &Host, kind: DeviceKind, wanted: Option<&str>) -> Result<cpal::Device, DeviceError> {
     let not_found = |what: String| DeviceError::new(kind, DeviceErrorCode::NotFound, what);

@@ -6,7 +6,7 @@ mod microphone;
 mod owner;
 mod speaker;
 
-pub use host::{list_microphones, list_speakers};
+pub use host::{list_microphones, list_speakers, lists_quietly};
 pub(crate) use microphone::{MicrophoneEnd, open_microphone};
 pub(crate) use owner::{Closing, OwnedDevice, Report};
 pub(crate) use speaker::{SpeakerEnd, open_speaker};

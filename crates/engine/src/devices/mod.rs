@@ -1,12 +1,17 @@
-//! The own camera, microphone and speaker: what is chosen, what is switched on, what works.
+//! The own camera, microphone and speaker: what is chosen, what is switched on, what works, what stands in for it.
+
+mod stand_in;
+mod watch;
 
 use std::io;
 use std::sync::Arc;
 
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch as value};
 use visavis_media::audio::{AudioSink, AudioSinkEvent, AudioSource, AudioSourceEvent, AudioTarget};
 use visavis_media::video::{VideoSource, VideoSourceEvent, VideoTarget};
-use visavis_media::{CameraChoice, DeviceChoice, DeviceKind, MicrophoneChoice, SpeakerChoice};
+use visavis_media::{
+    CameraChoice, DeviceChoice, DeviceErrorCode, DeviceKind, DeviceList, MicrophoneChoice, SpeakerChoice,
+};
 use visavis_protocol::MediaState;
 
 use crate::api::StreamId;
@@ -14,6 +19,8 @@ use crate::engine::FrameSink;
 use crate::inner::{Inner, tell};
 use crate::outgoing::EncoderCounters;
 use crate::peer::Media;
+use stand_in::{Chosen, StandIn};
+pub(crate) use watch::list;
 
 pub(crate) struct Devices {
     video: VideoSource,
@@ -22,8 +29,17 @@ pub(crate) struct Devices {
     choice: DeviceChoice,
     camera: Switch,
     microphone: Switch,
+    stand_ins: StandIns,
+    /// Whether the list of devices is looked after.
+    watched: value::Sender<bool>,
     /// Whether there is a call or a preview to deliver for.
     active: bool,
+}
+
+struct StandIns {
+    camera: StandIn,
+    microphone: StandIn,
+    speaker: StandIn,
 }
 
 /// One source's state as the user and the others see it.
@@ -44,7 +60,15 @@ impl Devices {
         counters: Arc<EncoderCounters>,
         inner: &mpsc::Sender<Inner>,
     ) -> io::Result<Self> {
+        let (watched, wanted) = value::channel(false);
+        tokio::spawn(watch::run(wanted, inner.clone()));
         let devices = Self {
+            stand_ins: StandIns {
+                camera: StandIn::new(false, (&choice.camera).into()),
+                microphone: StandIn::new(true, (&choice.microphone).into()),
+                speaker: StandIn::new(true, (&choice.speaker).into()),
+            },
+            watched,
             video: VideoSource::spawn(video_listener(
                 Arc::clone(frames),
                 media.clone(),
@@ -110,6 +134,7 @@ impl Devices {
 
     pub(crate) fn select_camera(&mut self, camera: CameraChoice) {
         self.choice.camera = camera.clone();
+        self.stand_ins.camera.choose((&camera).into());
         self.camera.failed = false;
         self.video.select(camera);
         self.apply();
@@ -117,21 +142,68 @@ impl Devices {
 
     pub(crate) fn select_microphone(&mut self, microphone: MicrophoneChoice) {
         self.choice.microphone = microphone.clone();
+        self.stand_ins.microphone.choose((&microphone).into());
         self.microphone.failed = false;
         if self.active {
             self.audio.select(microphone);
         }
+        self.apply();
     }
 
     pub(crate) fn select_speaker(&mut self, speaker: SpeakerChoice) {
         self.choice.speaker = speaker.clone();
+        self.stand_ins.speaker.choose((&speaker).into());
         if self.active {
             self.speaker.select(speaker);
         }
+        self.apply();
     }
 
-    /// A device failed or works again.
-    pub(crate) fn set_failed(&mut self, device: DeviceKind, failed: bool) {
+    /// A device delivers.
+    pub(crate) fn handle_started(&mut self, device: DeviceKind) {
+        self.set_failed(device, false);
+    }
+
+    /// A device failed. Tells whether another stands in for it.
+    pub(crate) fn handle_failure(&mut self, device: DeviceKind, code: DeviceErrorCode) -> bool {
+        let stands_in = self.active && self.stand_ins.of(device).handle_failure(code);
+        self.set_failed(device, !stands_in);
+        if stands_in {
+            match device {
+                DeviceKind::Camera => self.video.select(CameraChoice::Default),
+                DeviceKind::Microphone => self.audio.select(MicrophoneChoice::Default),
+                DeviceKind::Speaker => self.speaker.select(SpeakerChoice::Default),
+            }
+        }
+        stands_in
+    }
+
+    /// These devices are there now. Gives those that have come back and are used again.
+    pub(crate) fn handle_present(&mut self, present: &DeviceList) -> Vec<DeviceKind> {
+        let mut back = Vec::new();
+        for (kind, list) in [
+            (DeviceKind::Camera, &present.cameras),
+            (DeviceKind::Microphone, &present.microphones),
+            (DeviceKind::Speaker, &present.speakers),
+        ] {
+            if self.stand_ins.of(kind).handle_present(list) && self.active {
+                self.set_failed(kind, false);
+                self.use_chosen(kind);
+                back.push(kind);
+            }
+        }
+        back
+    }
+
+    fn use_chosen(&self, device: DeviceKind) {
+        match device {
+            DeviceKind::Camera => self.video.select(self.choice.camera.clone()),
+            DeviceKind::Microphone => self.audio.select(self.choice.microphone.clone()),
+            DeviceKind::Speaker => self.speaker.select(self.choice.speaker.clone()),
+        }
+    }
+
+    fn set_failed(&mut self, device: DeviceKind, failed: bool) {
         match device {
             DeviceKind::Camera => self.camera.failed = failed,
             DeviceKind::Microphone => self.microphone.failed = failed,
@@ -160,6 +232,51 @@ impl Devices {
     fn apply(&self) {
         self.video.set_enabled(self.active && self.camera.on);
         self.audio.set_enabled(self.active && self.microphone.on);
+        self.watched.send_replace(self.active && self.stand_ins.any_real());
+    }
+}
+
+impl StandIns {
+    fn of(&mut self, device: DeviceKind) -> &mut StandIn {
+        match device {
+            DeviceKind::Camera => &mut self.camera,
+            DeviceKind::Microphone => &mut self.microphone,
+            DeviceKind::Speaker => &mut self.speaker,
+        }
+    }
+
+    fn any_real(&self) -> bool {
+        [&self.camera, &self.microphone, &self.speaker].into_iter().any(StandIn::is_real)
+    }
+}
+
+impl From<&CameraChoice> for Chosen {
+    fn from(choice: &CameraChoice) -> Self {
+        match choice {
+            CameraChoice::None | CameraChoice::Pattern | CameraChoice::File(_) => Self::Synthetic,
+            CameraChoice::Default => Self::SystemChoice,
+            CameraChoice::Device(id) => Self::Device(id.clone()),
+        }
+    }
+}
+
+impl From<&MicrophoneChoice> for Chosen {
+    fn from(choice: &MicrophoneChoice) -> Self {
+        match choice {
+            MicrophoneChoice::None | MicrophoneChoice::Tone | MicrophoneChoice::File(_) => Self::Synthetic,
+            MicrophoneChoice::Default => Self::SystemChoice,
+            MicrophoneChoice::Device(id) => Self::Device(id.clone()),
+        }
+    }
+}
+
+impl From<&SpeakerChoice> for Chosen {
+    fn from(choice: &SpeakerChoice) -> Self {
+        match choice {
+            SpeakerChoice::None | SpeakerChoice::File(_) => Self::Synthetic,
+            SpeakerChoice::Default => Self::SystemChoice,
+            SpeakerChoice::Device(id) => Self::Device(id.clone()),
+        }
     }
 }
 
