@@ -81,14 +81,14 @@ class Rules:
 
 @dataclass
 class Tally:
-    """What one direction did in a second."""
+    """What one direction did in a second; packets are counted of UDP alone."""
 
     packets: int = 0
     udp_bytes: int = 0
     other_bytes: int = 0
     dropped: int = 0
     lost: int = 0
-    #: How many UDP packets waited so many whole milliseconds in the queue.
+    #: How many packets waited so many whole milliseconds in the queue.
     queue_ms: Counter[int] = field(default_factory=Counter)
 
     def report(self, capacity: float) -> dict[str, object]:
@@ -143,7 +143,7 @@ class Direction:
                 return
             self.serve(now)
             if self._queued_bits * 1000 > self.rules.queue_ms * self.capacity(now):
-                self.tally.dropped += 1
+                self.tally.dropped += is_udp(packet)
                 continue
             self._queue.append((now, packet))
             self._queued_bits += len(packet) * 8
@@ -157,7 +157,9 @@ class Direction:
             self._queued_bits -= len(packet) * 8
             self._count(packet, self._first_begun - came)
             out = self._last_out = self._first_out
-            if not self._is_lost():
+            if self._is_lost():
+                self.tally.lost += is_udp(packet)
+            else:
                 self._send(out, packet)
             if self._queue:
                 self._begin_first(out)
@@ -184,8 +186,8 @@ class Direction:
         self._first_out = now + len(self._queue[0][1]) * 8 / self.capacity(now)
 
     def _count(self, packet: bytes, waited: float) -> None:
-        self.tally.packets += 1
-        if packet[0] >> 4 == 4 and packet[9] == UDP:
+        if is_udp(packet):
+            self.tally.packets += 1
             self.tally.udp_bytes += len(packet)
             self.tally.queue_ms[int(waited * 1000)] += 1
         else:
@@ -194,9 +196,7 @@ class Direction:
     def _is_lost(self) -> bool:
         rules = self.rules
         self._in_burst = self._random.random() < (1 - rules.burst_leave if self._in_burst else rules.burst_enter)
-        is_lost = self._in_burst or self._random.random() < rules.loss
-        self.tally.lost += is_lost
-        return is_lost
+        return self._in_burst or self._random.random() < rules.loss
 
     def _send(self, out: float, packet: bytes) -> None:
         jitter_ms = self.rules.jitter_ms
@@ -269,6 +269,11 @@ class Emulator:
             direction.tally = Tally()
         say(line)
         self._second += 1
+
+
+def is_udp(packet: bytes) -> bool:
+    """Over IPv4."""
+    return packet[0] >> 4 == 4 and packet[9] == UDP
 
 
 def say(line: dict[str, object]) -> None:

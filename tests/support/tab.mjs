@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { artefactPath, keep } from "./artefacts.mjs";
 import { within } from "./deadline.mjs";
@@ -32,14 +34,15 @@ export class Tab {
    * @param {import("./scope.mjs").Scope} scope
    * @param {string} link
    * @param {{ name?: string, camera?: string, microphone?: string, join?: boolean, video?: string, sound?: string,
-   *   init?: () => void }}
+   *   init?: (given: any) => void, initWith?: unknown, namespace?: string }}
    *   [options] `join`: enter the room at once, which only synthetic devices may; `video`, `sound`: files that the
-   *   browser takes for its camera and its microphone; `init`: runs in the page before anything else
+   *   browser takes for its camera and its microphone; `init`: runs in the page before anything else, and is given
+   *   `initWith`; `namespace`: the network namespace to run in, where the page's origin needs no encryption to be trusted
    */
   static async open(scope, link, options = {}) {
-    const { name = "Tab", camera = "pattern", microphone = "tone", join = true, video, sound, init } = options;
+    const { name = "Tab", camera = "pattern", microphone = "tone", join = true, video, sound, init, initWith, namespace } = options;
     const browser = await chromium.launch({
-      executablePath: BROWSER,
+      executablePath: namespace === undefined ? BROWSER : browserIn(scope, namespace),
       args: [
         "--headless=new",
         "--no-sandbox",
@@ -52,6 +55,7 @@ export class Tab {
         "--disable-sync",
         ...(video === undefined ? [] : [`--use-file-for-fake-video-capture=${video}`]),
         ...(sound === undefined ? [] : [`--use-file-for-fake-audio-capture=${sound}`]),
+        ...(namespace === undefined ? [] : foreignOrigin(link)),
       ],
     });
     scope.defer(() => browser.close());
@@ -59,7 +63,7 @@ export class Tab {
     scope.defer(() => {
       if (tab.complaints.length > 0) keep(`${name}-console.txt`, tab.complaints.join("\n"));
     });
-    if (init !== undefined) await tab.page.addInitScript(init);
+    if (init !== undefined) await tab.page.addInitScript(init, initWith);
     const query = new URLSearchParams({ name, camera, microphone, probe: "1", ...(join && { join: "1" }) });
     await tab.page.goto(`${link}?${query}`);
     await tab.page.waitForFunction(() => window.visavis !== undefined);
@@ -131,6 +135,22 @@ export async function watchInPage({ durationMs, intervalMs }) {
 export function arrivals({ count, frames }) {
   const seen = frames.map(({ frame, time, delayMs }) => ({ frame, delayMs, arrivedMs: time / 10 + delayMs }));
   return { count, frames: seen, arrivalsMs: seen.map(({ arrivedMs }) => arrivedMs) };
+}
+
+/** A program that runs the browser in a network namespace. */
+function browserIn(scope, namespace) {
+  const path = join(scope.folder, `chromium-in-${namespace}`);
+  writeFileSync(path, `#!/bin/sh\nexec ip netns exec ${namespace} ${BROWSER} "$@"\n`, { mode: 0o755 });
+  return path;
+}
+
+/** Devices for a page that comes neither from this host nor encrypted; no names of hosts that only multicast resolves. */
+function foreignOrigin(link) {
+  return [
+    `--unsafely-treat-insecure-origin-as-secure=${new URL(link).origin}`,
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    "--no-proxy-server",
+  ];
 }
 
 function isTone(tone) {
