@@ -7,20 +7,24 @@ export function percentile(values, p) {
   return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * p) / 100))];
 }
 
-/** @typedef {{ name: string, ours: number, peer: number, ratio: number, aim: string, holds: boolean }} Row */
+/** The middle one of a list of numbers. */
+export function median(values) {
+  return percentile(values, 50);
+}
+
+/** @typedef {{ name: string, ours: number, peer: number, ratio: number | null, aim: string, holds: boolean }} Row */
 
 /**
- * One comparison: ours over the peer's.
+ * One comparison: ours over the peer's. Where the peer has nothing there is no ratio; nothing of ours holds against it.
  *
  * @param {string} name with its unit
  * @param {string} aim such as `<=0.7`
  * @returns {Row}
  */
 export function row(name, ours, peer, aim) {
-  const ratio = ours / peer;
   const [, relation, bound] = /^(<=|>=)(.+)$/.exec(aim);
-  const holds = relation === "<=" ? ratio <= Number(bound) : ratio >= Number(bound);
-  return { name, ours: round(ours), peer: round(peer), ratio: round(ratio), aim, holds };
+  const holds = relation === "<=" ? ours <= bound * peer : ours >= bound * peer;
+  return { name, ours: round(ours), peer: round(peer), ratio: peer === 0 ? null : round(ours / peer), aim, holds };
 }
 
 /** Prints the rows as a table, and writes them where the command line says. */
@@ -31,7 +35,7 @@ export function publish(bench, rows) {
   console.log(line(["measure", "ours", "Chromium", "ratio", "aim", "holds"]));
   console.log(line(["---", "---", "---", "---", "---", "---"]));
   for (const { name, ours, peer, ratio, aim, holds } of rows) {
-    console.log(line([name, ours, peer, ratio, aim.replace("<=", "≤ ").replace(">=", "≥ "), holds ? "yes" : "no"]));
+    console.log(line([name, ours, peer, ratio ?? "-", aim.replace("<=", "≤ ").replace(">=", "≥ "), holds ? "yes" : "no"]));
   }
   const option = process.argv.indexOf("--json");
   if (option > 0) writeFileSync(process.argv[option + 1], `${JSON.stringify({ bench, machine, rows }, null, 2)}\n`);
