@@ -1,0 +1,71 @@
+/**
+ * Runs in a page before anything else: lets no video be sent at more than `maxVideoBps`, and takes down once a second
+ * what the browser says of the newest connection, in `window.connectionSamples`.
+ *
+ * @typedef {object} ConnectionSample counters since the connection began, fields of webrtc-stats
+ * @property {number} frames decoded
+ * @property {number} freezes
+ * @property {number} frozenS
+ * @property {number} packets received, of video
+ * @property {number} lost
+ * @property {number} bytes received, of both
+ * @property {number} concealed samples of sound
+ * @property {number} samples of sound
+ * @property {number} jitterBufferS video frames times seconds in the jitter buffer
+ * @property {number} emitted frames
+ * @property {number} estimateBps
+ * @property {number} targetBps of video
+ * @property {number} height of the video that is sent
+ * @property {number} rttMs
+ */
+export function observeConnections({ maxVideoBps }) {
+  const limit = (encodings = []) => {
+    for (const encoding of encodings) {
+      if (encoding.maxBitrate !== undefined) encoding.maxBitrate = Math.min(encoding.maxBitrate, maxVideoBps);
+    }
+  };
+  let newest;
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...words) {
+      super(...words);
+      newest = this;
+    }
+
+    addTransceiver(track, init) {
+      limit(init?.sendEncodings);
+      return super.addTransceiver(track, init);
+    }
+  };
+  const original = RTCRtpSender.prototype.setParameters;
+  RTCRtpSender.prototype.setParameters = function (parameters, ...words) {
+    limit(parameters.encodings);
+    return original.call(this, parameters, ...words);
+  };
+
+  window.connectionSamples = [];
+  setInterval(async () => {
+    if (newest === undefined || newest.connectionState !== "connected") return;
+    const report = [...(await newest.getStats()).values()];
+    const find = (type, kind) => report.find((it) => it.type === type && (kind === undefined || it.kind === kind)) ?? {};
+    const [video, audio] = [find("inbound-rtp", "video"), find("inbound-rtp", "audio")];
+    const sent = find("outbound-rtp", "video");
+    const { selectedCandidatePairId } = find("transport");
+    const pair = report.find(({ id }) => id === selectedCandidatePairId) ?? {};
+    window.connectionSamples.push({
+      frames: video.framesDecoded ?? 0,
+      freezes: video.freezeCount ?? 0,
+      frozenS: video.totalFreezesDuration ?? 0,
+      packets: video.packetsReceived ?? 0,
+      lost: video.packetsLost ?? 0,
+      bytes: (video.bytesReceived ?? 0) + (audio.bytesReceived ?? 0),
+      concealed: audio.concealedSamples ?? 0,
+      samples: audio.totalSamplesReceived ?? 0,
+      jitterBufferS: video.jitterBufferDelay ?? 0,
+      emitted: video.jitterBufferEmittedCount ?? 0,
+      estimateBps: pair.availableOutgoingBitrate ?? 0,
+      targetBps: sent.targetBitrate ?? 0,
+      height: sent.frameHeight ?? 0,
+      rttMs: (pair.currentRoundTripTime ?? 0) * 1000,
+    });
+  }, 1000);
+}

@@ -1,0 +1,131 @@
+import { Peer } from "../../tests/support/peer.mjs";
+import { Tab } from "../../tests/support/tab.mjs";
+import { observeConnections } from "./connections.mjs";
+import { freezes } from "./freezes.mjs";
+
+/**
+ * What a side is told: the invite link, the namespace it lives in, its devices (`none`, or something to send), and the
+ * most that its video may take.
+ *
+ * @typedef {{ link: string, namespace: string, name: string, sends: boolean, video: string, sound: string,
+ *   maxVideoBps: number }} Setting
+ */
+
+/**
+ * What came to a side over a while. `concealed` and `lost` are shares of sound and of video packets; `undefined` where
+ * nothing came that could have been.
+ *
+ * @typedef {{ freezes: number, frozenS: number, framesPerSecond: number, concealed: number | undefined, lost: number | undefined,
+ *   bitrateBps: number, bufferMs: number, seconds: SideSecond[] }} Reception
+ *
+ * @typedef {{ estimateBps: number, targetBps: number, height: number, rttMs: number, frames: number, bps: number
+ *   }} SideSecond what a side sends and receives
+ */
+
+/**
+ * One side of a call over a link.
+ *
+ * @typedef {object} NetworkSide
+ * @property {() => Promise<void>} enter the room
+ * @property {() => Promise<void>} sees the other one
+ * @property {() => Promise<void>} begin the while
+ * @property {() => Promise<Reception>} end the while
+ */
+
+/** The native engine. @param {Setting} setting @returns {Promise<NetworkSide>} */
+export async function engine(scope, { link, namespace, name, sends, video, sound }) {
+  const devices = sends ? { camera: video, microphone: sound } : { camera: "none", microphone: "none" };
+  let side;
+  let stop;
+  let beganMs;
+  let first;
+  return {
+    async enter() {
+      side = Peer.start(scope, link, { name, namespace, record: true, ...devices });
+      await side.inRoom();
+    },
+    sees: () => side.sees(),
+    async begin() {
+      stop = side.recording.watch();
+      beganMs = performance.now();
+      first = side.stats().length;
+    },
+    async end() {
+      const { arrivalsMs } = stop();
+      const lines = side.stats().filter(({ peers }) => peers.length > 0);
+      const during = side.stats().slice(first).filter(({ peers }) => peers.length > 0).map(({ peers: [peer] }) => peer);
+      const [last] = during.slice(-1);
+      const { packets, lost_packets: lost } = last.received_video;
+      return {
+        ...freezes(arrivalsMs),
+        framesPerSecond: (1000 * arrivalsMs.length) / (performance.now() - beganMs),
+        concealed: shareDuring(lines.length - during.length, during),
+        lost: shareOf(lost, packets + lost),
+        bitrateBps: mean(during.map(({ received_video: v, received_audio: a }) => v.bitrate_bps + a.bitrate_bps)),
+        bufferMs: mean(during.map(({ received_video: v }) => v.jitter_buffer_ms)),
+        seconds: during.map(({ estimate_bps, rtt_ms, sent_video, received_video, received_audio }) => ({
+          estimateBps: estimate_bps,
+          targetBps: sent_video.target_bps,
+          height: sent_video.height,
+          rttMs: rtt_ms ?? 0,
+          frames: received_video.frames_per_second,
+          bps: received_video.bitrate_bps + received_audio.bitrate_bps,
+        })),
+      };
+    },
+  };
+}
+
+/** The UI in Chromium. @param {Setting} setting @returns {Promise<NetworkSide>} */
+export async function browser(scope, { link, namespace, name, sends, video, sound, maxVideoBps }) {
+  const devices = sends ? { camera: "default", microphone: "default" } : { camera: "none", microphone: "none" };
+  const observed = { init: observeConnections, initWith: { maxVideoBps } };
+  const side = await Tab.open(scope, link, { name, namespace, video, sound, join: false, ...devices, ...observed });
+  const samples = (from) => side.page.evaluate((from) => window.connectionSamples.slice(from), from);
+  let first;
+  return {
+    async enter() {
+      await side.join();
+      await side.inRoom();
+    },
+    sees: () => side.sees(),
+    async begin() {
+      first = (await samples(0)).length;
+    },
+    async end() {
+      const during = await samples(Math.max(first - 1, 0));
+      const [before, after] = [during[0], during[during.length - 1]];
+      const grown = (field) => after[field] - before[field];
+      return {
+        freezes: grown("freezes"),
+        frozenS: grown("frozenS"),
+        framesPerSecond: grown("frames") / (during.length - 1),
+        concealed: shareOf(grown("concealed"), grown("samples")),
+        lost: shareOf(grown("lost"), grown("packets") + grown("lost")),
+        bitrateBps: (grown("bytes") * 8) / (during.length - 1),
+        bufferMs: (1000 * grown("jitterBufferS")) / Math.max(grown("emitted"), 1),
+        seconds: during.slice(1).map((sample, i) => ({
+          ...{ estimateBps: sample.estimateBps, targetBps: sample.targetBps, height: sample.height, rttMs: sample.rttMs },
+          frames: sample.frames - during[i].frames,
+          bps: (sample.bytes - during[i].bytes) * 8,
+        })),
+      };
+    },
+  };
+}
+
+/** The share of concealed sound in the last seconds, from shares since the sound began. */
+function shareDuring(secondsBefore, during) {
+  const [{ received_audio: audio }] = during.slice(-1);
+  if (audio.packets === 0) return undefined;
+  const earlier = secondsBefore * during[0].received_audio.concealed;
+  return Math.max(0, ((secondsBefore + during.length) * audio.concealed - earlier) / during.length);
+}
+
+function shareOf(part, whole) {
+  return whole > 0 ? part / whole : undefined;
+}
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1);
+}
