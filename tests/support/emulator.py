@@ -265,7 +265,8 @@ class Emulator:
         line: dict[str, object] = {"type": "second", "second": self._second}
         for name, direction in (("forward", self._forward), ("back", self._back)):
             direction.serve(end)
-            line[name] = direction.tally.report(direction.capacity(end - 1))
+            # In the middle: at its ends a second is not sure to belong to one step.
+            line[name] = direction.tally.report(direction.capacity(end - 0.5))
             direction.tally = Tally()
         say(line)
         self._second += 1
