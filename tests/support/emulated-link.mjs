@@ -10,11 +10,12 @@ const ANSWER_LIMIT_MS = 10_000;
  * What one direction does to packets; see `emulator.py`.
  *
  * @typedef {{ capacity_bps?: [number, number][], queue_ms?: number, delay_ms?: number, jitter_ms?: number,
- *   reorder?: boolean, loss?: number, burst?: { enter: number, leave: number } }} Rules
+ *   swing_ms?: number, reorder?: boolean, loss?: number, burst?: { enter: number, leave: number } }} Rules
  *
  * @typedef {{ capacity_bps: number | null, udp_bps: number, other_bps: number, packets: number, dropped: number,
  *   lost: number, queue_p50_ms: number | null, queue_p95_ms: number | null, queue_max_ms: number | null,
- *   queue_ms: [number, number][] }} DirectionSecond `queue_ms`: how many UDP packets waited so many milliseconds
+ *   queue_ms: [number, number][] }} DirectionSecond packets are counted of UDP alone; `queue_ms`: how many waited so
+ *   many milliseconds
  *
  * @typedef {{ second: number, forward: DirectionSecond, back: DirectionSecond }} Second
  */

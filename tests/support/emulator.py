@@ -17,7 +17,8 @@ Forward is from the left namespace to the right one. Fields of RULES, all option
     queue_ms      what the queue holds, as time at the present capacity
     delay_ms      one way
     jitter_ms     most that is added to it: the absolute value of a normal distribution, cut off at six sigma
-    reorder       true lets jitter reorder packets
+    swing_ms      most that is added to or taken from it: a normal distribution, cut off at two sigma
+    reorder       true lets jitter and swing reorder packets
     loss          share of packets, each for itself
     burst         {"enter": p, "leave": q}: chances a packet of entering and leaving a state in which all are lost
 """
@@ -60,6 +61,7 @@ class Rules:
     queue_ms: float = 300.0
     delay_ms: float = 0.0
     jitter_ms: float = 0.0
+    swing_ms: float = 0.0
     reorder: bool = False
     loss: float = 0.0
     burst_enter: float = 0.0
@@ -175,7 +177,8 @@ class Direction:
     def next_event(self) -> float:
         """When `serve` and `deliver` are due next."""
         arrival = self._in_flight[0][0] if self._in_flight else float("inf")
-        served = self._first_out + self.rules.delay_ms / 1000 if self._queue else float("inf")
+        least_ms = max(0.0, self.rules.delay_ms - self.rules.swing_ms)
+        served = self._first_out + least_ms / 1000 if self._queue else float("inf")
         return min(arrival, served)
 
     def capacity(self, now: float) -> float:
@@ -199,11 +202,14 @@ class Direction:
         return self._in_burst or self._random.random() < rules.loss
 
     def _send(self, out: float, packet: bytes) -> None:
-        jitter_ms = self.rules.jitter_ms
-        if jitter_ms > 0:
-            jitter_ms = min(jitter_ms, abs(self._random.gauss(0, jitter_ms / 6)))
-        arrival = out + (self.rules.delay_ms + jitter_ms) / 1000
-        if not self.rules.reorder:
+        rules = self.rules
+        delay_ms = rules.delay_ms
+        if rules.jitter_ms > 0:
+            delay_ms += min(rules.jitter_ms, abs(self._random.gauss(0, rules.jitter_ms / 6)))
+        if rules.swing_ms > 0:
+            delay_ms += max(-rules.swing_ms, min(rules.swing_ms, self._random.gauss(0, rules.swing_ms / 2)))
+        arrival = out + delay_ms / 1000
+        if not rules.reorder:
             arrival = max(arrival, self._last_arrival)
         self._last_arrival = arrival
         self._order += 1
