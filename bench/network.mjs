@@ -3,26 +3,17 @@
  * Chromium to Chromium, in turn, case by case. Needs root, for the link.
  *
  * `cargo xtask bench network [--json OUT]`, or `node bench/network.mjs` with the programs named as for the tests.
- * VISAVIS_BENCH_CASES=5.1,5.3 and VISAVIS_BENCH_PAIRS=engine-engine,chromium-chromium choose, VISAVIS_BENCH_SECONDS ends
- * each case early, VISAVIS_BENCH_ROUNDS repeats all and takes medians. Traces are kept in tests/artifacts.
+ * For a part of it: VISAVIS_BENCH_CASES=5.1,5.3, VISAVIS_BENCH_PAIRS=engine-engine,chromium-chromium, and what else
+ * `support/alternating.mjs` reads. Traces are kept in tests/artifacts.
  */
 
 import { keep, table } from "../tests/support/artefacts.mjs";
+import { Alternating, DEMAND_BPS } from "./support/alternating.mjs";
 import { RFC_8867 } from "./support/cases.mjs";
 import { figures } from "./support/figures.mjs";
-import { observeCalls } from "./support/network-call.mjs";
-import { DEMAND_BPS, PAIRS, REFERENCE, chosen, withMaterial } from "./support/pairs.mjs";
-import { median, publish, row } from "./support/report.mjs";
+import { publish } from "./support/report.mjs";
 
-const ROUNDS = Number(process.env.VISAVIS_BENCH_ROUNDS ?? 1);
-const MAX_SECONDS = Number(process.env.VISAVIS_BENCH_SECONDS ?? Infinity);
-const CASES = chosen("VISAVIS_BENCH_CASES", RFC_8867, ({ id }) => id).map((situation) => ({
-  ...situation,
-  seconds: Math.min(situation.seconds, MAX_SECONDS),
-}));
-const CHOSEN_PAIRS = chosen("VISAVIS_BENCH_PAIRS", PAIRS, ({ name }) => name);
-
-/** What is compared with Chromium: unit, figure, aim. */
+/** What is compared with Chromium. */
 const MEASURES = [
   { name: "utilisation", of: ({ utilisation }) => utilisation, aim: ">=1.05" },
   { name: "queue p95 (ms)", of: ({ queueP95Ms }) => queueP95Ms, aim: "<=0.7" },
@@ -31,51 +22,20 @@ const MEASURES = [
   { name: "concealed (%)", of: ({ concealed }) => 100 * concealed, aim: "<=0.5" },
 ];
 
-/** @type {Map<string, import("./support/figures.mjs").Figures[]>} by case and pair */
-const results = new Map();
-
-await withMaterial(async (material) => {
-  for (let round = 1; round <= ROUNDS; round += 1) {
-    for (const situation of CASES) {
-      for (const pair of CHOSEN_PAIRS) await measure(situation, pair, material, round);
-    }
-  }
-});
-publish("network", CASES.flatMap(({ id }) => comparisons(id)));
-
-async function measure(situation, pair, material, round) {
-  const key = `${situation.id} ${pair.name}`;
-  let observed;
-  try {
-    observed = await observeCalls(situation, pair, material);
-  } catch (error) {
-    // One call that fails is no reason to lose an hour of others.
-    console.error(`${key}: ${error.stack}`);
-    process.exitCode = 1;
-    return;
-  }
-  keep(`network-${situation.id}-${pair.name}-${round}.txt`, table(trace(situation, observed)));
+const runs = new Alternating(RFC_8867);
+await runs.run((situation, pair, observed, round) => {
+  keep(`network-${situation.id}-${pair}-${round}.txt`, table(trace(situation, observed)));
   const found = figures(situation, observed, DEMAND_BPS);
-  results.set(key, [...(results.get(key) ?? []), found]);
   show(situation, pair, found);
-}
+  return found;
+});
+publish("network", runs.rows(MEASURES));
 
-function comparisons(id) {
-  const reference = results.get(`${id} ${REFERENCE}`);
-  return CHOSEN_PAIRS.filter(({ name }) => name !== REFERENCE).flatMap(({ name }) => {
-    const ours = results.get(`${id} ${name}`);
-    if (ours === undefined || reference === undefined) return [];
-    return MEASURES.map(({ name: measure, of, aim }) =>
-      row(`${id} ${name}: ${measure}`, median(ours.map(of)), median(reference.map(of)), aim),
-    );
-  });
-}
-
-function show({ id, title, calls, bothWays }, { name }, found) {
+function show({ id, title, calls, bothWays }, pair, found) {
   const kbps = (bps) => Math.round(bps / 1000);
   const share = (value) => value.toFixed(2);
   const percent = (value) => `${(100 * value).toFixed(2)} %`;
-  console.log(`\n${id} ${title}, ${name}`);
+  console.log(`\n${id} ${title}, ${pair}`);
   console.log(
     table(
       found.steps.map((step) => ({

@@ -9,6 +9,7 @@
  * @property {boolean} bothWays whether both sides send, or the left one alone
  * @property {boolean} tcp whether a long TCP flow shares the way forward
  * @property {number} mediaFrom second in which the calls begin
+ * @property {boolean} startsGood whether the calls begin while the link lets everything pass at once
  * @property {import("../../tests/support/emulated-link.mjs").Rules} forward
  * @property {import("../../tests/support/emulated-link.mjs").Rules} back
  */
@@ -20,7 +21,7 @@ const WIDE_BPS = 100e6;
 /** @returns {Case} */
 function rfcCase(id, title, seconds, schedule, { path = {}, back = [[0, WIDE_BPS]], ...more } = {}) {
   return {
-    ...{ id, title, seconds, calls: 1, bothWays: false, tcp: false, mediaFrom: 0 },
+    ...{ id, title, seconds, calls: 1, bothWays: false, tcp: false, mediaFrom: 0, startsGood: false },
     forward: { ...PATH, ...path, capacity_bps: schedule },
     back: { ...PATH, ...path, capacity_bps: back },
     ...more,

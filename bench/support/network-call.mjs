@@ -36,7 +36,7 @@ export async function observeCalls(situation, kinds, material) {
 }
 
 async function calls(scope, situation, kinds, material) {
-  const { seconds, bothWays, tcp, mediaFrom, forward, back } = situation;
+  const { seconds, bothWays, tcp, mediaFrom, startsGood, forward, back } = situation;
   const link = await EmulatedLink.up(scope);
   const { namespaces, addresses } = link;
   // Pages and signaling take the link too, the pages while everything passes.
@@ -49,7 +49,7 @@ async function calls(scope, situation, kinds, material) {
     pairs.push({ left: await open("left", true), right: await open("right", bothWays) });
   }
   await Promise.all(pairs.map(({ left }) => left.enter()));
-  await link.configure({ forward, back });
+  if (!startsGood) await link.configure({ forward, back });
   if (mediaFrom > 0) {
     link.start();
     if (tcp) await startBulk(scope, link);
@@ -58,6 +58,7 @@ async function calls(scope, situation, kinds, material) {
   await Promise.all(pairs.map(({ right }) => right.enter()));
   const receivers = pairs.flatMap(({ left, right }) => (bothWays ? [left, right] : [right]));
   await Promise.all(receivers.map((side) => side.sees()));
+  if (startsGood) await link.configure({ forward, back });
   if (mediaFrom === 0) {
     link.start();
     if (tcp) await startBulk(scope, link);
