@@ -51,6 +51,7 @@ export class Alternating {
    *   round: number) => Result} evaluate
    */
   async run(evaluate) {
+    if (process.getuid() !== 0) throw new Error("the emulated link needs root");
     const folder = mkdtempSync(join(tmpdir(), "visavis-bench-"));
     const material = { video: join(folder, "camera.y4m"), sound: join(folder, "microphone.wav"), maxVideoBps: MAX_VIDEO_BPS };
     try {
