@@ -38,7 +38,8 @@ export function figures(situation, { seconds, sides, busy }, demandBps) {
     lost: lostShare(measured, ways),
     freezes: sum(receptions.map(({ freezes }) => freezes)),
     frozenS: sum(receptions.map(({ frozenS }) => frozenS)),
-    concealed: mean(receptions.map(({ concealed }) => concealed).filter((share) => share !== undefined)),
+    // Where no sound came at all, all of it was made up.
+    concealed: mean(receptions.map(({ concealed }) => concealed ?? 1)),
     framesPerSecond: mean(receptions.map(({ framesPerSecond }) => framesPerSecond)),
     // Jain's index.
     fairness: sum(rates) ** 2 / (rates.length * sum(rates.map((rate) => rate ** 2))),

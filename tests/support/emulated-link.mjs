@@ -76,9 +76,4 @@ export class EmulatedLink {
   get seconds() {
     return this.#emulator.lines.map((line) => JSON.parse(line)).filter(({ type }) => type === "second");
   }
-
-  /** Seconds of processor time are read from the process. */
-  get pid() {
-    return this.#emulator.pid;
-  }
 }
