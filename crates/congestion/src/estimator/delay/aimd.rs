@@ -17,6 +17,9 @@ const DRAIN_MS: f64 = 500.0;
 const DRAINED_MS: f64 = 10.0;
 /// While a queue is longer than this, what arrives is what the path takes.
 const STANDING_MS: f64 = 50.0;
+/// A shorter queue tells the same when what comes out of it has fallen to this share: the path was cut.
+const GROWING_MS: f64 = 20.0;
+const CUT: f64 = 0.75;
 /// What of the rate that filled the queue is taken up again after that.
 const RESUME: f64 = 0.96;
 /// The same for a sender that has most of the path, but not all: so that the others catch up.
@@ -122,6 +125,7 @@ impl Aimd {
         let acknowledged = context.acknowledged_bps.unwrap_or(self.target_bps);
         let throughput = match context.recent_bps {
             Some(recent) if path.wait_ms > STANDING_MS => recent.min(acknowledged),
+            Some(recent) if path.wait_ms > GROWING_MS && recent < CUT * acknowledged => recent,
             Some(_) | None => acknowledged,
         };
         let rtt = context.rtt.unwrap_or(DEFAULT_RTT);
