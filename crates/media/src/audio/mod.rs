@@ -1,7 +1,7 @@
 //! The sound of a call: microphone to Opus packets, and Opus packets to speaker.
 //!
 //! ```text
-//! capture callback ─► ring ─► [worker: resample, 10 ms blocks, level, Opus] ─► AudioSourceEvent::Encoded
+//! capture callback ─► ring ─► [worker: resample, 10 ms blocks, voice, level, Opus] ─► AudioSourceEvent::Encoded
 //! AudioStream::push ─► [worker: jitter buffer per stream, mix, limit, resample] ─► ring ─► playout callback
 //! ```
 //!
@@ -12,7 +12,7 @@
 //! at their ring every 5 ms, since a callback must not wake them.
 //!
 //! Everything that decides lives in parts without thread or clock, which take the time as an argument:
-//! [`VoicePacketizer`], [`JitterBuffer`], [`Mixer`]. This module never touches the network.
+//! [`voice::VoiceProcessor`], [`VoicePacketizer`], [`JitterBuffer`], [`Mixer`]. This module never touches the network.
 
 mod hardware;
 mod jitter;
@@ -27,6 +27,7 @@ mod sink;
 mod source;
 mod speaker;
 mod synthetic;
+pub mod voice;
 mod wav;
 
 pub use hardware::{list_microphones, list_speakers, lists_quietly};

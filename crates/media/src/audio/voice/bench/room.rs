@@ -1,0 +1,176 @@
+use std::f64::consts::PI;
+use std::time::{Duration, Instant};
+
+use super::speech::Noise;
+use crate::audio::voice::{RenderedBlock, VoiceProcessor, VoiceSettings};
+use crate::audio::{BLOCK_SAMPLES, Block, SILENCE};
+
+pub(super) const RATE: usize = 48_000;
+
+/// What lies between giving a block to the speaker and hearing it, and between capturing one and processing it.
+const PLAYOUT: Duration = Duration::from_millis(40);
+const CAPTURE: Duration = Duration::from_millis(20);
+
+/// The times that systems tell of single blocks are so far off.
+const JITTER_MS: f64 = 5.0;
+
+/// Taps of the room: velvet noise, which sounds as dense as white noise does.
+const TAPS: usize = 500;
+
+/// In which the room's sound has fallen by 60 dB: a furnished one.
+const REVERBERATION_S: f64 = 0.2;
+
+/// What happens in the room.
+pub(super) struct Scene {
+    pub(super) far: Vec<f32>,
+    pub(super) near: Vec<f32>,
+    /// The echo, compared to what is played.
+    pub(super) echo_db: f64,
+    /// Steady noise in the microphone, below full scale.
+    pub(super) noise_db: f64,
+    /// How much faster the speaker's clock is than the microphone's.
+    pub(super) drift_ppm: f64,
+    /// From when on everything is heard so much later, which no time stamp tells.
+    pub(super) jump: Option<(f64, f64)>,
+    pub(super) settings: VoiceSettings,
+    /// From when on other settings hold.
+    pub(super) change: Option<(f64, VoiceSettings)>,
+}
+
+impl Scene {
+    pub(super) fn new(seconds: f64) -> Self {
+        let silence = vec![0.0; (seconds * RATE as f64) as usize];
+        Self {
+            far: silence.clone(),
+            near: silence,
+            echo_db: -9.0,
+            noise_db: -75.0,
+            drift_ppm: 0.0,
+            jump: None,
+            settings: VoiceSettings { echo_cancellation: true, high_pass: true, ..VoiceSettings::OFF },
+            change: None,
+        }
+    }
+}
+
+/// What came of it; all of the same length.
+pub(super) struct Take {
+    pub(super) echo: Vec<f32>,
+    pub(super) microphone: Vec<f32>,
+    pub(super) output: Vec<f32>,
+    pub(super) echo_delay: Option<Duration>,
+    pub(super) elapsed: Duration,
+}
+
+pub(super) fn run(scene: &Scene) -> Take {
+    let played = played(scene);
+    let echo = reverberate(&played, scene.echo_db);
+    let mut hiss = Noise::new(77);
+    let noise = 3_f64.sqrt() * 10_f64.powf(scene.noise_db / 20.0);
+    let microphone: Vec<f32> =
+        echo.iter().zip(&scene.near).map(|(echo, near)| echo + near + (noise * hiss.next()) as f32).collect();
+
+    let mut processor = VoiceProcessor::new(scene.settings);
+    let start = Instant::now();
+    let mut jitter = Noise::new(5);
+    let mut jittered =
+        |time: Duration| time + Duration::from_secs_f64((JITTER_MS + JITTER_MS * jitter.next()) / 1000.0);
+    let mut output = Vec::with_capacity(microphone.len());
+    let (mut rendered, mut change) = (0, scene.change);
+    for (n, captured) in microphone.chunks_exact(BLOCK_SAMPLES).enumerate() {
+        let begun = Duration::from_millis(10) * n as u32;
+        if let Some((_, settings)) = change.take_if(|(at, _)| *at <= begun.as_secs_f64()) {
+            processor.set_settings(settings);
+        }
+        // Each is processed once it is complete; and what is heard then was given to the speaker long ago.
+        let now = begun + CAPTURE + Duration::from_millis(10);
+        loop {
+            let heard = Duration::from_secs_f64(
+                (rendered * BLOCK_SAMPLES) as f64 / RATE as f64 / (1.0 + scene.drift_ppm * 1e-6),
+            );
+            if heard > now + PLAYOUT {
+                break;
+            }
+            let block = block_at(&scene.far, rendered);
+            let sequence = rendered as u64;
+            processor.handle_render(&RenderedBlock { sequence, heard: start + jittered(heard), block });
+            rendered += 1;
+        }
+        let mut block: Block = captured.try_into().expect("a block");
+        processor.handle_capture(start + jittered(begun), &mut block);
+        output.extend(block);
+    }
+    Take { echo, microphone, output, echo_delay: processor.echo_delay(), elapsed: start.elapsed() }
+}
+
+fn block_at(sound: &[f32], index: usize) -> Block {
+    sound
+        .get(index * BLOCK_SAMPLES..(index + 1) * BLOCK_SAMPLES)
+        .and_then(|block| block.try_into().ok())
+        .unwrap_or(SILENCE)
+}
+
+/// What comes out of the speaker, in samples of the microphone's clock.
+fn played(scene: &Scene) -> Vec<f32> {
+    let pace = 1.0 + scene.drift_ppm * 1e-6;
+    (0..scene.far.len())
+        .map(|n| {
+            let time = n as f64 / RATE as f64;
+            match scene.jump {
+                Some((at, by)) if time >= at && time < at + by => 0.0,
+                Some((at, by)) if time >= at => sample_at(&scene.far, (n as f64 - by * RATE as f64) * pace),
+                Some(_) | None => sample_at(&scene.far, n as f64 * pace),
+            }
+        })
+        .collect()
+}
+
+/// Between samples by a windowed sinc, far better than what is to be tested.
+fn sample_at(sound: &[f32], place: f64) -> f32 {
+    const REACH: isize = 16;
+    let (first, x) = (place.floor() as isize, place.fract());
+    if x == 0.0 {
+        return sound.get(first as usize).copied().unwrap_or(0.0);
+    }
+    let turn = (PI * x).sin() / PI;
+    (1 - REACH..=REACH)
+        .map(|k| {
+            let distance = x - k as f64;
+            let sign = if k % 2 == 0 { 1.0 } else { -1.0 };
+            let window = (0.5 * PI * distance / (REACH as f64 + 1.0)).cos().powi(2);
+            let sample = usize::try_from(first + k).ok().and_then(|n| sound.get(n)).copied().unwrap_or(0.0);
+            f64::from(sample) * sign * turn / distance * window
+        })
+        .sum::<f64>() as f32
+}
+
+/// The direct way of 3 ms, and as much again of what the walls give back in 150 ms.
+fn reverberate(played: &[f32], echo_db: f64) -> Vec<f32> {
+    let mut random = Noise::new(42);
+    let mut taps: Vec<(usize, f64)> = vec![(RATE * 3 / 1000, 1.0)];
+    let length = RATE * 150 / 1000;
+    for n in 0..TAPS {
+        let at = RATE * 4 / 1000
+            + (n * length) / TAPS
+            + (0.5 * (random.next() + 1.0) * (length / TAPS) as f64) as usize;
+        let decay = (-6.9 * at as f64 / (REVERBERATION_S * RATE as f64)).exp();
+        taps.push((at, decay * random.next().signum()));
+    }
+    let walls: f64 = taps[1..].iter().map(|(_, gain)| gain * gain).sum();
+    taps[0].1 = walls.sqrt();
+    let scale = 10_f64.powf(echo_db / 20.0) / (2.0 * walls).sqrt();
+    let mut echo = vec![0.0_f32; played.len()];
+    for (at, gain) in taps {
+        let gain = (gain * scale) as f32;
+        echo[at..].iter_mut().zip(played).for_each(|(sum, sample)| *sum += gain * sample);
+    }
+    echo
+}
+
+pub(super) fn energy(sound: &[f32]) -> f64 {
+    sound.iter().map(|&sample| f64::from(sample).powi(2)).sum()
+}
+
+pub(super) fn decibel(ratio: f64) -> f64 {
+    10.0 * ratio.max(1e-12).log10()
+}
