@@ -13,6 +13,7 @@ use super::jitter::{JitterStats, RtpAudioPacket};
 use super::mixer::Mixer;
 use super::pace::Pacer;
 use super::speaker::OpenSpeaker;
+use super::voice::RenderSender;
 use super::wav::WavRecorder;
 use crate::{DeviceError, SpeakerChoice};
 
@@ -74,6 +75,7 @@ pub struct AudioStream {
 enum Command {
     Select(SpeakerChoice),
     AddStream(Stream),
+    FeedEcho(RenderSender),
 }
 
 impl AudioSink {
@@ -106,6 +108,11 @@ impl AudioSink {
             heard: false,
         }));
         AudioStream { id, packets: sender, stats, dropped }
+    }
+
+    /// From now on leaves what a speaker plays for the echo canceller of a source.
+    pub fn feed_echo(&self, feed: RenderSender) {
+        self.send(Command::FeedEcho(feed));
     }
 
     /// The worker ends only with this handle, so a command always arrives.
@@ -159,6 +166,8 @@ struct Worker<E> {
     mixer: Mixer<AudioStreamId>,
     streams: Vec<Stream>,
     output: Output,
+    /// For a speaker only: what goes to a file or nowhere has no echo.
+    echo: Option<RenderSender>,
     blocks: u64,
 }
 
@@ -179,6 +188,7 @@ impl<E: Fn(AudioSinkEvent)> Worker<E> {
             mixer: Mixer::default(),
             streams: Vec::new(),
             output: Output::Clock { pacer: Pacer::new(now), recorder: None },
+            echo: None,
             blocks: 0,
         }
     }
@@ -222,6 +232,10 @@ impl<E: Fn(AudioSinkEvent)> Worker<E> {
                     self.output = Output::Clock { pacer: Pacer::new(now), recorder: None };
                 }
                 self.streams.push(stream);
+                Ok(())
+            }
+            Command::FeedEcho(feed) => {
+                self.echo = Some(feed);
                 Ok(())
             }
         }
@@ -311,7 +325,11 @@ impl<E: Fn(AudioSinkEvent)> Worker<E> {
             if !speaker.wants_more() {
                 break;
             }
-            let block = self.pull(now, speaker.delay(), speaker.underruns());
+            let delay = speaker.delay();
+            let block = self.pull(now, delay, speaker.underruns());
+            if let Some(echo) = &mut self.echo {
+                echo.send(now + delay, &block);
+            }
             speaker.write(&block);
         }
         Ok(())

@@ -13,6 +13,7 @@ use super::opus::{AudioTarget, OpusError};
 use super::pace::Pacer;
 use super::packetizer::{EncodedAudio, VoicePacketizer};
 use super::synthetic::{Synthetic, Tone};
+use super::voice::{RenderReceiver, VoiceProcessor, VoiceSettings};
 use super::wav::WavLoop;
 use crate::{DeviceError, MicrophoneChoice};
 
@@ -44,6 +45,8 @@ enum Command {
     SetEnabled(bool),
     SetSending(bool),
     SetEncoder(AudioTarget),
+    SetVoice(VoiceSettings),
+    HearEcho(RenderReceiver),
 }
 
 impl AudioSource {
@@ -76,6 +79,16 @@ impl AudioSource {
         self.send(Command::SetEncoder(target));
     }
 
+    /// What is done to the voice of a device; nothing, to begin with. The tone and files are sent as they are.
+    pub fn set_voice(&self, settings: VoiceSettings) {
+        self.send(Command::SetVoice(settings));
+    }
+
+    /// Where the echo canceller finds what is played.
+    pub fn hear_echo(&self, rendered: RenderReceiver) {
+        self.send(Command::HearEcho(rendered));
+    }
+
     /// The worker ends only with this handle, so a command always arrives.
     fn send(&self, command: Command) {
         if let Some(commands) = &self.commands {
@@ -100,6 +113,8 @@ struct Worker<E> {
     input: Input,
     enabled: bool,
     sending: bool,
+    processor: VoiceProcessor,
+    rendered: Option<RenderReceiver>,
     voice: VoicePacketizer,
     level: LevelMeter,
 }
@@ -130,6 +145,8 @@ impl<E: Fn(AudioSourceEvent)> Worker<E> {
             input: Input::None,
             enabled: false,
             sending: false,
+            processor: VoiceProcessor::new(VoiceSettings::OFF),
+            rendered: None,
             voice,
             level: LevelMeter::default(),
         }
@@ -181,6 +198,15 @@ impl<E: Fn(AudioSourceEvent)> Worker<E> {
                 self.voice.interrupt().map_err(Fault::Encoder)
             }
             Command::SetEncoder(target) => self.voice.set_target(target).map_err(Fault::Encoder),
+            Command::SetVoice(settings) => {
+                self.processor.set_settings(settings);
+                Ok(())
+            }
+            Command::HearEcho(rendered) => {
+                self.rendered = Some(rendered);
+                self.processor.interrupt();
+                Ok(())
+            }
         }
     }
 
@@ -243,6 +269,7 @@ impl<E: Fn(AudioSourceEvent)> Worker<E> {
     fn on_opened(&mut self, opening: Input, end: MicrophoneEnd, now: Instant) -> Result<(), Fault> {
         let Input::Opening(device) = opening else { return Ok(()) };
         let microphone = OpenMicrophone::new(device, end, now).map_err(Fault::Device)?;
+        self.processor.restart();
         self.input = Input::Open(Box::new(microphone));
         Ok(())
     }
@@ -250,10 +277,20 @@ impl<E: Fn(AudioSourceEvent)> Worker<E> {
     fn poll_microphone(&mut self, microphone: &mut OpenMicrophone, now: Instant) -> Result<(), Fault> {
         match microphone.read(now).map_err(Fault::Device)? {
             Reading::First => (self.events)(AudioSourceEvent::Started),
-            Reading::AfterLoss => self.voice.interrupt().map_err(Fault::Encoder)?,
+            Reading::AfterLoss => {
+                self.processor.interrupt();
+                self.voice.interrupt().map_err(Fault::Encoder)?;
+            }
             Reading::Continuous => {}
         }
-        while let Some((captured, block)) = microphone.next_block(now) {
+        if let Some(rendered) = &mut self.rendered {
+            while let Some(block) = rendered.receive() {
+                self.processor.handle_render(&block);
+            }
+        }
+        // Also while it is off, so that the room is known when it is switched on.
+        while let Some((captured, mut block)) = microphone.next_block(now) {
+            self.processor.handle_capture(captured, &mut block);
             self.on_block(captured, &block)?;
         }
         Ok(())
