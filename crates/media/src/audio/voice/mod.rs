@@ -17,6 +17,7 @@ mod feed;
 mod processor;
 mod reference;
 mod settings;
+mod suppressor;
 
 pub use feed::{RenderReceiver, RenderSender, RenderedBlock, render_feed};
 pub use processor::VoiceProcessor;

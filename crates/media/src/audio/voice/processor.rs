@@ -4,12 +4,13 @@ use sonora::config::{
     AdaptiveDigital, EchoCanceller, GainController2, HighPassFilter, MaxProcessingRate,
     NoiseSuppression as Suppression, NoiseSuppressionLevel, Pipeline,
 };
-use sonora::{AudioProcessing, Config, StreamConfig};
+use sonora::{AudioProcessing, Config, Error, StreamConfig};
 
 use super::feed::RenderedBlock;
 use super::reference::EchoReference;
 use super::settings::{NoiseSuppression, VoiceSettings};
-use crate::audio::{Block, SAMPLE_RATE};
+use super::suppressor::Suppressor;
+use crate::audio::{Block, SAMPLE_RATE, SILENCE};
 
 /// Processes one microphone's voice. Pure: time comes with the blocks.
 ///
@@ -18,27 +19,36 @@ use crate::audio::{Block, SAMPLE_RATE};
 pub struct VoiceProcessor {
     settings: VoiceSettings,
     reference: EchoReference,
-    /// `None` while there is nothing to do.
+    /// Echo, gain and high-pass; `None` while they are off.
     processing: Option<Box<AudioProcessing>>,
+    suppressor: Option<Box<Suppressor>>,
 }
 
 impl VoiceProcessor {
     pub fn new(settings: VoiceSettings) -> Self {
-        Self { settings, reference: EchoReference::default(), processing: build(settings) }
+        Self {
+            settings,
+            reference: EchoReference::default(),
+            processing: processing(settings),
+            suppressor: suppressor(settings.noise_suppression),
+        }
     }
 
     pub fn settings(&self) -> VoiceSettings {
         self.settings
     }
 
-    /// Applies from the next block on. Whatever is changed, the echo canceller has to learn the room anew, which takes it
-    /// about a second.
+    /// Applies from the next block on. Whatever but noise suppression is changed, the echo canceller has to learn the room
+    /// anew, which takes it about a second.
     pub fn set_settings(&mut self, settings: VoiceSettings) {
-        if self.settings == settings {
-            return;
+        let last = std::mem::replace(&mut self.settings, settings);
+        if last.noise_suppression != settings.noise_suppression {
+            self.suppressor = suppressor(settings.noise_suppression);
         }
-        self.settings = settings;
-        self.processing = build(settings);
+        let others = |settings| VoiceSettings { noise_suppression: NoiseSuppression::Off, ..settings };
+        if others(last) != others(settings) {
+            self.processing = processing(settings);
+        }
     }
 
     /// Takes what the speaker was given; as much as there is, before the captured blocks.
@@ -49,28 +59,38 @@ impl VoiceProcessor {
     /// Processes the 10 ms whose first sample was captured at `captured`.
     pub fn handle_capture(&mut self, captured: Instant, block: &mut Block) {
         let (reference, ahead) = self.reference.pull(captured);
-        let Some(processing) = &mut self.processing else { return };
-        let mut unused = reference;
+        let outcome = self.process(&reference, ahead, block).and_then(|()| match &mut self.suppressor {
+            Some(suppressor) => suppressor.process(block),
+            None => Ok(()),
+        });
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "a voice was left unprocessed");
+        }
+    }
+
+    fn process(
+        &mut self,
+        reference: &Block,
+        ahead: Option<Duration>,
+        block: &mut Block,
+    ) -> Result<(), Error> {
+        let Some(processing) = &mut self.processing else { return Ok(()) };
         if self.settings.echo_cancellation {
             if let Some(ahead) = ahead {
                 // The only error is that it was out of range, and clamped.
                 let _ = processing.set_stream_delay_ms(ahead.as_millis() as i32);
             }
-            if let Err(error) = processing.process_render_f32(&[&reference], &mut [&mut unused]) {
-                tracing::debug!(%error, "no reference for the echo canceller");
-            }
+            processing.process_render_f32(&[reference], &mut [&mut SILENCE.clone()])?;
         }
         let input = *block;
-        if let Err(error) = processing.process_capture_f32(&[&input], &mut [block]) {
-            tracing::debug!(%error, "a voice was left unprocessed");
-            *block = input;
-        }
+        processing.process_capture_f32(&[&input], &mut [block])
     }
 
     /// Another microphone, which may stand in another room.
     pub fn restart(&mut self) {
         self.reference.interrupt();
-        self.processing = build(self.settings);
+        self.processing = processing(self.settings);
+        self.suppressor = suppressor(self.settings.noise_suppression);
     }
 
     /// Captured sound is missing: what was played meanwhile is no reference for what follows.
@@ -91,36 +111,39 @@ impl VoiceProcessor {
     }
 }
 
-fn build(settings: VoiceSettings) -> Option<Box<AudioProcessing>> {
-    if settings.is_off() {
-        return None;
-    }
-    let mono = StreamConfig::new(SAMPLE_RATE, 1);
-    let processing =
-        AudioProcessing::builder().config(config(settings)).capture_config(mono).render_config(mono).build();
-    Some(Box::new(processing))
+fn processing(settings: VoiceSettings) -> Option<Box<AudioProcessing>> {
+    let VoiceSettings { echo_cancellation, noise_suppression: _, automatic_gain, high_pass } = settings;
+    (echo_cancellation || automatic_gain || high_pass).then(|| {
+        build(Config {
+            high_pass_filter: high_pass.then(HighPassFilter::default),
+            echo_canceller: echo_cancellation.then(EchoCanceller::default),
+            gain_controller2: automatic_gain.then(|| GainController2 {
+                adaptive_digital: Some(AdaptiveDigital::default()),
+                ..GainController2::default()
+            }),
+            ..Config::default()
+        })
+    })
 }
 
-fn config(settings: VoiceSettings) -> Config {
-    let level = match settings.noise_suppression {
-        NoiseSuppression::Off => None,
-        NoiseSuppression::Standard => Some(NoiseSuppressionLevel::Moderate),
-        NoiseSuppression::Strong => Some(NoiseSuppressionLevel::VeryHigh),
+pub(super) fn suppressor(strength: NoiseSuppression) -> Option<Box<Suppressor>> {
+    let level = match strength {
+        NoiseSuppression::Off => return None,
+        NoiseSuppression::Standard => NoiseSuppressionLevel::Moderate,
+        NoiseSuppression::Strong => NoiseSuppressionLevel::VeryHigh,
     };
-    Config {
-        pipeline: Pipeline {
-            maximum_internal_processing_rate: MaxProcessingRate::Rate48kHz,
-            multi_channel_render: false,
-            multi_channel_capture: false,
-            ..Pipeline::default()
-        },
-        high_pass_filter: settings.high_pass.then(HighPassFilter::default),
-        echo_canceller: settings.echo_cancellation.then(EchoCanceller::default),
-        noise_suppression: level.map(|level| Suppression { level, ..Suppression::default() }),
-        gain_controller2: settings.automatic_gain.then(|| GainController2 {
-            adaptive_digital: Some(AdaptiveDigital::default()),
-            ..GainController2::default()
-        }),
-        ..Config::default()
-    }
+    let noise_suppression = Some(Suppression { level, ..Suppression::default() });
+    Some(Box::new(Suppressor::new(build(Config { noise_suppression, ..Config::default() }))))
+}
+
+fn build(config: Config) -> Box<AudioProcessing> {
+    let pipeline = Pipeline {
+        maximum_internal_processing_rate: MaxProcessingRate::Rate48kHz,
+        multi_channel_render: false,
+        multi_channel_capture: false,
+        ..Pipeline::default()
+    };
+    let mono = StreamConfig::new(SAMPLE_RATE, 1);
+    let builder = AudioProcessing::builder().config(Config { pipeline, ..config });
+    Box::new(builder.capture_config(mono).render_config(mono).build())
 }
