@@ -80,7 +80,8 @@ impl VoiceProcessor {
                 // The only error is that it was out of range, and clamped.
                 let _ = processing.set_stream_delay_ms(ahead.as_millis() as i32);
             }
-            processing.process_render_f32(&[reference], &mut [&mut SILENCE.clone()])?;
+            let mut unused = SILENCE;
+            processing.process_render_f32(&[reference], &mut [&mut unused])?;
         }
         let input = *block;
         processing.process_capture_f32(&[&input], &mut [block])
