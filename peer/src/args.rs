@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use visavis_engine::InviteLink;
+use visavis_media::audio::voice::VoiceSettings;
 use visavis_media::{CameraChoice, MicrophoneChoice, SpeakerChoice};
 use visavis_protocol::DisplayName;
 
@@ -25,6 +26,10 @@ pub(crate) struct Args {
     /// Where to play: default, none, a .wav file to write, or a device of --list-devices
     #[arg(long, default_value = "default", env = "VISAVIS_SPEAKER")]
     pub(crate) speaker: SpeakerChoice,
+
+    /// Whether echo, noise and level of a microphone's voice are seen to
+    #[arg(long, value_enum, default_value = "off", env = "VISAVIS_VOICE_PROCESSING")]
+    pub(crate) voice_processing: VoiceProcessing,
 
     /// Write the decoded pictures of the first other participant, as received
     #[arg(long, value_name = "FILE.y4m")]
@@ -53,6 +58,21 @@ pub(crate) struct Args {
     /// What to log on standard error, such as info or visavis_engine=debug
     #[arg(long, default_value = visavis_engine::DEFAULT_LOG, env = "VISAVIS_LOG")]
     pub(crate) log: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VoiceProcessing {
+    On,
+    Off,
+}
+
+impl VoiceProcessing {
+    pub(crate) fn settings(self) -> VoiceSettings {
+        match self {
+            Self::On => VoiceSettings::default(),
+            Self::Off => VoiceSettings::OFF,
+        }
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -54,6 +54,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
             microphone: args.microphone.clone(),
             speaker: args.speaker.clone(),
         },
+        voice: args.voice_processing.settings(),
         frames,
     })
     .context("cannot start the engine")?;

@@ -9,6 +9,7 @@ use tracing::{error, warn};
 use visavis_engine::api::{Command, Event};
 use visavis_engine::{Engine, EngineConfig};
 use visavis_media::DeviceChoice;
+use visavis_media::audio::voice::{NoiseSuppression, VoiceSettings};
 
 use crate::frames::FrameHub;
 
@@ -42,6 +43,8 @@ impl Controller {
         let (engine, events) = Engine::spawn(EngineConfig {
             client: concat!("visavis/", env!("CARGO_PKG_VERSION")).to_owned(),
             devices,
+            // Without steady noise a voice sounds cleaner and duller; who wants that can ask for it.
+            voice: VoiceSettings { noise_suppression: NoiseSuppression::Off, ..VoiceSettings::default() },
             frames: frames.sink(),
         })?;
         let (requests, inbox) = mpsc::channel(QUEUE);

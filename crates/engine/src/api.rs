@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use visavis_call::CallEvent;
+use visavis_media::audio::voice::VoiceSettings;
 use visavis_media::{CameraChoice, DeviceError, DeviceKind, DeviceList, MicrophoneChoice, SpeakerChoice};
 use visavis_protocol::{DisplayName, ParticipantId, RoomName};
 
@@ -31,6 +32,10 @@ pub enum Command {
     },
     SelectSpeaker {
         speaker: SpeakerChoice,
+    },
+    /// What is done to the own voice before the others hear it; the tone and files are sent as they are.
+    SetVoiceProcessing {
+        settings: VoiceSettings,
     },
     /// Show the own picture and meter the own voice before a call; a call in progress shows them anyway.
     SetPreview {

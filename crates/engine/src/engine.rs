@@ -7,6 +7,7 @@ use tokio::sync::{broadcast, mpsc};
 use tracing::{debug, warn};
 use visavis_call::{Call, CallErrorCode, CallEvent, CallState, Input, Output, PathState};
 use visavis_congestion::Estimate;
+use visavis_media::audio::voice::VoiceSettings;
 use visavis_media::video::Frame;
 use visavis_media::{DeviceChoice, DeviceKind, DeviceList};
 use visavis_protocol::{DisplayName, ParticipantId, RoomName};
@@ -33,6 +34,8 @@ pub struct EngineConfig {
     /// Name and version of the program, told to servers.
     pub client: String,
     pub devices: DeviceChoice,
+    /// What is done to the voice of a microphone, to begin with.
+    pub voice: VoiceSettings,
     pub frames: FrameSink,
 }
 
@@ -89,7 +92,8 @@ impl Actor {
     ) -> io::Result<Self> {
         let (media, _) = broadcast::channel(MEDIA_QUEUE);
         let outgoing = Outgoing::new(Instant::now());
-        let devices = Devices::open(config.devices, &config.frames, &media, outgoing.counters(), &inner)?;
+        let devices =
+            Devices::open(config.devices, config.voice, &config.frames, &media, outgoing.counters(), &inner)?;
         Ok(Self {
             call: Call::new(config.client),
             server: String::new(),
@@ -153,6 +157,7 @@ impl Actor {
                 self.tell_media();
             }
             Command::SelectSpeaker { speaker } => self.devices.select_speaker(speaker),
+            Command::SetVoiceProcessing { settings } => self.devices.set_voice(settings),
             Command::SetPreview { on } => {
                 self.preview = on;
                 self.apply_active();

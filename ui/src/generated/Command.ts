@@ -4,8 +4,9 @@ import type { DisplayName } from "./DisplayName";
 import type { MicrophoneChoice } from "./MicrophoneChoice";
 import type { RoomName } from "./RoomName";
 import type { SpeakerChoice } from "./SpeakerChoice";
+import type { VoiceSettings } from "./VoiceSettings";
 
 /**
  * A wish of the user.
  */
-export type Command = { "type": "join", server: string, room: RoomName, name: DisplayName, } | { "type": "leave" } | { "type": "set_microphone", on: boolean, } | { "type": "set_camera", on: boolean, } | { "type": "select_camera", camera: CameraChoice, } | { "type": "select_microphone", microphone: MicrophoneChoice, } | { "type": "select_speaker", speaker: SpeakerChoice, } | { "type": "set_preview", on: boolean, } | { "type": "list_devices" };
+export type Command = { "type": "join", server: string, room: RoomName, name: DisplayName, } | { "type": "leave" } | { "type": "set_microphone", on: boolean, } | { "type": "set_camera", on: boolean, } | { "type": "select_camera", camera: CameraChoice, } | { "type": "select_microphone", microphone: MicrophoneChoice, } | { "type": "select_speaker", speaker: SpeakerChoice, } | { "type": "set_voice_processing", settings: VoiceSettings, } | { "type": "set_preview", on: boolean, } | { "type": "list_devices" };

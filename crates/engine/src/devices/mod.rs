@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, watch as value};
+use visavis_media::audio::voice::{VoiceSettings, render_feed};
 use visavis_media::audio::{AudioSink, AudioSinkEvent, AudioSource, AudioSourceEvent, AudioTarget};
 use visavis_media::video::{VideoSource, VideoSourceEvent, VideoTarget};
 use visavis_media::{
@@ -55,6 +56,7 @@ impl Devices {
     /// Own pictures go to `frames`, everything encoded to `media`, and what happens to the actor.
     pub(crate) fn open(
         choice: DeviceChoice,
+        voice: VoiceSettings,
         frames: &FrameSink,
         media: &broadcast::Sender<Media>,
         counters: Arc<EncoderCounters>,
@@ -83,6 +85,10 @@ impl Devices {
             active: false,
         };
         devices.video.select(devices.choice.camera.clone());
+        let (played, rendered) = render_feed();
+        devices.speaker.feed_echo(played);
+        devices.audio.hear_echo(rendered);
+        devices.audio.set_voice(voice);
         Ok(devices)
     }
 
@@ -157,6 +163,10 @@ impl Devices {
             self.speaker.select(speaker);
         }
         self.apply();
+    }
+
+    pub(crate) fn set_voice(&self, settings: VoiceSettings) {
+        self.audio.set_voice(settings);
     }
 
     /// A device delivers.
