@@ -21,6 +21,7 @@ use crate::inner::{Inner, tell};
 use crate::outgoing::EncoderCounters;
 use crate::peer::Media;
 use stand_in::{Chosen, StandIn};
+use watch::Wanted;
 pub(crate) use watch::list;
 
 pub(crate) struct Devices {
@@ -32,7 +33,7 @@ pub(crate) struct Devices {
     microphone: Switch,
     stand_ins: StandIns,
     /// Whether the list of devices is looked after.
-    watched: value::Sender<bool>,
+    watched: value::Sender<Wanted>,
     /// Whether there is a call or a preview to deliver for.
     active: bool,
 }
@@ -62,7 +63,7 @@ impl Devices {
         counters: Arc<EncoderCounters>,
         inner: &mpsc::Sender<Inner>,
     ) -> io::Result<Self> {
-        let (watched, wanted) = value::channel(false);
+        let (watched, wanted) = value::channel(Wanted::default());
         tokio::spawn(watch::run(wanted, inner.clone()));
         let devices = Self {
             stand_ins: StandIns {
@@ -178,6 +179,7 @@ impl Devices {
     pub(crate) fn handle_failure(&mut self, device: DeviceKind, code: DeviceErrorCode) -> bool {
         let stands_in = self.active && self.stand_ins.of(device).handle_failure(code);
         self.set_failed(device, !stands_in);
+        self.watched.send_modify(|watched| watched.looks += 1);
         if stands_in {
             match device {
                 DeviceKind::Camera => self.video.select(CameraChoice::Default),
@@ -242,7 +244,9 @@ impl Devices {
     fn apply(&self) {
         self.video.set_enabled(self.active && self.camera.on);
         self.audio.set_enabled(self.active && self.microphone.on);
-        self.watched.send_replace(self.active && self.stand_ins.any_real());
+        let is_wanted = self.active && self.stand_ins.any_real();
+        self.watched
+            .send_if_modified(|watched| std::mem::replace(&mut watched.is_wanted, is_wanted) != is_wanted);
     }
 }
 

@@ -13,11 +13,19 @@ use crate::inner::{Inner, tell};
 /// How soon a device that was plugged in is noticed.
 const INTERVAL: Duration = Duration::from_secs(2);
 
+/// Whether to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Wanted {
+    pub(super) is_wanted: bool,
+    /// Raised to look at once: between two looks a device may go and come back.
+    pub(super) looks: u64,
+}
+
 /// Tells the actor of the devices whenever they change, while that is wanted. Ends with the sender of `wanted`.
-pub(super) async fn run(mut wanted: watch::Receiver<bool>, inner: mpsc::Sender<Inner>) {
+pub(super) async fn run(mut wanted: watch::Receiver<Wanted>, inner: mpsc::Sender<Inner>) {
     let mut known: Option<DeviceList> = None;
     loop {
-        if !*wanted.borrow_and_update() {
+        if !wanted.borrow_and_update().is_wanted {
             known = None;
             if wanted.changed().await.is_err() {
                 return;
