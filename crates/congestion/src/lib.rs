@@ -3,7 +3,7 @@
 //! - [`Estimator`]: a send-side bandwidth estimator after draft-ietf-rmcat-gcc-02 and the current libwebrtc's `goog_cc`.
 //! - [`Pacer`]: sound at once, then repairs, then pictures at a multiple of the target; sends the estimator's probes.
 //! - [`NackGenerator`], [`NackResponder`], [`KeyFrameRequests`]: bounded repair.
-//! - [`VideoLadder`]: what the encoder shall make of a bitrate.
+//! - [`AudioLadder`], [`VideoLadder`]: what the encoders shall make of a bitrate.
 //!
 //! Nothing here owns a socket, clock, task or lock. The estimator's parts:
 //!
@@ -24,9 +24,9 @@
 mod estimator;
 mod pacer;
 mod repair;
-mod video_target;
+mod targets;
 
 pub use estimator::{Config, Estimate, Estimator, PacketReport, ProbeCluster};
 pub use pacer::{Class, Paced, Pacer, PacerConfig};
 pub use repair::{KeyFrameRequests, NackConfig, NackGenerator, NackOutput, NackResponder, ResponderConfig};
-pub use video_target::{VideoLadder, VideoTarget};
+pub use targets::{AudioLadder, AudioTarget, SourceLimits, VideoLadder, VideoTarget};

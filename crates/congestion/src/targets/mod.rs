@@ -1,0 +1,10 @@
+//! What the encoders are asked for: how a bitrate is divided between sound and pictures, and what is made of each part.
+
+mod audio;
+mod ladder;
+mod load;
+mod rungs;
+
+pub use audio::{AudioLadder, AudioTarget};
+pub use ladder::{VideoLadder, VideoTarget};
+pub use rungs::SourceLimits;
