@@ -54,7 +54,9 @@ pub(crate) async fn run(
             changed = connected.changed() => if changed.is_err() { return } else { continue },
         };
         match next {
-            Ok(Media::Audio(packet)) => audio.send(packet.timestamp, true, packet.data.clone()).await,
+            Ok(Media::Audio(packet)) => {
+                audio.send(packet.timestamp, packet.starts_talk, packet.data.clone()).await
+            }
             Ok(Media::Video(frame)) => {
                 needs_key_frame &= !frame.key;
                 if needs_key_frame {

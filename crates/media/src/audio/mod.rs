@@ -33,7 +33,7 @@ mod wav;
 pub use hardware::{list_microphones, list_speakers, lists_quietly};
 pub use jitter::{JitterBuffer, JitterStats, RtpAudioPacket};
 pub use mixer::Mixer;
-pub use opus::{AudioTarget, OpusDecoder, OpusEncoder, OpusError, PacketInfo};
+pub use opus::{AudioTarget, OpusDecoder, OpusEncoder, OpusError, PacketInfo, PacketTime};
 pub use packetizer::{EncodedAudio, VoicePacketizer};
 pub use resample::{ResampleError, Resampler};
 pub use sink::{AudioSink, AudioSinkEvent, AudioStream, AudioStreamId, AudioStreamStats};
@@ -45,7 +45,7 @@ pub const SAMPLE_RATE: u32 = 48_000;
 /// Samples in 10 ms: the unit of capture and playout.
 pub const BLOCK_SAMPLES: usize = 480;
 
-/// Samples in the 20 ms of one sent Opus packet.
+/// Samples in 20 ms: the shortest Opus packet that is sent.
 pub const PACKET_SAMPLES: usize = 960;
 
 /// 10 ms of mono sound at 48 kHz; full scale is -1 to 1.
