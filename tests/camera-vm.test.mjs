@@ -1,4 +1,4 @@
-/** Real camera drivers, in a virtual machine: formats, a camera that is busy, unplugged, or stands still. */
+/** Real camera drivers, in a virtual machine: formats, a camera that is opened anew, busy, unplugged, or stands still. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -14,6 +14,8 @@ const MIN_FRAMES_PER_SECOND = 14;
 const FED_PICTURES = 16;
 const LOST_WITHIN_S = 2;
 const STALLED_WITHIN_S = 5;
+/** The machine's processors are emulated; a real one takes a fraction of that. */
+const REOPENED_WITHIN_MS = 3_000;
 
 test("cameras are opened, lost and missed as they should be", { timeout: 480_000 }, async (t) => {
   const scope = new Scope(t);
@@ -34,6 +36,14 @@ test("cameras are opened, lost and missed as they should be", { timeout: 480_000
       assert.ok(steps.every((step) => step > 0 && step < FED_PICTURES / 2), `the frame numbers rise: ${numbers}`);
     });
   }
+
+  await t.test("a camera is opened anew for a network that takes more, and nobody else notices", () => {
+    const { numbers, ...seen } = json("probe-reopened.json");
+    t.diagnostic(`reopened: ${JSON.stringify(seen)}`);
+    assert.deepEqual(seen.encoded, [[640, 360], [1280, 720]]);
+    assert.deepEqual([seen.starts, seen.error], [1, null]);
+    assert.ok(seen.longest_gap_ms < REOPENED_WITHIN_MS, `${seen.longest_gap_ms} ms without a picture`);
+  });
 
   await t.test("a camera that somebody else uses is busy", () => {
     assert.equal(json("probe-busy.json").error?.code, "busy");

@@ -185,6 +185,8 @@ impl Actor {
                 self.tell_media();
             }
             Inner::Level(level) => self.emit(Event::MicrophoneLevel { level }),
+            Inner::CameraLimits(limits) => self.outgoing.handle_source(limits),
+            Inner::EncoderBusy(busy) => self.outgoing.handle_busy(Instant::now(), busy),
             Inner::OwnVideoStarted => self.emit(Event::VideoStarted { stream: StreamId::Own }),
             Inner::Devices(devices) => self.on_devices(devices),
             Inner::Stats(stats) => self.emit(Event::Stats { stats }),

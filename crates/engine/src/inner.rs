@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc;
 use tracing::debug;
+use visavis_congestion::SourceLimits;
 use visavis_media::{DeviceError, DeviceKind, DeviceList};
 use visavis_protocol::ParticipantId;
 
@@ -10,12 +11,22 @@ use crate::peer::PeerEvent;
 use crate::signaling::SignalingEvent;
 
 pub(crate) enum Inner {
-    Signaling { attempt: u64, event: SignalingEvent },
-    Peer { id: ParticipantId, event: PeerEvent },
+    Signaling {
+        attempt: u64,
+        event: SignalingEvent,
+    },
+    Peer {
+        id: ParticipantId,
+        event: PeerEvent,
+    },
     DeviceStarted(DeviceKind),
     DeviceFailed(DeviceError),
     Level(f32),
     OwnVideoStarted,
+    /// The best that the own pictures' source can give.
+    CameraLimits(SourceLimits),
+    /// Which share of the last second the picture encoder worked.
+    EncoderBusy(f64),
     Devices(DeviceList),
     Stats(Box<CallStats>),
 }

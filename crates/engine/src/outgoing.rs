@@ -5,20 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
-use visavis_congestion::{Estimate, KeyFrameRequests, VideoLadder};
-use visavis_media::audio::AudioTarget;
+use visavis_congestion::{AudioLadder, Estimate, KeyFrameRequests, SourceLimits, VideoLadder};
+use visavis_media::audio::{AudioTarget, PacketTime};
 use visavis_media::video::{EncodedFrame, VideoTarget};
 use visavis_protocol::ParticipantId;
 
 use crate::api::{PeerStats, SentStats};
 
-/// What of an estimate goes to sound, its headers included.
-const AUDIO_BPS: u64 = 48_000;
-/// Share of the estimate that pictures may fill; the rest is for headers, repair and key frames.
+/// Share of the estimate that pictures may fill, besides sound; the rest is for headers, repair and key frames.
 const VIDEO_SHARE: f64 = 0.92;
-/// Opus spends nothing on repair when it expects less, even if losses come.
-const MIN_EXPECTED_LOSS: u8 = 10;
-const MAX_EXPECTED_LOSS: u8 = 30;
 /// Smaller changes of the bitrate are not worth telling the encoder.
 const NOTABLE: f64 = 0.03;
 
@@ -71,7 +66,8 @@ impl OwnStats {
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     counters: Arc<EncoderCounters>,
-    ladder: VideoLadder,
+    video_ladder: VideoLadder,
+    audio_ladder: AudioLadder,
     estimates: HashMap<ParticipantId, Estimate>,
     key_frames: KeyFrameRequests,
     video: VideoTarget,
@@ -83,7 +79,8 @@ impl Outgoing {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             counters: Arc::new(EncoderCounters::default()),
-            ladder: VideoLadder::default(),
+            video_ladder: VideoLadder::default(),
+            audio_ladder: AudioLadder::default(),
             estimates: HashMap::new(),
             key_frames: KeyFrameRequests::default(),
             video: VideoTarget::default(),
@@ -100,6 +97,16 @@ impl Outgoing {
         self.estimates.remove(peer);
     }
 
+    /// The own pictures come from a source that gives no more than this.
+    pub(crate) fn handle_source(&mut self, limits: SourceLimits) {
+        self.video_ladder.handle_source(limits);
+    }
+
+    /// The picture encoder worked this share of the last second.
+    pub(crate) fn handle_busy(&mut self, now: Instant, busy: f64) {
+        self.video_ladder.handle_busy(now, busy);
+    }
+
     /// A path's estimate moved. Gives the targets that changed.
     pub(crate) fn handle_estimate(
         &mut self,
@@ -112,17 +119,21 @@ impl Outgoing {
             .set_rtt(self.estimates.values().filter_map(|estimate| estimate.rtt).max().unwrap_or_default());
         // One encoder serves all paths: the narrowest decides.
         let available = self.estimates.values().map(|estimate| estimate.target_bps).min().unwrap_or_default();
-        let video_bps = (available.saturating_sub(AUDIO_BPS) as f64 * VIDEO_SHARE) as u64;
-        let rung = self.ladder.handle_available(now, video_bps);
+        let loss = self.estimates.values().map(|estimate| estimate.loss).fold(0.0, f64::max);
+        let sound = self.audio_ladder.handle_available(available, loss);
+        let video_bps = (available.saturating_sub(sound.wire_bps()) as f64 * VIDEO_SHARE) as u64;
+        let rung = self.video_ladder.handle_available(now, video_bps);
         let video = VideoTarget {
             bitrate_bps: rung.bitrate_bps,
             frames_per_second: rung.frames_per_second,
             width: rung.width,
             height: rung.height,
         };
-        let loss = self.estimates.values().map(|estimate| estimate.loss).fold(0.0, f64::max);
-        let percent = ((loss * 100.0).round() as u8).clamp(MIN_EXPECTED_LOSS, MAX_EXPECTED_LOSS);
-        let audio = AudioTarget { expected_loss_percent: percent, ..self.audio };
+        let audio = AudioTarget {
+            bitrate_bps: sound.bitrate_bps,
+            packet_time: PacketTime::of(sound.packet_time),
+            expected_loss_percent: sound.expected_loss_percent,
+        };
         let video_changed = self.is_notable(video).then_some(video);
         let audio_changed = (audio != self.audio).then_some(audio);
         self.video = video_changed.unwrap_or(self.video);
@@ -190,7 +201,7 @@ mod tests {
         assert!(video.expect("a lower target").bitrate_bps < 252_000);
         outgoing.forget(&peer("narrow"));
         let (video, _) = outgoing.handle_estimate(now, &peer("wide"), estimate(2_000_000, 0.0));
-        assert_eq!(video.expect("a higher target").bitrate_bps, VideoLadder::MAX_BPS);
+        assert_eq!(video.expect("a higher target").bitrate_bps, 800_000, "the most for 640x360 at 15");
     }
 
     #[test]
@@ -214,7 +225,7 @@ mod tests {
         let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.18));
         assert_eq!(audio.map(|target| target.expected_loss_percent), Some(18));
         let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.9));
-        assert_eq!(audio.map(|target| target.expected_loss_percent), Some(MAX_EXPECTED_LOSS));
+        assert_eq!(audio.map(|target| target.expected_loss_percent), Some(30));
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, watch as value};
+use visavis_congestion::SourceLimits;
 use visavis_media::audio::voice::{VoiceSettings, render_feed};
 use visavis_media::audio::{AudioSink, AudioSinkEvent, AudioSource, AudioSourceEvent, AudioTarget};
-use visavis_media::video::{VideoSource, VideoSourceEvent, VideoTarget};
+use visavis_media::video::{SourceFormat, VideoSource, VideoSourceEvent, VideoTarget};
 use visavis_media::{
     CameraChoice, DeviceChoice, DeviceErrorCode, DeviceKind, DeviceList, MicrophoneChoice, SpeakerChoice,
 };
@@ -312,6 +313,10 @@ fn video_listener(
             tell(&inner, Inner::OwnVideoStarted);
         }
         VideoSourceEvent::Failed(error) => tell(&inner, Inner::DeviceFailed(error)),
+        VideoSourceEvent::Limits(SourceFormat { width, height, frames_per_second }) => {
+            tell(&inner, Inner::CameraLimits(SourceLimits { width, height, frames_per_second }));
+        }
+        VideoSourceEvent::Busy(busy) => tell(&inner, Inner::EncoderBusy(busy)),
         VideoSourceEvent::Preview(frame) => frames(&StreamId::Own, frame),
         VideoSourceEvent::Encoded(frame) => {
             counters.on_frame(&frame);

@@ -4,6 +4,8 @@
 //! In SDP such a stream is still `opus/48000/2` (RFC 7587 section 7); mono packets are legal in it, and the decoder turns
 //! a stereo packet of another sender into mono.
 
+use std::time::Duration;
+
 use ::opus::{Application, Bitrate, Channels, Decoder, Encoder, packet};
 use bytes::Bytes;
 
@@ -49,6 +51,15 @@ pub enum PacketTime {
 }
 
 impl PacketTime {
+    /// The longest that is not longer, or 20 ms.
+    pub fn of(time: Duration) -> Self {
+        match time.as_millis() {
+            ..40 => Self::Ms20,
+            40..60 => Self::Ms40,
+            60.. => Self::Ms60,
+        }
+    }
+
     pub fn samples(self) -> usize {
         match self {
             Self::Ms20 => PACKET_SAMPLES,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::opus::{AudioTarget, MAX_PACKET_SAMPLES, OpusEncoder, OpusError, PacketInfo};
-use super::{BLOCK_SAMPLES, Block, PACKET_SAMPLES, SAMPLE_RATE};
+use super::{Block, PACKET_SAMPLES, SAMPLE_RATE};
 
 /// One Opus packet, encoded once for all receivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +150,7 @@ fn ticks(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::PacketTime;
+    use crate::audio::{BLOCK_SAMPLES, PacketTime};
 
     const TEN_MS: Duration = Duration::from_millis(10);
     /// 400 Hz: four periods.

@@ -15,14 +15,11 @@ use super::latest::Latest;
 use super::pacing::Ticker;
 use super::pattern::Pattern;
 use super::y4m::{Y4mReader, file_error};
-use super::{Frame, Size, VideoTarget, camera};
+use super::{Frame, Size, SourceFormat, camera};
 use crate::{CameraChoice, DeviceError, DeviceErrorCode, DeviceKind};
 
 /// How long a camera that is being closed may keep the next one waiting.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// What is asked of a camera, whatever the network wants at the moment; thinning out and scaling down come later.
-const WANTED: VideoTarget = VideoTarget { bitrate_bps: 0, frames_per_second: 15, width: 640, height: 360 };
 
 /// A running capture. It is told to stop by dropping the handle, and its device is closed within a picture or so; a
 /// thread that hangs in its driver is left behind.
@@ -36,6 +33,11 @@ pub(super) struct Capture {
 /// What a capture tells whoever started it.
 #[derive(Debug)]
 pub(super) enum CaptureEvent {
+    /// The source is open in the first format, and could be in the second; pictures follow.
+    Opened {
+        format: SourceFormat,
+        best: SourceFormat,
+    },
     /// The slot of [`Capture::take`] is no longer empty.
     FrameReady,
     Failed(DeviceError),
@@ -54,19 +56,22 @@ pub(super) struct Sink {
 }
 
 impl Capture {
-    /// Starts capturing, after the camera that was open `before` is closed: it may be the same.
+    /// Starts capturing, of a camera in the format nearest to the wanted one, after the camera that was open `before` is
+    /// closed: it may be the same.
     pub(super) fn start(
         choice: CameraChoice,
+        wanted: SourceFormat,
         before: Option<Finished>,
         notify: impl Fn(CaptureEvent) + Send + 'static,
     ) -> io::Result<Self> {
         let latest = Arc::new(Latest::default());
-        let frames_per_second = Arc::new(AtomicU32::new(WANTED.frames_per_second));
+        let frames_per_second = Arc::new(AtomicU32::new(wanted.frames_per_second));
         let (stop_handle, stop) = sync_channel(0);
         let (finish, finished) = sync_channel::<Infallible>(0);
         let finished = is_device(&choice).then_some(Finished(finished));
         let thread = Thread {
             choice,
+            wanted,
             frames_per_second: Arc::clone(&frames_per_second),
             stop: Stop(stop),
             sink: Sink { latest: Arc::clone(&latest), notify: Box::new(notify) },
@@ -85,7 +90,7 @@ impl Capture {
         self.latest.take()
     }
 
-    /// The rate at which a synthetic source is to run from now on.
+    /// The rate at which the source is to deliver from now on, as far as it can.
     pub(super) fn set_frames_per_second(&self, frames_per_second: u32) {
         self.frames_per_second.store(frames_per_second, Ordering::Relaxed);
     }
@@ -122,6 +127,10 @@ impl Stop {
 }
 
 impl Sink {
+    pub(super) fn opened(&self, format: SourceFormat, best: SourceFormat) {
+        (self.notify)(CaptureEvent::Opened { format, best });
+    }
+
     pub(super) fn deliver(&self, frame: Frame) {
         if self.latest.put(frame) {
             (self.notify)(CaptureEvent::FrameReady);
@@ -131,6 +140,7 @@ impl Sink {
 
 struct Thread {
     choice: CameraChoice,
+    wanted: SourceFormat,
     frames_per_second: Arc<AtomicU32>,
     stop: Stop,
     sink: Sink,
@@ -159,15 +169,17 @@ impl Thread {
             CameraChoice::Pattern => self.draw(),
             CameraChoice::File(path) => self.play(path),
             CameraChoice::Default | CameraChoice::Device(_) => {
-                camera::run(&self.choice, WANTED, &self.stop, &self.sink)
+                camera::run(&self.choice, self.wanted, &self.frames_per_second, &self.stop, &self.sink)
             }
         }
     }
 
     fn draw(&self) -> Result<(), DeviceError> {
-        let size = Size::new(WANTED.width, WANTED.height).map_err(|error| {
+        let format = SourceFormat::FIRST;
+        let size = Size::new(format.width, format.height).map_err(|error| {
             DeviceError::new(DeviceKind::Camera, DeviceErrorCode::UnsupportedFormat, error.to_string())
         })?;
+        self.sink.opened(format, format);
         let pattern = Pattern::new(size);
         let mut ticker = Ticker::new(Instant::now());
         let mut frame_number = 0_u32;
@@ -184,6 +196,12 @@ impl Thread {
     fn play(&self, path: &Path) -> Result<(), DeviceError> {
         let mut reader = Y4mReader::open(path)?;
         let interval = reader.interval();
+        let format = SourceFormat {
+            width: reader.size().width(),
+            height: reader.size().height(),
+            frames_per_second: (1.0 / interval.as_secs_f64()).round() as u32,
+        };
+        self.sink.opened(format, format);
         let mut ticker = Ticker::new(Instant::now());
         while self.stop.sleep_until(ticker.next()) {
             let now = Instant::now();

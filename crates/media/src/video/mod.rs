@@ -4,9 +4,11 @@
 //! encoded frames, [`VideoReceiver`] the way from RTP packets of one remote stream to pictures. Everything between is
 //! pure and takes the time as an argument. Nothing here opens a socket.
 
+mod busy;
 pub mod camera;
 mod capture;
 pub mod convert;
+mod format;
 mod frame;
 mod latest;
 pub mod marker;
@@ -21,6 +23,7 @@ mod target;
 pub mod vp8;
 pub mod y4m;
 
+pub use format::SourceFormat;
 pub use frame::{EncodedFrame, Frame, FrameError, Size};
 pub use receiver::{ReceiverStats, VideoReceiver, VideoReceiverEvent};
 pub use scale::Scaler;

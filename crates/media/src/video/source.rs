@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
 
+use super::busy::BusyMeter;
 use super::capture::{Capture, CaptureEvent, Finished, is_device};
 use super::pacing::RateLimiter;
 use super::vp8::{Encoder, EncoderError, EncoderSettings};
-use super::{EncodedFrame, Frame, Scaler, VideoTarget};
+use super::{EncodedFrame, Frame, Scaler, Size, SourceFormat, VideoTarget};
 use crate::{CameraChoice, DeviceError, DeviceErrorCode, DeviceKind};
 
 /// Commands and notices that may wait for the thread.
@@ -29,9 +30,13 @@ pub enum VideoSourceEvent {
     Started,
     /// It does not, or no longer. It is closed; selecting or enabling it again is a new try.
     Failed(DeviceError),
-    /// Every picture, as it was taken.
+    /// The best that the source can give, whatever it gives now.
+    Limits(SourceFormat),
+    /// Every picture, no larger than 640x360.
     Preview(Arc<Frame>),
     Encoded(Arc<EncodedFrame>),
+    /// Which share of the last second was spent on encoding, 0 to 1.
+    Busy(f64),
 }
 
 /// The own video: a thread that owns the capture of the chosen source and its one encoder. It ends, and the device is
@@ -67,12 +72,15 @@ impl VideoSource {
             enabled: true,
             sending: false,
             target: VideoTarget::default(),
+            quality: Quality::First,
             capturing: None,
             generation: 0,
             closing: None,
             encoder: None,
             limiter: RateLimiter::default(),
+            busy: BusyMeter::default(),
             scaler: Scaler::default(),
+            preview_scaler: Scaler::default(),
         };
         thread::Builder::new().name("video-source".to_owned()).spawn(move || worker.run(&received))?;
         Ok(Self { inputs, closed })
@@ -130,6 +138,7 @@ struct Worker<E> {
     enabled: bool,
     sending: bool,
     target: VideoTarget,
+    quality: Quality,
     capturing: Option<Capturing>,
     generation: u64,
     /// The last camera that was stopped; it may not be closed yet.
@@ -137,14 +146,37 @@ struct Worker<E> {
     /// Only while sending.
     encoder: Option<Encoder>,
     limiter: RateLimiter,
+    busy: BusyMeter,
     scaler: Scaler,
+    /// Of its own: a scaler keeps its tables for one pair of sizes.
+    preview_scaler: Scaler,
+}
+
+/// How a camera is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quality {
+    First,
+    /// The network takes more than the first format has.
+    Best,
+    /// The first, since the best one was tried in vain.
+    Only,
 }
 
 struct Capturing {
     capture: Capture,
-    started: bool,
+    progress: Progress,
     /// When it counts as stalled.
     deadline: Instant,
+    /// What it is open in, and what it could be.
+    formats: Option<(SourceFormat, SourceFormat)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Opening,
+    /// In place of one that was running: nobody is to notice.
+    Reopening,
+    Running,
 }
 
 impl<E: Fn(VideoSourceEvent)> Worker<E> {
@@ -171,13 +203,14 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
         match input {
             Input::Select(choice) => {
                 self.choice = choice;
-                self.restart_capture();
+                self.quality = Quality::First;
+                self.restart_capture(Progress::Opening);
             }
             Input::SetEnabled(enabled) => {
                 let retry = enabled && self.capturing.is_none();
                 if self.enabled != enabled || retry {
                     self.enabled = enabled;
-                    self.restart_capture();
+                    self.restart_capture(Progress::Opening);
                 }
             }
             Input::SetSending(sending) => {
@@ -193,6 +226,7 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
                 }
             }
             Input::Capture(generation, event) if generation == self.generation => match event {
+                CaptureEvent::Opened { format, best } => self.on_opened(format, best),
                 CaptureEvent::FrameReady => self.on_frame_ready(),
                 CaptureEvent::Failed(error) => self.fail(error),
             },
@@ -200,7 +234,7 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
         }
     }
 
-    fn restart_capture(&mut self) {
+    fn restart_capture(&mut self, progress: Progress) {
         self.stop_capture();
         if !self.enabled || self.choice == CameraChoice::None {
             return;
@@ -212,11 +246,15 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
             let _source_has_ended = inputs.send(Input::Capture(generation, event));
         };
         let before = if is_device(&self.choice) { self.closing.take() } else { None };
-        match Capture::start(self.choice.clone(), before, notify) {
+        let wanted = match self.quality {
+            Quality::First | Quality::Only => SourceFormat::FIRST,
+            Quality::Best => SourceFormat::BEST,
+        };
+        match Capture::start(self.choice.clone(), wanted, before, notify) {
             Ok(capture) => {
-                capture.set_frames_per_second(self.target.frames_per_second);
+                capture.set_frames_per_second(self.capture_rate());
                 let deadline = Instant::now() + OPEN_TIMEOUT;
-                self.capturing = Some(Capturing { capture, started: false, deadline });
+                self.capturing = Some(Capturing { capture, progress, deadline, formats: None });
             }
             Err(error) => {
                 self.fail(DeviceError::new(DeviceKind::Camera, DeviceErrorCode::Failed, error.to_string()));
@@ -231,11 +269,40 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
         }
     }
 
+    /// A camera shows the own picture at its first rate at least, whatever the network takes.
+    fn capture_rate(&self) -> u32 {
+        let least = if is_device(&self.choice) { SourceFormat::FIRST.frames_per_second } else { 1 };
+        self.target.frames_per_second.max(least)
+    }
+
+    fn on_opened(&mut self, format: SourceFormat, best: SourceFormat) {
+        let best = if self.quality == Quality::Only { format } else { best };
+        if let Some(capturing) = &mut self.capturing {
+            capturing.formats = Some((format, best));
+        }
+        (self.events)(VideoSourceEvent::Limits(best));
+        self.reopen_if_short();
+    }
+
+    /// Opens a camera anew when the network takes more than it delivers now.
+    fn reopen_if_short(&mut self) {
+        let Some(Capturing { formats: Some((format, best)), progress, .. }) = self.capturing else { return };
+        if self.quality == Quality::First && best.has_more_for(self.target, format) {
+            self.quality = Quality::Best;
+            self.restart_capture(match progress {
+                Progress::Opening => Progress::Opening,
+                Progress::Reopening | Progress::Running => Progress::Reopening,
+            });
+        }
+    }
+
     fn on_target(&mut self, target: VideoTarget) {
         self.target = target;
+        let rate = self.capture_rate();
         if let Some(capturing) = &self.capturing {
-            capturing.capture.set_frames_per_second(target.frames_per_second);
+            capturing.capture.set_frames_per_second(rate);
         }
+        self.reopen_if_short();
         if let Some(Err(error)) = self.encoder.as_mut().map(|encoder| encoder.set_target(target)) {
             self.on_encoder_error(&error);
         }
@@ -248,6 +315,13 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
 
     fn fail(&mut self, error: DeviceError) {
         warn!(%error, "the video source failed");
+        if let Some(Capturing { progress, .. }) = self.capturing
+            && progress != Progress::Running
+            && self.quality == Quality::Best
+        {
+            self.quality = Quality::Only;
+            return self.restart_capture(progress);
+        }
         self.stop_capture();
         (self.events)(VideoSourceEvent::Failed(error));
     }
@@ -256,19 +330,35 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
         let Some(capturing) = &mut self.capturing else { return };
         let Some(frame) = capturing.capture.take() else { return };
         capturing.deadline = Instant::now() + STALL_TIMEOUT;
-        if !capturing.started {
-            capturing.started = true;
+        if std::mem::replace(&mut capturing.progress, Progress::Running) == Progress::Opening {
             (self.events)(VideoSourceEvent::Started);
         }
         let frame = Arc::new(frame);
         if self.sending && self.limiter.accept(frame.captured(), self.target.frame_interval()) {
-            match self.encode(&frame) {
+            let began = Instant::now();
+            let encoded = self.encode(&frame);
+            let busy = self.busy.handle_work(began, Instant::now());
+            match encoded {
                 Ok(Some(encoded)) => (self.events)(VideoSourceEvent::Encoded(Arc::new(encoded))),
                 Ok(None) => {}
                 Err(error) => self.on_encoder_error(&error),
             }
+            if let Some(busy) = busy {
+                (self.events)(VideoSourceEvent::Busy(busy));
+            }
         }
-        (self.events)(VideoSourceEvent::Preview(frame));
+        let preview = self.preview(frame);
+        (self.events)(VideoSourceEvent::Preview(preview));
+    }
+
+    fn preview(&mut self, frame: Arc<Frame>) -> Arc<Frame> {
+        match Size::new(SourceFormat::FIRST.width, SourceFormat::FIRST.height) {
+            Ok(largest) if frame.size().fit_within(largest) != frame.size() => {
+                let size = frame.size().fit_within(largest);
+                Arc::new(self.preview_scaler.scale(&frame, size))
+            }
+            Ok(_) | Err(_) => frame,
+        }
     }
 
     fn encode(&mut self, frame: &Frame) -> Result<Option<EncodedFrame>, EncoderError> {
@@ -296,7 +386,6 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::video::Size;
     use crate::video::marker::Marker;
     use crate::video::vp8::Decoder;
     use crate::video::y4m::Y4mWriter;
@@ -381,6 +470,8 @@ mod tests {
             VideoSourceEvent::Encoded(frame) if frame.key => Some(frame),
             VideoSourceEvent::Encoded(_)
             | VideoSourceEvent::Preview(_)
+            | VideoSourceEvent::Limits(_)
+            | VideoSourceEvent::Busy(_)
             | VideoSourceEvent::Started
             | VideoSourceEvent::Failed(_) => None,
         });

@@ -1,6 +1,6 @@
 use std::cmp::Reverse;
 
-use crate::video::VideoTarget;
+use crate::video::SourceFormat;
 
 /// How a camera packs its pixels, as far as Visavis reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,11 +19,17 @@ pub struct CameraFormat {
     pub layout: PixelLayout,
 }
 
+impl From<CameraFormat> for SourceFormat {
+    fn from(format: CameraFormat) -> Self {
+        Self { width: format.width, height: format.height, frames_per_second: format.frames_per_second }
+    }
+}
+
 /// What a camera offers, best for the wanted size and rate first: formats that are fast enough, of the wanted size,
 /// else the smallest that is not smaller, else the largest; then the nearest rate; then without compression.
 ///
 /// What is too slow comes last, the fastest of it first.
-pub fn rank_formats(offered: &[CameraFormat], wanted: VideoTarget) -> Vec<CameraFormat> {
+pub fn rank_formats(offered: &[CameraFormat], wanted: SourceFormat) -> Vec<CameraFormat> {
     let mut ranked = offered.to_vec();
     ranked.sort_by_cached_key(|format| rank(*format, wanted));
     ranked.dedup();
@@ -31,7 +37,7 @@ pub fn rank_formats(offered: &[CameraFormat], wanted: VideoTarget) -> Vec<Camera
 }
 
 /// Smaller is better.
-fn rank(format: CameraFormat, wanted: VideoTarget) -> (u8, Reverse<u32>, u8, u64, u32, PixelLayout) {
+fn rank(format: CameraFormat, wanted: SourceFormat) -> (u8, Reverse<u32>, u8, u64, u32, PixelLayout) {
     let pixels = u64::from(format.width) * u64::from(format.height);
     let (fit, size) = if (format.width, format.height) == (wanted.width, wanted.height) {
         (0, 0)
@@ -54,8 +60,7 @@ mod tests {
     use super::*;
     use PixelLayout::{Mjpeg, Nv12, Yuyv};
 
-    const WANTED: VideoTarget =
-        VideoTarget { bitrate_bps: 800_000, frames_per_second: 15, width: 640, height: 360 };
+    const WANTED: SourceFormat = SourceFormat::FIRST;
 
     fn format(layout: PixelLayout, width: u32, height: u32, frames_per_second: u32) -> CameraFormat {
         CameraFormat { width, height, frames_per_second, layout }

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use nokhwa::Camera;
@@ -13,7 +14,7 @@ use super::staleness::Staleness;
 use crate::video::capture::{Sink, Stop};
 use crate::video::convert::{ConvertError, MjpegDecoder, nv12_to_i420, yuyv_to_i420};
 use crate::video::pacing::RateLimiter;
-use crate::video::{Frame, Size, VideoTarget};
+use crate::video::{Frame, Size, SourceFormat};
 use crate::{CameraChoice, DeviceError, DeviceErrorCode};
 
 const READABLE: [FrameFormat; 3] = [FrameFormat::YUYV, FrameFormat::NV12, FrameFormat::MJPEG];
@@ -21,18 +22,25 @@ const READABLE: [FrameFormat; 3] = [FrameFormat::YUYV, FrameFormat::NV12, FrameF
 /// Damaged pictures in a row after which the camera is given up: a second's worth.
 const MAX_DAMAGED: u32 = 30;
 
-/// Opens the camera, and delivers its pictures at no more than the wanted rate until it is told to stop. Blocks, for
-/// ever if the driver does.
+/// Opens the camera, and delivers its pictures at no more than the rate that is wanted at the time, until it is told to
+/// stop. Blocks, for ever if the driver does.
 pub(in crate::video) fn run(
     choice: &CameraChoice,
-    wanted: VideoTarget,
+    wanted: SourceFormat,
+    frames_per_second: &AtomicU32,
     stop: &Stop,
     sink: &Sink,
 ) -> Result<(), DeviceError> {
-    let mut camera = open(choice, wanted)?;
+    let Opened { mut camera, best } = open(choice, wanted)?;
     camera.open_stream().map_err(|error| from_nokhwa(&error))?;
     let format = camera.camera_format();
     info!(width = format.width(), height = format.height(), fps = format.frame_rate(), layout = %format.format(), "camera opened");
+    let delivered = SourceFormat {
+        width: format.width(),
+        height: format.height(),
+        frames_per_second: format.frame_rate(),
+    };
+    sink.opened(delivered, best.unwrap_or(delivered));
 
     let mut converter = Converter::new(format)?;
     let mut staleness = Staleness::default();
@@ -47,7 +55,8 @@ pub(in crate::video) fn run(
             continue;
         };
         let captured = now.checked_sub(delay).unwrap_or(now);
-        if !limiter.accept(captured, wanted.frame_interval()) {
+        let rate = frames_per_second.load(Ordering::Relaxed).max(1);
+        if !limiter.accept(captured, Duration::from_secs(1) / rate) {
             continue;
         }
         match converter.convert(buffer.buffer(), captured) {
@@ -65,8 +74,14 @@ pub(in crate::video) fn run(
     Ok(())
 }
 
+struct Opened {
+    camera: Camera,
+    /// What it offers that comes nearest to the most that a call makes use of; unknown of a camera that does not tell.
+    best: Option<SourceFormat>,
+}
+
 /// Opens the camera in the best format that it accepts.
-fn open(choice: &CameraChoice, wanted: VideoTarget) -> Result<Camera, DeviceError> {
+fn open(choice: &CameraChoice, wanted: SourceFormat) -> Result<Opened, DeviceError> {
     ask_permission()?;
     let found = find(choice)?;
     #[cfg(target_os = "linux")]
@@ -77,10 +92,11 @@ fn open(choice: &CameraChoice, wanted: VideoTarget) -> Result<Camera, DeviceErro
     let any = RequestedFormat::with_formats(RequestedFormatType::None, &READABLE);
     let mut camera = Camera::new(found.index, any).map_err(|error| from_nokhwa(&error))?;
     let offered = offered(&mut camera);
+    let best = rank_formats(&offered, SourceFormat::BEST).first().copied().map(SourceFormat::from);
     for format in rank_formats(&offered, wanted) {
         let exact = RequestedFormatType::Exact(to_nokhwa(format));
         match camera.set_camera_requset(RequestedFormat::with_formats(exact, &READABLE)) {
-            Ok(_) => return Ok(camera),
+            Ok(_) => return Ok(Opened { camera, best }),
             Err(error) => {
                 let error = from_nokhwa(&error);
                 match error.code {
@@ -99,7 +115,7 @@ fn open(choice: &CameraChoice, wanted: VideoTarget) -> Result<Camera, DeviceErro
         }
     }
     let current = camera.refresh_camera_format().map_err(|error| from_nokhwa(&error))?;
-    from_nokhwa_format(current).map(|_| camera).ok_or_else(|| {
+    from_nokhwa_format(current).map(|_| Opened { camera, best }).ok_or_else(|| {
         camera_error(DeviceErrorCode::UnsupportedFormat, format!("the camera only offers {current}"))
     })
 }
