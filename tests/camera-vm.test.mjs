@@ -15,7 +15,8 @@ const FED_PICTURES = 16;
 const LOST_WITHIN_S = 2;
 const STALLED_WITHIN_S = 5;
 /** The machine's processors are emulated; a real one takes a fraction of that. */
-const REOPENED_WITHIN_MS = 3_000;
+const REOPENED_WITHIN_MS = 1_000;
+const MIN_REOPENED_RATE = 25;
 
 test("cameras are opened, lost and missed as they should be", { timeout: 480_000 }, async (t) => {
   const scope = new Scope(t);
@@ -40,7 +41,9 @@ test("cameras are opened, lost and missed as they should be", { timeout: 480_000
   await t.test("a camera is opened anew for a network that takes more, and nobody else notices", () => {
     const { numbers, ...seen } = json("probe-reopened.json");
     t.diagnostic(`reopened: ${JSON.stringify(seen)}`);
-    assert.deepEqual(seen.encoded, [[640, 360], [1280, 720]]);
+    // vivid's larger pictures are slower, so that more is twice the rate and not a larger size.
+    const rate = (seen.frames - 1) / seen.seconds;
+    assert.ok(rate > MIN_REOPENED_RATE, `${rate} frames a second`);
     assert.deepEqual([seen.starts, seen.error], [1, null]);
     assert.ok(seen.longest_gap_ms < REOPENED_WITHIN_MS, `${seen.longest_gap_ms} ms without a picture`);
   });
