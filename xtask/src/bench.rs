@@ -7,7 +7,7 @@ use anyhow::ensure;
 
 use crate::binaries::{self, Binary, Profile};
 use crate::system::{self, Purpose};
-use crate::{process, ui, workspace};
+use crate::{process, python, ui, workspace};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -34,6 +34,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     binaries::build(&Binary::ALL, Profile::Release)?;
     let mut node = Command::new("node");
     node.arg(script);
+    let requirements = folder.join(format!("{}.requirements.txt", args.name));
+    if requirements.is_file() {
+        node.env("VISAVIS_BENCH_PYTHON", python::install(&requirements)?);
+    }
     if let Some(json) = &args.json {
         node.arg("--json").arg(json);
     }

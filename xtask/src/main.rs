@@ -9,6 +9,7 @@ mod binaries;
 mod fuzz;
 mod generate;
 mod process;
+mod python;
 mod run;
 mod system;
 mod test;

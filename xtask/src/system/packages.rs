@@ -96,6 +96,18 @@ const TABLE: &[Package] = &[
     test("kmod", "kmod", Probe::Program("modprobe"), "chooses the camera machine's kernel modules"),
     test("v4l-utils", "v4l-utils", Probe::Program("v4l2-ctl"), "stalls and unplugs cameras"),
     bench("ffmpeg", "ffmpeg-free", Probe::Program("ffmpeg"), "pictures for the encoders to compare"),
+    bench(
+        "python3-venv",
+        "python3",
+        Probe::Program("python3"),
+        "keeps what scores pictures and speech in a folder of its own",
+    ),
+    bench(
+        "python3-dev",
+        "python3-devel",
+        Probe::Program("python3-config"),
+        "builds the score of speech, PESQ",
+    ),
     bench("vpx-tools", "libvpx-utils", Probe::Program("vpxenc"), "the encoder that ours is measured against"),
 ];
 
