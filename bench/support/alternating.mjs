@@ -5,6 +5,7 @@ import { writeGrainyClip, writeSteadyTone } from "./clip.mjs";
 import { observeCalls } from "./network-call.mjs";
 import { browser, engine } from "./network-sides.mjs";
 import { median, row } from "./report.mjs";
+import { writeSpeech } from "./speech.mjs";
 
 /** Who sends from the left to whom. */
 const PAIRS = [
@@ -24,6 +25,12 @@ const SOUND_BPS = 55_000;
 export const DEMAND_BPS = HEADERS * MAX_VIDEO_BPS + SOUND_BPS;
 
 /**
+ * What senders are given, and whether receivers keep what came of it, for scores.
+ *
+ * @typedef {{ video: string, sound: string, maxVideoBps: number, keeps: boolean }} Material
+ */
+
+/**
  * Cases run with one pair after the other, so that whatever else the machine does falls on all of them.
  *
  * VISAVIS_BENCH_CASES and VISAVIS_BENCH_PAIRS choose, with commas between names; VISAVIS_BENCH_SECONDS ends each case
@@ -35,9 +42,14 @@ export class Alternating {
   #rounds = Number(process.env.VISAVIS_BENCH_ROUNDS ?? 1);
   /** By case and pair. @type {Map<string, Result[]>} */
   #results = new Map();
+  #scored;
 
-  /** @param {import("./cases.mjs").Case[]} cases */
-  constructor(cases) {
+  /**
+   * @param {import("./cases.mjs").Case[]} cases
+   * @param {{ scored?: boolean }} [options] `scored`: speech is sent instead of a tone, and receivers keep what they get
+   */
+  constructor(cases, { scored = false } = {}) {
+    this.#scored = scored;
     const maxSeconds = Number(process.env.VISAVIS_BENCH_SECONDS ?? Infinity);
     this.cases = chosen("VISAVIS_BENCH_CASES", cases, ({ id }) => id).map((situation) => ({
       ...situation,
@@ -48,15 +60,17 @@ export class Alternating {
 
   /**
    * @param {(situation: import("./cases.mjs").Case, pair: string, observed: import("./network-call.mjs").Observed,
-   *   round: number) => Result} evaluate
+   *   round: number, material: Material) => Result} evaluate
    */
   async run(evaluate) {
     if (process.getuid() !== 0) throw new Error("the emulated link needs root");
     const folder = mkdtempSync(join(tmpdir(), "visavis-bench-"));
-    const material = { video: join(folder, "camera.y4m"), sound: join(folder, "microphone.wav"), maxVideoBps: MAX_VIDEO_BPS };
+    const files = { video: join(folder, "camera.y4m"), sound: join(folder, "microphone.wav") };
+    const material = { ...files, maxVideoBps: MAX_VIDEO_BPS, keeps: this.#scored };
     try {
       writeGrainyClip(material.video);
-      writeSteadyTone(material.sound);
+      if (this.#scored) writeSpeech(material.sound);
+      else writeSteadyTone(material.sound);
       for (let round = 1; round <= this.#rounds; round += 1) {
         for (const situation of this.cases) {
           for (const pair of this.pairs) await this.#once(situation, pair, material, round, evaluate);
@@ -94,7 +108,7 @@ export class Alternating {
     const key = `${situation.id} ${pair.name}`;
     try {
       const observed = await observeCalls(situation, pair, material);
-      const result = evaluate(situation, pair.name, observed, round);
+      const result = evaluate(situation, pair.name, observed, round, material);
       this.#results.set(key, [...(this.#results.get(key) ?? []), result]);
     } catch (error) {
       // One call that fails is no reason to lose an hour of others.

@@ -1,8 +1,11 @@
 import { closeSync, openSync, writeSync } from "node:fs";
+import { writeMarker } from "../../tests/support/marker.mjs";
 import { beeps } from "../../tests/support/tone.mjs";
 import { writeWav } from "../../tests/support/wav.mjs";
 
-const [WIDTH, HEIGHT, FRAMES_PER_SECOND, FRAMES] = [640, 360, 15, 75];
+/** What a call begins with. */
+const FORMAT = { width: 640, height: 360, framesPerSecond: 15 };
+const SECONDS = 5;
 /** How far the picture wanders, in pixels, and how strong its grain is. */
 const WANDER = 32;
 const GRAIN = 10;
@@ -14,28 +17,33 @@ const OCTAVES = [
 ];
 
 /**
- * A camera picture for every sender: texture that moves, with grain, so that any bitrate can be made use of. It is played
- * over and over, without a jump where it begins anew.
+ * A camera picture for every sender: texture that moves, with grain, so that any bitrate can be made use of, and each
+ * picture's number in its marker, whose time is 0. It is played over and over, without a jump where it begins anew.
+ *
+ * @param {string} path
+ * @param {{ width: number, height: number, framesPerSecond: number }} [format]
  */
-export function writeGrainyClip(path) {
+export function writeGrainyClip(path, { width, height, framesPerSecond } = FORMAT) {
   const random = generator(1);
-  const [width, height] = [WIDTH + 2 * WANDER, HEIGHT + 2 * WANDER];
-  const texture = new Float32Array(width * height).fill(128);
-  for (const [size, strength] of OCTAVES) addNoise(texture, width, height, size, strength, random);
+  const [stride, rows] = [width + 2 * WANDER, height + 2 * WANDER];
+  const texture = new Float32Array(stride * rows).fill(128);
+  for (const [size, strength] of OCTAVES) addNoise(texture, stride, rows, size, strength, random);
 
+  const frames = SECONDS * framesPerSecond;
   const file = openSync(path, "w");
   try {
-    writeSync(file, `YUV4MPEG2 W${WIDTH} H${HEIGHT} F${FRAMES_PER_SECOND}:1 Ip A1:1 C420mpeg2\n`);
-    const picture = Buffer.alloc((WIDTH * HEIGHT * 3) / 2, 128);
-    for (let frame = 0; frame < FRAMES; frame += 1) {
-      const turn = (2 * Math.PI * frame) / FRAMES;
+    writeSync(file, `YUV4MPEG2 W${width} H${height} F${framesPerSecond}:1 Ip A1:1 C420mpeg2\n`);
+    const picture = Buffer.alloc((width * height * 3) / 2, 128);
+    for (let frame = 0; frame < frames; frame += 1) {
+      const turn = (2 * Math.PI * frame) / frames;
       const [left, top] = [Math.round(WANDER * (1 + Math.sin(turn))), Math.round(WANDER * (1 + Math.cos(2 * turn)))];
-      for (let y = 0; y < HEIGHT; y += 1) {
-        for (let x = 0; x < WIDTH; x += 1) {
-          const value = texture[(y + top) * width + x + left] + GRAIN * (random() - 0.5);
-          picture[y * WIDTH + x] = Math.min(235, Math.max(16, value));
+      for (let y = 0; y < height; y += 1) {
+        for (let x = 0; x < width; x += 1) {
+          const value = texture[(y + top) * stride + x + left] + GRAIN * (random() - 0.5);
+          picture[y * width + x] = Math.min(235, Math.max(16, value));
         }
       }
+      writeMarker(picture, width, height, { frame, time: 0 });
       writeSync(file, "FRAME\n");
       writeSync(file, picture);
     }

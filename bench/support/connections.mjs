@@ -1,6 +1,7 @@
 /**
- * Runs in a page before anything else: lets no video be sent at more than `maxVideoBps`, and takes down once a second
- * what the browser says of the newest connection, in `window.connectionSamples`.
+ * Runs in a page before anything else: lets no video be sent at more than `maxVideoBps`, has sound sent as the microphone
+ * gives it, and takes down once a second what the browser says of `window.newestConnection`, in
+ * `window.connectionSamples`.
  *
  * @typedef {object} ConnectionSample counters since the connection began, fields of webrtc-stats
  * @property {number} frames decoded
@@ -24,11 +25,10 @@ export function observeConnections({ maxVideoBps }) {
       if (encoding.maxBitrate !== undefined) encoding.maxBitrate = Math.min(encoding.maxBitrate, maxVideoBps);
     }
   };
-  let newest;
   window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...words) {
       super(...words);
-      newest = this;
+      window.newestConnection = this;
     }
 
     addTransceiver(track, init) {
@@ -42,9 +42,14 @@ export function observeConnections({ maxVideoBps }) {
     return original.call(this, parameters, ...words);
   };
 
+  const asItIs = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = ({ audio, ...more }) => open({ ...more, ...(audio && { audio: { ...audio, ...asItIs } }) });
+
   window.connectionSamples = [];
   setInterval(async () => {
-    if (newest === undefined || newest.connectionState !== "connected") return;
+    const newest = window.newestConnection;
+    if (newest?.connectionState !== "connected") return;
     const report = [...(await newest.getStats()).values()];
     const find = (type, kind) => report.find((it) => it.type === type && (kind === undefined || it.kind === kind)) ?? {};
     const [video, audio] = [find("inbound-rtp", "video"), find("inbound-rtp", "audio")];

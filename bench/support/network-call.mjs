@@ -22,7 +22,7 @@ const TICKS_PER_SECOND = 100;
  *
  * @param {import("./cases.mjs").Case} situation
  * @param {{ left: Function, right: Function }} kinds of `network-sides.mjs`
- * @param {{ video: string, sound: string, maxVideoBps: number }} material
+ * @param {import("./alternating.mjs").Material} material
  * @returns {Promise<Observed>}
  */
 export async function observeCalls(situation, kinds, material) {

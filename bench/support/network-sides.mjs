@@ -2,13 +2,17 @@ import { Peer } from "../../tests/support/peer.mjs";
 import { Tab } from "../../tests/support/tab.mjs";
 import { observeConnections } from "./connections.mjs";
 import { freezes } from "./freezes.mjs";
+import { decodeReception, keepReception } from "./page-reception.mjs";
+
+/** Between two pictures that are kept. */
+const PICTURE_INTERVAL_MS = 500;
 
 /**
- * What a side is told: the invite link, the namespace it lives in, its devices (`none`, or something to send), and the
- * most that its video may take.
+ * What a side is told: the invite link, the namespace it lives in, its devices (`none`, or something to send), the most
+ * that its video may take, and whether what it receives is to be kept.
  *
  * @typedef {{ link: string, namespace: string, name: string, sends: boolean, video: string, sound: string,
- *   maxVideoBps: number }} Setting
+ *   maxVideoBps: number, keeps: boolean }} Setting
  */
 
 /**
@@ -16,7 +20,10 @@ import { freezes } from "./freezes.mjs";
  * nothing came that could have been.
  *
  * @typedef {{ freezes: number, frozenS: number, framesPerSecond: number, concealed: number | undefined, lost: number | undefined,
- *   bitrateBps: number, bufferMs: number, seconds: SideSecond[] }} Reception
+ *   bitrateBps: number, bufferMs: number, seconds: SideSecond[], kept?: Kept }} Reception
+ *
+ * @typedef {{ pictures: import("./pictures.mjs").Picture[], sound: import("../../tests/support/wav.mjs").Sound }} Kept
+ *   two pictures a second, and all sound
  *
  * @typedef {{ estimateBps: number, targetBps: number, height: number, rttMs: number, frames: number, bps: number
  *   }} SideSecond what a side sends and receives
@@ -33,10 +40,12 @@ import { freezes } from "./freezes.mjs";
  */
 
 /** The native engine. @param {Setting} setting @returns {Promise<NetworkSide>} */
-export async function engine(scope, { link, namespace, name, sends, video, sound }) {
+export async function engine(scope, { link, namespace, name, sends, video, sound, keeps }) {
   const devices = sends ? { camera: video, microphone: sound } : { camera: "none", microphone: "none" };
   let side;
   let stop;
+  let endSampling;
+  let soundBegin;
   let beganMs;
   let first;
   return {
@@ -47,11 +56,16 @@ export async function engine(scope, { link, namespace, name, sends, video, sound
     sees: () => side.sees(),
     async begin() {
       stop = side.recording.watch();
+      if (keeps) {
+        endSampling = side.recording.sample(PICTURE_INTERVAL_MS);
+        soundBegin = side.sound().samples.length;
+      }
       beganMs = performance.now();
       first = side.stats().length;
     },
     async end() {
       const { arrivalsMs } = stop();
+      const kept = keeps && { pictures: endSampling(), sound: after(soundBegin, side.sound()) };
       const lines = side.stats().filter(({ peers }) => peers.length > 0);
       const during = side.stats().slice(first).filter(({ peers }) => peers.length > 0).map(({ peers: [peer] }) => peer);
       const [last] = during.slice(-1);
@@ -71,13 +85,14 @@ export async function engine(scope, { link, namespace, name, sends, video, sound
           frames: received_video.frames_per_second,
           bps: received_video.bitrate_bps + received_audio.bitrate_bps,
         })),
+        ...(keeps && { kept }),
       };
     },
   };
 }
 
 /** The UI in Chromium. @param {Setting} setting @returns {Promise<NetworkSide>} */
-export async function browser(scope, { link, namespace, name, sends, video, sound, maxVideoBps }) {
+export async function browser(scope, { link, namespace, name, sends, video, sound, maxVideoBps, keeps }) {
   const devices = sends ? { camera: "default", microphone: "default" } : { camera: "none", microphone: "none" };
   const observed = { init: observeConnections, initWith: { maxVideoBps } };
   const side = await Tab.open(scope, link, { name, namespace, video, sound, join: false, ...devices, ...observed });
@@ -91,9 +106,11 @@ export async function browser(scope, { link, namespace, name, sends, video, soun
     sees: () => side.sees(),
     async begin() {
       first = (await samples(0)).length;
+      if (keeps) await side.page.evaluate(keepReception, { pictureIntervalMs: PICTURE_INTERVAL_MS });
     },
     async end() {
       const during = await samples(Math.max(first - 1, 0));
+      const kept = keeps && decodeReception(await side.page.evaluate(() => window.endReception()));
       const [before, after] = [during[0], during[during.length - 1]];
       const grown = (field) => after[field] - before[field];
       return {
@@ -109,6 +126,7 @@ export async function browser(scope, { link, namespace, name, sends, video, soun
           frames: sample.frames - during[i].frames,
           bps: (sample.bytes - during[i].bytes) * 8,
         })),
+        ...(keeps && { kept }),
       };
     },
   };
@@ -120,6 +138,11 @@ function shareDuring(secondsBefore, during) {
   if (audio.packets === 0) return undefined;
   const earlier = secondsBefore * during[0].received_audio.concealed;
   return Math.max(0, ((secondsBefore + during.length) * audio.concealed - earlier) / during.length);
+}
+
+/** The sound from a sample on. */
+function after(begin, { rate, samples }) {
+  return { rate, samples: samples.subarray(begin) };
 }
 
 function shareOf(part, whole) {

@@ -139,7 +139,7 @@ export class Peer {
     return readFileSync(this.#files.stats, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line));
   }
 
-  /** What its speaker has played, once it has left. */
+  /** What its speaker has played: all of it once it has left, before that all but the last half second. */
   sound() {
     return readWav(this.#files.speaker);
   }

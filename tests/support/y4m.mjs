@@ -27,6 +27,8 @@ export class Recording {
   #format;
   /** @type {Seen} */
   seen = { count: 0, frames: [], arrivalsMs: [] };
+  /** Told of every picture as it arrives. @type {Set<(picture: { width: number, height: number, luma: Uint8Array }) => void>} */
+  #samplers = new Set();
   /** Resolves when whoever records has closed the file. @type {Promise<void>} */
   finished;
 
@@ -47,6 +49,26 @@ export class Recording {
       frames: this.seen.frames.slice(from.frames),
       arrivalsMs: this.seen.arrivalsMs.slice(from.count),
     });
+  }
+
+  /**
+   * Keeps the brightness of a picture each `intervalMs` until the returned function is called.
+   *
+   * @returns {() => { width: number, height: number, luma: Uint8Array }[]}
+   */
+  sample(intervalMs) {
+    const kept = [];
+    let due = performance.now();
+    const sampler = ({ luma, ...size }) => {
+      if (performance.now() < due) return;
+      due = performance.now() + intervalMs;
+      kept.push({ ...size, luma: Uint8Array.from(luma) });
+    };
+    this.#samplers.add(sampler);
+    return () => {
+      this.#samplers.delete(sampler);
+      return kept;
+    };
   }
 
   close() {
@@ -80,7 +102,9 @@ export class Recording {
     const { width, height } = this.#format;
     const now = markerNow();
     const arrivedMs = performance.now();
-    const marker = readMarker(picture, width, height);
+    const luma = picture.subarray(0, width * height);
+    for (const sampler of this.#samplers) sampler({ width, height, luma });
+    const marker = readMarker(luma, width, height);
     this.seen.count += 1;
     this.seen.arrivalsMs.push(arrivedMs);
     if (marker !== undefined) {
