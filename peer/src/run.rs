@@ -109,7 +109,7 @@ async fn attend(
                 report.stats(stats)?;
                 continue;
             }
-            Event::MicrophoneLevel { .. } => continue,
+            Event::MicrophoneLevel { .. } | Event::ParticipantLevels { .. } => continue,
             Event::Call { event: CallEvent::Error { code } } => failure = Some(*code),
             Event::Call { event: CallEvent::State { state: CallState::InRoom { .. } } } => failure = None,
             Event::Call { event: CallEvent::State { state: CallState::Ended } } => {

@@ -123,6 +123,7 @@ impl Actor {
             | Event::DeviceReturned { .. }
             | Event::DeviceStarted { .. }
             | Event::MicrophoneLevel { .. }
+            | Event::ParticipantLevels { .. }
             | Event::Stats { .. } => {}
         }
         (self.on_event)(event);

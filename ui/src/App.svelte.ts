@@ -2,7 +2,8 @@ import type { CallEngine, Launch } from "./engine/CallEngine";
 import type { DeviceChoice } from "./generated/DeviceChoice";
 import type { DeviceKind } from "./generated/DeviceKind";
 import type { MediaState } from "./generated/MediaState";
-import { INITIAL, type Model, reduce, without } from "./model";
+import type { ParticipantId } from "./generated/ParticipantId";
+import { INITIAL, type Model, reduce, withOther, without } from "./model";
 import { type Options, parseOptions } from "./options";
 import { loadPreferences, type Preferences, savePreferences } from "./preferences";
 import { type Invite, parseInvite, parseRoute, parseUrl, routePath } from "./routes";
@@ -42,6 +43,7 @@ export class App {
     engine.selectCamera(this.devices.camera);
     engine.selectMicrophone(this.devices.microphone);
     engine.selectSpeaker(this.devices.speaker);
+    engine.setOutputVolume(this.preferences.outputVolume);
     engine.setMicrophone(INITIAL.own.microphone);
     engine.setCamera(INITIAL.own.camera);
     const invite = parseInvite(launch.link ?? "");
@@ -129,6 +131,16 @@ export class App {
     this.#change("camera", { camera: on });
     if (on && this.devices.camera === "none") this.selectDevice("camera", "default");
     this.engine.setCamera(on);
+  }
+
+  setOutputVolume(volume: number): void {
+    this.#savePreferences({ outputVolume: volume });
+    this.engine.setOutputVolume(volume);
+  }
+
+  setParticipantVolume(participant: ParticipantId, volume: number): void {
+    this.model = withOther(this.model, participant, { volume });
+    this.engine.setParticipantVolume(participant, volume);
   }
 
   dismissError(): void {

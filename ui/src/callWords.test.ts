@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { stateWords } from "./callWords";
 import { callErrorWords, deviceErrorWords } from "./errors";
 import type { PeerState } from "./generated/PeerState";
+import { SILENT } from "./level";
 import type { Other } from "./model";
 
 const inRoom = { type: "in_room", room: "r", you: "me" } as const;
@@ -11,6 +12,8 @@ const other = (name: string, peer: PeerState): Other => ({
   media: { microphone: true, camera: true },
   role: "offerer",
   peer,
+  voice: SILENT,
+  volume: 1,
 });
 
 test("the worst path is the one that is told", () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { EngineEvent } from "./engine/CallEngine";
 import type { CallEvent } from "./generated/CallEvent";
+import { SILENT } from "./level";
 import { INITIAL, reduce } from "./model";
 
 const media = { microphone: true, camera: true };
@@ -10,7 +11,8 @@ const call = (event: CallEvent): EngineEvent => ({ type: "call", event });
 
 test("others come, change and go", () => {
   const joined = [call({ type: "participant_joined", participant: ben })];
-  expect(after(...joined).others).toEqual([{ ...ben, peer: "connecting" }]);
+  const fresh = { ...ben, peer: "connecting", voice: SILENT, volume: 1 };
+  expect(after(...joined).others).toEqual([fresh]);
   const changed = [
     ...joined,
     call({ type: "peer", participant: "b", state: "connected" }),
@@ -18,9 +20,19 @@ test("others come, change and go", () => {
     call({ type: "peer", participant: "nobody", state: "failed" }),
   ];
   expect(after(...changed).others).toEqual([
-    { ...ben, peer: "connected", media: { microphone: false, camera: true } },
+    { ...fresh, peer: "connected", media: { microphone: false, camera: true } },
   ]);
   expect(after(...changed, call({ type: "participant_left", participant: "b", reason: "left" })).others).toEqual([]);
+});
+
+test("whoever is loud speaks, and who is not told of falls silent", () => {
+  const joined = ["b", "c"].map((id) => call({ type: "participant_joined", participant: { ...ben, id } }));
+  const loud: EngineEvent = { type: "participant_levels", levels: [{ participant: "b", level: 0.2 }] };
+  const nobody: EngineEvent = { type: "participant_levels", levels: [] };
+  const speaking = (...events: EngineEvent[]) => after(...joined, ...events).others.map(({ voice }) => voice.speaking);
+  expect(speaking(loud)).toEqual([true, false]);
+  expect(speaking(loud, ...Array<EngineEvent>(8).fill(nobody))).toEqual([false, false]);
+  expect(after({ type: "microphone_level", level: 0.2 }).voice.speaking).toBe(true);
 });
 
 test("an error is kept until the room is entered, and past the end", () => {

@@ -10,12 +10,17 @@ import type { DeviceList } from "./generated/DeviceList";
 import type { MediaState } from "./generated/MediaState";
 import type { Participant } from "./generated/Participant";
 import type { ParticipantId } from "./generated/ParticipantId";
+import type { ParticipantLevel } from "./generated/ParticipantLevel";
 import type { PeerState } from "./generated/PeerState";
 import { type EngineEvent, streamKey } from "./engine/CallEngine";
+import { heard, SILENT, type Voice } from "./level";
 
 /** Somebody else in the room. */
 export interface Other extends Participant {
   peer: PeerState;
+  voice: Voice;
+  /** How loud it is played; see [volume.ts](./volume.ts). */
+  volume: number;
 }
 
 export interface Model {
@@ -25,8 +30,8 @@ export interface Model {
   others: Other[];
   /** What the user wants to send. */
   own: MediaState;
-  /** How loud the own microphone is, 0 to 1. */
-  level: number;
+  /** How loud the own microphone is. */
+  voice: Voice;
   devices: DeviceList;
   /** Devices that do not deliver, and why. */
   deviceErrors: Partial<Record<DeviceKind, DeviceErrorCode>>;
@@ -43,7 +48,7 @@ export const INITIAL: Model = {
   callError: undefined,
   others: [],
   own: { microphone: true, camera: true },
-  level: 0,
+  voice: SILENT,
   devices: { cameras: [], microphones: [], speakers: [] },
   deviceErrors: {},
   standIns: new Set(),
@@ -75,7 +80,9 @@ export function reduce(model: Model, event: EngineEvent): Model {
     case "video_ended":
       return { ...model, videos: without(model.videos, streamKey(event.stream)) };
     case "microphone_level":
-      return { ...model, level: event.level };
+      return { ...model, voice: heard(model.voice, event.level) };
+    case "participant_levels":
+      return reduceLevels(model, event.levels);
     case "stats":
       return { ...model, stats: event.stats };
     case "sound_blocked":
@@ -88,7 +95,7 @@ function reduceCall(model: Model, event: CallEvent): Model {
     case "state":
       return reduceState(model, event.state);
     case "participant_joined":
-      return { ...model, others: [...model.others, { ...event.participant, peer: "connecting" }] };
+      return { ...model, others: [...model.others, newcomer(event.participant)] };
     case "participant_left":
       return { ...model, others: model.others.filter(({ id }) => id !== event.participant) };
     case "media":
@@ -114,7 +121,17 @@ function reduceState(model: Model, call: CallState): Model {
   }
 }
 
-function withOther(model: Model, id: ParticipantId, change: Partial<Other>): Model {
+function newcomer(participant: Participant): Other {
+  return { ...participant, peer: "connecting", voice: SILENT, volume: 1 };
+}
+
+/** Of whom nothing is told, nothing is heard. */
+function reduceLevels(model: Model, levels: ParticipantLevel[]): Model {
+  const known = new Map(levels.map(({ participant, level }) => [participant, level]));
+  return { ...model, others: model.others.map((other) => ({ ...other, voice: heard(other.voice, known.get(other.id) ?? 0) })) };
+}
+
+export function withOther(model: Model, id: ParticipantId, change: Partial<Other>): Model {
   return { ...model, others: model.others.map((other) => (other.id === id ? { ...other, ...change } : other)) };
 }
 

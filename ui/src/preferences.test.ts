@@ -17,12 +17,12 @@ const defaults = loadPreferences(storage(null));
 
 test("what was saved is loaded again", () => {
   const place = storage(null);
-  const preferences = { ...defaults, name: "Ada", camera: "pattern", server: "https://calls.example.org" };
+  const preferences = { ...defaults, name: "Ada", camera: "pattern", outputVolume: 0.5, server: "https://calls.example.org" };
   savePreferences(place, preferences);
   expect(loadPreferences(place)).toEqual(preferences);
 });
 
-test.each(["{", "7", "null", '{"name":7,"else":1}'])("damage falls back to the defaults: %s", (text) => {
+test.each(["{", "7", "null", '{"name":7,"else":1,"outputVolume":"loud"}'])("damage falls back to the defaults: %s", (text) => {
   expect(loadPreferences(storage(text))).toEqual(defaults);
   expect(defaults.camera).toBe("default");
 });

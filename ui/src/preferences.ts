@@ -4,6 +4,8 @@ import type { DisplayName } from "./generated/DisplayName";
 /** What is remembered from one visit to the next. */
 export interface Preferences extends DeviceChoice {
   name: DisplayName;
+  /** How loud everybody together is played; see [volume.ts](./volume.ts). */
+  outputVolume: number;
   /** Origin of the server, where the user chooses it. */
   server: string;
 }
@@ -15,6 +17,7 @@ const DEFAULTS: Preferences = {
   camera: "default",
   microphone: "default",
   speaker: "default",
+  outputVolume: 1,
   server: "http://127.0.0.1:8080",
 };
 
@@ -23,7 +26,7 @@ export function loadPreferences(storage: Pick<Storage, "getItem">): Preferences 
   const saved = parse(storage.getItem(KEY));
   const entries = Object.entries(DEFAULTS).map(([key, fallback]) => {
     const value = saved[key];
-    return [key, typeof value === "string" ? value : fallback];
+    return [key, typeof value === typeof fallback ? value : fallback];
   });
   return Object.fromEntries(entries) as unknown as Preferences;
 }

@@ -36,6 +36,12 @@ export const strings = {
     tone: "Test tone",
     retry: "Try again",
   },
+  volume: {
+    output: "Volume",
+    of: (name: string) => `Volume of ${name}`,
+    level: (name: string) => `How loud ${name} is`,
+    percent: (volume: number) => `${Math.round(volume * 100)} %`,
+  },
   invite: {
     link: "Invite link",
     copy: "Copy link",
@@ -48,6 +54,7 @@ export const strings = {
     leave: "Leave",
     you: "You",
     muted: (name: string) => `${name} is muted`,
+    speaking: (name: string) => `${name} is speaking`,
     cameraOff: (name: string) => `${name}'s camera is off`,
     details: "Connection details",
     waiting: "Nobody else is here yet",

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use visavis_call::CallEvent;
+use visavis_media::audio::Volume;
 use visavis_media::audio::voice::VoiceSettings;
 use visavis_media::{CameraChoice, DeviceError, DeviceKind, DeviceList, MicrophoneChoice, SpeakerChoice};
 use visavis_protocol::{DisplayName, ParticipantId, RoomName};
@@ -32,6 +33,15 @@ pub enum Command {
     },
     SelectSpeaker {
         speaker: SpeakerChoice,
+    },
+    /// How loud everybody together is played.
+    SetOutputVolume {
+        volume: Volume,
+    },
+    /// How loud a participant is played among the others, until the end of this stay.
+    SetParticipantVolume {
+        participant: ParticipantId,
+        volume: Volume,
     },
     /// What is done to the own voice before the others hear it; the tone and files are sent as they are.
     SetVoiceProcessing {
@@ -80,10 +90,21 @@ pub enum Event {
     MicrophoneLevel {
         level: f32,
     },
+    /// How loud the others are, about ten times a second while anybody sends sound.
+    ParticipantLevels {
+        levels: Vec<ParticipantLevel>,
+    },
     /// Once a second while in a call.
     Stats {
         stats: Box<CallStats>,
     },
+}
+
+/// How loud somebody's voice comes in, 0 to 1, whatever volume it is played at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ParticipantLevel {
+    pub participant: ParticipantId,
+    pub level: f32,
 }
 
 /// A stream of pictures.

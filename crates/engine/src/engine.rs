@@ -8,6 +8,7 @@ use tracing::{debug, warn};
 use visavis_call::{Call, CallErrorCode, CallEvent, CallState, Input, Output, PathState};
 use visavis_congestion::Estimate;
 use visavis_media::audio::voice::VoiceSettings;
+use visavis_media::audio::{AudioStreamId, Volume};
 use visavis_media::video::Frame;
 use visavis_media::{DeviceChoice, DeviceKind, DeviceList};
 use visavis_protocol::{DisplayName, ParticipantId, RoomName};
@@ -19,6 +20,7 @@ use crate::outgoing::Outgoing;
 use crate::peer::{Media, Peer, PeerCommand, PeerContext, PeerEvent};
 use crate::sampling;
 use crate::signaling::{Signaling, SignalingEvent};
+use crate::voices::Voices;
 
 /// Things that may wait for the actor.
 const QUEUE: usize = 1024;
@@ -74,6 +76,7 @@ struct Actor {
     peers: BTreeMap<ParticipantId, Peer>,
     connected: HashSet<ParticipantId>,
     devices: Devices,
+    voices: Voices,
     preview: bool,
     outgoing: Outgoing,
     media: broadcast::Sender<Media>,
@@ -102,6 +105,7 @@ impl Actor {
             peers: BTreeMap::new(),
             connected: HashSet::new(),
             devices,
+            voices: Voices::default(),
             preview: false,
             outgoing,
             media,
@@ -157,6 +161,10 @@ impl Actor {
                 self.tell_media();
             }
             Command::SelectSpeaker { speaker } => self.devices.select_speaker(speaker),
+            Command::SetOutputVolume { volume } => self.devices.set_output_volume(volume),
+            Command::SetParticipantVolume { participant, volume } => {
+                self.set_participant_volume(participant, volume);
+            }
             Command::SetVoiceProcessing { settings } => self.devices.set_voice(settings),
             Command::SetPreview { on } => {
                 self.preview = on;
@@ -187,6 +195,7 @@ impl Actor {
             Inner::Level(level) => self.emit(Event::MicrophoneLevel { level }),
             Inner::CameraLimits(limits) => self.outgoing.handle_source(limits),
             Inner::EncoderBusy(busy) => self.outgoing.handle_busy(Instant::now(), busy),
+            Inner::VoiceLevels(levels) => self.on_voice_levels(&levels),
             Inner::OwnVideoStarted => self.emit(Event::VideoStarted { stream: StreamId::Own }),
             Inner::Devices(devices) => self.on_devices(devices),
             Inner::Stats(stats) => self.emit(Event::Stats { stats }),
@@ -232,6 +241,7 @@ impl Actor {
             }
             PeerEvent::KeyFrameWanted => return self.outgoing.handle_key_frame_wish(),
             PeerEvent::Estimate(estimate) => return self.on_estimate(&peer, estimate),
+            PeerEvent::Voice(stream) => return self.on_voice(peer, stream),
             PeerEvent::FirstAudio => return self.reach(|milestones| &mut milestones.first_audio_ms),
             PeerEvent::FirstFrame => {
                 self.reach(|milestones| &mut milestones.first_frame_ms);
@@ -239,6 +249,25 @@ impl Actor {
             }
         };
         self.feed(input);
+    }
+
+    fn on_voice(&mut self, participant: ParticipantId, stream: AudioStreamId) {
+        if let Some(volume) = self.voices.begin(participant, stream) {
+            self.devices.speaker().set_volume(stream, volume);
+        }
+    }
+
+    fn on_voice_levels(&self, levels: &[(AudioStreamId, f32)]) {
+        let levels = self.voices.levels(levels);
+        if !levels.is_empty() {
+            self.emit(Event::ParticipantLevels { levels });
+        }
+    }
+
+    fn set_participant_volume(&mut self, participant: ParticipantId, volume: Volume) {
+        for stream in self.voices.set_volume(participant, volume) {
+            self.devices.speaker().set_volume(stream, volume);
+        }
     }
 
     fn on_path(&mut self, peer: &ParticipantId, state: PathState) {
@@ -301,6 +330,7 @@ impl Actor {
             }
             Output::ClosePeer { peer } => {
                 self.peers.remove(&peer);
+                self.voices.end(&peer);
                 self.disconnect(&peer);
                 self.emit(Event::VideoEnded { stream: StreamId::Participant(peer) });
             }
@@ -324,6 +354,7 @@ impl Actor {
             }
             CallEvent::State { state: CallState::Ended } => {
                 self.joined_at = None;
+                self.voices.clear();
                 self.apply_active();
             }
             CallEvent::State { state: CallState::Idle | CallState::Joining | CallState::Reconnecting }

@@ -3,6 +3,7 @@
 use tokio::sync::mpsc;
 use tracing::debug;
 use visavis_congestion::SourceLimits;
+use visavis_media::audio::AudioStreamId;
 use visavis_media::{DeviceError, DeviceKind, DeviceList};
 use visavis_protocol::ParticipantId;
 
@@ -22,6 +23,7 @@ pub(crate) enum Inner {
     DeviceStarted(DeviceKind),
     DeviceFailed(DeviceError),
     Level(f32),
+    VoiceLevels(Vec<(AudioStreamId, f32)>),
     OwnVideoStarted,
     /// The best that the own pictures' source can give.
     CameraLimits(SourceLimits),

@@ -20,6 +20,7 @@ mod outgoing;
 mod peer;
 mod sampling;
 mod signaling;
+mod voices;
 
 pub use engine::{Engine, EngineConfig, FrameSink};
 pub use invite::{InviteError, InviteLink};

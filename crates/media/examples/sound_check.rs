@@ -77,6 +77,7 @@ fn check(microphone: MicrophoneChoice, speaker: SpeakerChoice, duration: Duratio
         match events.recv_timeout(left) {
             Ok(Happened::Source(AudioSourceEvent::Level(_))) | Err(_) => {}
             Ok(Happened::Source(event)) => eprintln!("{at} ms: microphone {event:?}"),
+            Ok(Happened::Sink(AudioSinkEvent::Levels(_))) => {}
             Ok(Happened::Sink(event)) => eprintln!("{at} ms: speaker {event:?}"),
         }
     }

@@ -2,9 +2,11 @@ import type { CameraChoice } from "../generated/CameraChoice";
 import type { DisplayName } from "../generated/DisplayName";
 import type { Event } from "../generated/Event";
 import type { MicrophoneChoice } from "../generated/MicrophoneChoice";
+import type { ParticipantId } from "../generated/ParticipantId";
 import type { RoomName } from "../generated/RoomName";
 import type { SpeakerChoice } from "../generated/SpeakerChoice";
 import type { StreamId } from "../generated/StreamId";
+import type { Volume } from "../generated/Volume";
 import type { LumaPlane } from "./browser/marker";
 
 /** What an engine tells: the events both engines share, and what only a web page has to ask its user for. */
@@ -36,6 +38,10 @@ export interface CallEngine {
   selectCamera(camera: CameraChoice): void;
   selectMicrophone(microphone: MicrophoneChoice): void;
   selectSpeaker(speaker: SpeakerChoice): void;
+  /** How loud everybody together is played. */
+  setOutputVolume(volume: Volume): void;
+  /** How loud a participant is played among the others, until the end of this stay. */
+  setParticipantVolume(participant: ParticipantId, volume: Volume): void;
   /** Show the own picture and meter the own voice before a call; a call in progress shows them anyway. */
   setPreview(on: boolean): void;
   /** Switching on a device that failed tries it again. */

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, watch as value};
 use visavis_congestion::SourceLimits;
 use visavis_media::audio::voice::{VoiceSettings, render_feed};
-use visavis_media::audio::{AudioSink, AudioSinkEvent, AudioSource, AudioSourceEvent, AudioTarget};
+use visavis_media::audio::{AudioSink, AudioSinkEvent, AudioSource, AudioSourceEvent, AudioTarget, Volume};
 use visavis_media::video::{SourceFormat, VideoSource, VideoSourceEvent, VideoTarget};
 use visavis_media::{
     CameraChoice, DeviceChoice, DeviceErrorCode, DeviceKind, DeviceList, MicrophoneChoice, SpeakerChoice,
@@ -169,6 +169,10 @@ impl Devices {
 
     pub(crate) fn set_voice(&self, settings: VoiceSettings) {
         self.audio.set_voice(settings);
+    }
+
+    pub(crate) fn set_output_volume(&self, volume: Volume) {
+        self.speaker.set_output_volume(volume);
     }
 
     /// A device delivers.
@@ -345,5 +349,6 @@ fn speaker_listener(inner: mpsc::Sender<Inner>) -> impl Fn(AudioSinkEvent) + Sen
         AudioSinkEvent::Started => tell(&inner, Inner::DeviceStarted(DeviceKind::Speaker)),
         AudioSinkEvent::Failed(error) => tell(&inner, Inner::DeviceFailed(error)),
         AudioSinkEvent::FirstAudio(_) => {}
+        AudioSinkEvent::Levels(levels) => tell(&inner, Inner::VoiceLevels(levels)),
     }
 }

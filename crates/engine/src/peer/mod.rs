@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 use visavis_call::PathState;
 use visavis_congestion::Estimate;
-use visavis_media::audio::AudioSink;
+use visavis_media::audio::{AudioSink, AudioStreamId};
 use visavis_media::video::{Frame, VideoReceiver, VideoReceiverEvent};
 use visavis_protocol::{Candidate, IceServer};
 use webrtc::media_stream::track_local::TrackLocal;
@@ -79,6 +79,8 @@ pub(crate) enum PeerEvent {
     KeyFrameWanted,
     /// The far side's estimate of what the path takes has moved.
     Estimate(Estimate),
+    /// The far side's voice is this stream of the speaker.
+    Voice(AudioStreamId),
     FirstAudio,
     FirstFrame,
 }
@@ -299,6 +301,7 @@ impl Actor {
             self.receive_video()
         } else {
             let stream = Arc::new(self.context.speaker.add_stream());
+            (self.context.on_event)(PeerEvent::Voice(stream.id()));
             self.sampler.audio = Some(Arc::clone(&stream));
             Some(Destination::Audio(stream))
         };

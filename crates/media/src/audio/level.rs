@@ -3,7 +3,7 @@ use super::Block;
 /// Blocks behind one reading: 100 ms.
 const BLOCKS: usize = 10;
 
-/// Measures loudness: one reading for each 100 ms.
+/// Measures loudness.
 #[derive(Debug, Default)]
 pub(crate) struct LevelMeter {
     energy: f64,
@@ -11,15 +11,24 @@ pub(crate) struct LevelMeter {
 }
 
 impl LevelMeter {
-    /// Gives the root mean square of the last 100 ms every tenth time, scaled so that a full-scale sine reads 1.
+    /// Gives a reading every tenth time.
     pub(crate) fn handle_block(&mut self, block: &Block) -> Option<f32> {
-        self.energy += block.iter().map(|&sample| f64::from(sample).powi(2)).sum::<f64>();
+        self.add(block);
+        (self.blocks == BLOCKS).then(|| self.take())
+    }
+
+    pub(crate) fn add(&mut self, block: &Block) {
+        self.energy +=
+            block.iter().map(|&sample| f64::from(sample).powi(2)).sum::<f64>() / block.len() as f64;
         self.blocks += 1;
-        if self.blocks < BLOCKS {
-            return None;
+    }
+
+    /// The root mean square of what was added since the last reading, scaled so that a full-scale sine reads 1.
+    pub(crate) fn take(&mut self) -> f32 {
+        let Self { energy, blocks } = std::mem::take(self);
+        if blocks == 0 {
+            return 0.0;
         }
-        let mean = self.energy / (BLOCKS * block.len()) as f64;
-        *self = Self::default();
-        Some((2.0 * mean).sqrt().min(1.0) as f32)
+        (2.0 * energy / blocks as f64).sqrt().min(1.0) as f32
     }
 }

@@ -28,6 +28,7 @@ mod source;
 mod speaker;
 mod synthetic;
 pub mod voice;
+mod volume;
 mod wav;
 
 pub use hardware::{list_microphones, list_speakers, lists_quietly};
@@ -38,6 +39,7 @@ pub use packetizer::{EncodedAudio, VoicePacketizer};
 pub use resample::{ResampleError, Resampler};
 pub use sink::{AudioSink, AudioSinkEvent, AudioStream, AudioStreamId, AudioStreamStats};
 pub use source::{AudioSource, AudioSourceEvent};
+pub use volume::Volume;
 
 /// Samples a second inside Visavis, and ticks a second of Opus' RTP clock (RFC 7587 section 4.1).
 pub const SAMPLE_RATE: u32 = 48_000;

@@ -14,6 +14,7 @@ use super::mixer::Mixer;
 use super::pace::Pacer;
 use super::speaker::OpenSpeaker;
 use super::voice::RenderSender;
+use super::volume::Volume;
 use super::wav::WavRecorder;
 use crate::{DeviceError, SpeakerChoice};
 
@@ -26,11 +27,11 @@ const MAX_WAITING_PACKETS: usize = 64;
 /// Blocks mixed in one go, however much a device asks for: a second.
 const MAX_BLOCKS_AT_ONCE: usize = 100;
 
-/// Blocks between two publications of a stream's statistics.
+/// Blocks between two publications of the streams' levels and statistics: 100 ms.
 const BLOCKS_PER_STATS: u64 = 10;
 
 /// What a sink tells, on its worker thread: the listener must not block.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum AudioSinkEvent {
     /// The selected speaker plays.
     Started,
@@ -38,6 +39,8 @@ pub enum AudioSinkEvent {
     Failed(DeviceError),
     /// The first sound of a stream goes to the speaker, or would if there were one.
     FirstAudio(AudioStreamId),
+    /// How loud each stream is before its volume, 0 to 1, ten times a second while there are any.
+    Levels(Vec<(AudioStreamId, f32)>),
 }
 
 /// Names a stream of a sink.
@@ -75,6 +78,8 @@ pub struct AudioStream {
 enum Command {
     Select(SpeakerChoice),
     AddStream(Stream),
+    SetVolume(AudioStreamId, Volume),
+    SetOutputVolume(Volume),
     FeedEcho(RenderSender),
 }
 
@@ -108,6 +113,16 @@ impl AudioSink {
             heard: false,
         }));
         AudioStream { id, packets: sender, stats, dropped }
+    }
+
+    /// How loud a stream is among the others; as it comes, to begin with.
+    pub fn set_volume(&self, stream: AudioStreamId, volume: Volume) {
+        self.send(Command::SetVolume(stream, volume));
+    }
+
+    /// How loud all of it is.
+    pub fn set_output_volume(&self, volume: Volume) {
+        self.send(Command::SetOutputVolume(volume));
     }
 
     /// From now on leaves what a speaker plays for the echo canceller of a source.
@@ -234,6 +249,14 @@ impl<E: Fn(AudioSinkEvent)> Worker<E> {
                 self.streams.push(stream);
                 Ok(())
             }
+            Command::SetVolume(stream, volume) => {
+                self.mixer.set_volume(stream, volume);
+                Ok(())
+            }
+            Command::SetOutputVolume(volume) => {
+                self.mixer.set_output_volume(volume);
+                Ok(())
+            }
             Command::FeedEcho(feed) => {
                 self.echo = Some(feed);
                 Ok(())
@@ -355,6 +378,9 @@ impl<E: Fn(AudioSinkEvent)> Worker<E> {
                 });
             }
         }
+        if self.blocks.is_multiple_of(BLOCKS_PER_STATS) && !self.mixer.is_empty() {
+            (self.events)(AudioSinkEvent::Levels(self.mixer.take_levels().collect()));
+        }
         block
     }
 }
@@ -404,17 +430,35 @@ mod tests {
         }
     }
 
+    /// The next event but levels.
+    fn next(events: &Receiver<AudioSinkEvent>) -> AudioSinkEvent {
+        loop {
+            match events.recv_timeout(PATIENCE).expect("an event") {
+                AudioSinkEvent::Levels(_) => {}
+                event @ (AudioSinkEvent::Started
+                | AudioSinkEvent::Failed(_)
+                | AudioSinkEvent::FirstAudio(_)) => return event,
+            }
+        }
+    }
+
     #[test]
     fn a_file_gets_what_a_speaker_would_play() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("heard.wav");
         let (sink, events) = sink();
         sink.select(SpeakerChoice::File(path.clone()));
-        assert_eq!(events.recv_timeout(PATIENCE), Ok(AudioSinkEvent::Started));
+        assert_eq!(next(&events), AudioSinkEvent::Started);
         let begin = Instant::now();
         let stream = sink.add_stream();
         send_tone(&stream, 50);
-        assert_eq!(events.recv_timeout(PATIENCE), Ok(AudioSinkEvent::FirstAudio(stream.id())));
+        assert_eq!(next(&events), AudioSinkEvent::FirstAudio(stream.id()));
+        let levels = events.try_iter().filter_map(|event| match event {
+            AudioSinkEvent::Levels(levels) => levels.into_iter().next(),
+            AudioSinkEvent::Started | AudioSinkEvent::Failed(_) | AudioSinkEvent::FirstAudio(_) => None,
+        });
+        let loudest = levels.map(|(_, level)| level).fold(0.0, f32::max);
+        assert!((0.2..0.3).contains(&loudest), "the tone is measured: {loudest}");
         let stats = stream.stats();
         assert!(stats.buffer.total_samples > 20_000, "{stats:?}");
         drop(sink);
@@ -440,11 +484,9 @@ mod tests {
         let (sink, events) = sink();
         let stream = sink.add_stream();
         sink.select(SpeakerChoice::File("/nowhere/heard.wav".into()));
-        match events.recv_timeout(PATIENCE) {
-            Ok(AudioSinkEvent::Failed(error)) => assert_eq!(error.code, DeviceErrorCode::File),
-            other => panic!("{other:?}"),
-        }
+        let AudioSinkEvent::Failed(error) = next(&events) else { panic!("it fails first") };
+        assert_eq!(error.code, DeviceErrorCode::File);
         send_tone(&stream, 10);
-        assert_eq!(events.recv_timeout(PATIENCE), Ok(AudioSinkEvent::FirstAudio(stream.id())));
+        assert_eq!(next(&events), AudioSinkEvent::FirstAudio(stream.id()));
     }
 }

@@ -6,6 +6,7 @@ import type { MediaState } from "../../generated/MediaState";
 import type { Output } from "../../generated/Output";
 import type { ParticipantId } from "../../generated/ParticipantId";
 import type { StreamId } from "../../generated/StreamId";
+import type { Volume } from "../../generated/Volume";
 import type { CallEngine, EngineEvent, EngineProbe, Launch } from "../CallEngine";
 import { Listeners } from "../Listeners";
 import { listDevices } from "./devices";
@@ -17,6 +18,7 @@ import { RemoteSound } from "./RemoteSound";
 import { SignalingSocket } from "./SignalingSocket";
 import { StatsSampler } from "./StatsSampler";
 import { VideoStreams } from "./VideoStreams";
+import { VoiceLevels } from "./VoiceLevels";
 
 const CLIENT = `visavis-tab/${__VISAVIS_VERSION__}`;
 
@@ -51,6 +53,7 @@ export class BrowserEngine implements CallEngine {
   readonly probe: EngineProbe = new BrowserProbe(this.#videos, this.#sound);
   #server = "";
   #stats: StatsSampler | undefined;
+  #levels: VoiceLevels | undefined;
   #preview = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -87,6 +90,14 @@ export class BrowserEngine implements CallEngine {
     this.#sound.select(speaker);
   }
 
+  setOutputVolume(volume: Volume): void {
+    this.#sound.setVolume(volume);
+  }
+
+  setParticipantVolume(participant: ParticipantId, volume: Volume): void {
+    this.#sound.setParticipantVolume(participant, volume);
+  }
+
   setPreview(on: boolean): void {
     this.#preview = on;
     this.#updateNeed();
@@ -108,6 +119,7 @@ export class BrowserEngine implements CallEngine {
     if (this.#stats !== undefined) return;
     this.#server = server;
     this.#stats = new StatsSampler(this.#peers, (stats) => this.#emit({ type: "stats", stats }));
+    this.#levels = new VoiceLevels(this.#peers, (levels) => this.#emit({ type: "participant_levels", levels }));
     this.#updateNeed();
     this.#handle({ type: "join", room, name, media: this.#local.state });
   }
@@ -217,7 +229,7 @@ export class BrowserEngine implements CallEngine {
     switch (event.type) {
       case "state":
         if (event.state.type === "in_room") this.#stats?.reached("joined_ms");
-        if (event.state.type === "ended") this.#endStats();
+        if (event.state.type === "ended") this.#endStay();
         break;
       case "participant_joined":
         this.#stats?.reached("peer_present_ms");
@@ -233,9 +245,12 @@ export class BrowserEngine implements CallEngine {
     this.#emit({ type: "call", event });
   }
 
-  #endStats(): void {
+  #endStay(): void {
     this.#stats?.stop();
     this.#stats = undefined;
+    this.#levels?.stop();
+    this.#levels = undefined;
+    this.#sound.forgetVolumes();
     this.#updateNeed();
   }
 

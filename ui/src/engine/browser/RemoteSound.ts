@@ -1,7 +1,10 @@
 import type { DeviceError } from "../../generated/DeviceError";
 import type { ParticipantId } from "../../generated/ParticipantId";
 import type { SpeakerChoice } from "../../generated/SpeakerChoice";
+import type { Volume } from "../../generated/Volume";
+import { gain } from "../../volume";
 import { deviceError } from "./deviceErrors";
+import { RemoteVoice } from "./RemoteVoice";
 import { soundContext } from "./soundContext";
 
 export interface RemoteSoundObserver {
@@ -10,11 +13,14 @@ export interface RemoteSoundObserver {
   failed(error: DeviceError): void;
 }
 
-/** Plays the other participants' sound on the chosen speaker. */
+/** Plays the other participants' sound on the chosen speaker, each as loud as the user wants. */
 export class RemoteSound {
   readonly #observer: RemoteSoundObserver;
-  readonly #elements = new Map<ParticipantId, HTMLAudioElement>();
+  readonly #voices = new Map<ParticipantId, RemoteVoice>();
+  /** What was asked for; kept while the voice is away, since it may come back by another connection. */
+  readonly #volumes = new Map<ParticipantId, Volume>();
   #speaker: SpeakerChoice = "default";
+  #volume: Volume = 1;
   #mix: { context: AudioContext; analyser: AnalyserNode; heard: Set<MediaStreamTrack> } | undefined;
 
   constructor(observer: RemoteSoundObserver) {
@@ -22,46 +28,66 @@ export class RemoteSound {
   }
 
   add(participant: ParticipantId, track: MediaStreamTrack): void {
-    const element = new Audio();
-    element.srcObject = new MediaStream([track]);
-    this.#elements.set(participant, element);
-    void this.#route(element).then(() => this.#play(element));
+    this.remove(participant);
+    const voice = new RemoteVoice(track);
+    this.#voices.set(participant, voice);
+    this.#fade(participant, voice);
+    void this.#route(voice).then(() => this.#play(voice));
     if (this.#mix !== undefined) this.analyser();
   }
 
   remove(participant: ParticipantId): void {
-    const element = this.#elements.get(participant);
-    if (element === undefined) return;
-    element.srcObject = null;
-    this.#elements.delete(participant);
+    this.#voices.get(participant)?.close();
+    this.#voices.delete(participant);
   }
 
   select(speaker: SpeakerChoice): void {
     this.#speaker = speaker;
-    for (const element of this.#elements.values()) void this.#route(element);
+    for (const voice of this.#voices.values()) void this.#route(voice);
+  }
+
+  /** How loud everybody together is. */
+  setVolume(volume: Volume): void {
+    this.#volume = volume;
+    for (const [participant, voice] of this.#voices) this.#fade(participant, voice);
+  }
+
+  /** How loud a participant is among the others, until {@link forgetVolumes}. */
+  setParticipantVolume(participant: ParticipantId, volume: Volume): void {
+    this.#volumes.set(participant, volume);
+    const voice = this.#voices.get(participant);
+    if (voice !== undefined) this.#fade(participant, voice);
+  }
+
+  /** The stay is over: the next one has other participants. */
+  forgetVolumes(): void {
+    this.#volumes.clear();
   }
 
   /** Plays what was held back; works from within a click. */
   allow(): void {
     this.#observer.blocked(false);
-    for (const element of this.#elements.values()) void this.#play(element);
+    for (const voice of this.#voices.values()) void this.#play(voice);
   }
 
-  /** An analyser that hears everybody, from now on. */
+  /** An analyser that hears everybody as they come, from now on. */
   analyser(): AnalyserNode {
     const context = soundContext();
     this.#mix ??= { context, analyser: new AnalyserNode(context, { fftSize: 8192 }), heard: new Set() };
     const { analyser, heard } = this.#mix;
-    for (const { srcObject } of this.#elements.values()) {
-      const track = srcObject instanceof MediaStream ? srcObject.getAudioTracks()[0] : undefined;
-      if (track === undefined || heard.has(track)) continue;
+    for (const { track } of this.#voices.values()) {
+      if (heard.has(track)) continue;
       heard.add(track);
       context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
     }
     return analyser;
   }
 
-  async #play(element: HTMLAudioElement): Promise<void> {
+  #fade(participant: ParticipantId, voice: RemoteVoice): void {
+    voice.setGain(gain(this.#volume) * gain(this.#volumes.get(participant) ?? 1));
+  }
+
+  async #play({ element }: RemoteVoice): Promise<void> {
     try {
       await element.play();
     } catch (error) {
@@ -70,7 +96,7 @@ export class RemoteSound {
     }
   }
 
-  async #route(element: HTMLAudioElement): Promise<void> {
+  async #route({ element }: RemoteVoice): Promise<void> {
     element.muted = this.#speaker === "none";
     // Missing where a page cannot choose the speaker; the system's choice is then the only one.
     if (this.#speaker === "none" || !("setSinkId" in element)) return;

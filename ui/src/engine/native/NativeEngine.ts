@@ -64,6 +64,14 @@ export class NativeEngine implements CallEngine {
     this.#send({ type: "select_speaker", speaker });
   }
 
+  setOutputVolume(volume: number): void {
+    this.#send({ type: "set_output_volume", volume });
+  }
+
+  setParticipantVolume(participant: string, volume: number): void {
+    this.#send({ type: "set_participant_volume", participant, volume });
+  }
+
   setPreview(on: boolean): void {
     this.#send({ type: "set_preview", on });
   }
