@@ -47,6 +47,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) stats: Option<PathBuf>,
 
+    /// Carry out the commands of standard input: a line of JSON each, in the form of ui/src/generated/Command.ts
+    #[arg(long, conflicts_with = "stay_per_line")]
+    pub(crate) commands: bool,
+
     /// Say what cameras, microphones and speakers there are, and end
     #[arg(long)]
     pub(crate) list_devices: bool,

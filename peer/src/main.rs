@@ -6,6 +6,7 @@ mod frames;
 mod report;
 mod run;
 mod stays;
+mod stdin;
 
 use std::process::ExitCode;
 

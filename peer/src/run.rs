@@ -14,6 +14,7 @@ use crate::args::Args;
 use crate::frames;
 use crate::report::Report;
 use crate::stays::stay_per_line;
+use crate::stdin::Commands;
 
 /// How long leaving may take.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -97,10 +98,16 @@ async fn attend(
         tokio::time::sleep(LEAVE_TIMEOUT).await;
     };
     tokio::pin!(leave);
+    let mut commands =
+        args.commands.then(Commands::read).transpose().context("cannot read standard input")?;
     let mut failure = None;
     loop {
         let event = tokio::select! {
             event = events.recv() => event,
+            command = next(&mut commands) => {
+                engine.send(command?).await;
+                continue;
+            }
             () = &mut leave => bail!("the call did not end in time"),
         };
         let Some(event) = event else { bail!("the engine ended") };
@@ -140,6 +147,13 @@ fn ends_call(code: CallErrorCode) -> bool {
         | CallErrorCode::ServerClosing
         | CallErrorCode::NegotiationFailed
         | CallErrorCode::PathFailed => false,
+    }
+}
+
+async fn next(commands: &mut Option<Commands>) -> anyhow::Result<Command> {
+    match commands {
+        Some(commands) => commands.next().await,
+        None => std::future::pending().await,
     }
 }
 

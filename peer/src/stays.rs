@@ -1,7 +1,5 @@
 //! Entering and leaving again and again, for tests of what a stay leaves behind.
 
-use std::io;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,6 +11,7 @@ use visavis_engine::{Engine, InviteLink};
 use visavis_protocol::DisplayName;
 
 use crate::report::Report;
+use crate::stdin::lines;
 
 /// How long it may take to see somebody, and to leave.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -60,17 +59,4 @@ async fn report_until(
         bail!("the engine ended")
     };
     timeout(STEP_TIMEOUT, next_wanted).await?
-}
-
-/// The lines of standard input, read on a thread of its own: they may never come.
-fn lines() -> io::Result<mpsc::Receiver<()>> {
-    let (sender, receiver) = mpsc::channel(1);
-    thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-        for _line in io::stdin().lines().map_while(Result::ok) {
-            if sender.blocking_send(()).is_err() {
-                return;
-            }
-        }
-    })?;
-    Ok(receiver)
 }

@@ -72,6 +72,11 @@ export class Peer {
     return this.program.line(matching, what, limitMs, from);
   }
 
+  /** Has it carry out a command of `ui/src/generated/Command.ts`; it has to be started with `--commands`. */
+  command(command) {
+    this.program.write(JSON.stringify(command));
+  }
+
   /** In the room, alone or not. */
   inRoom() {
     return this.event(

@@ -34,15 +34,19 @@ export class Tab {
    * @param {import("./scope.mjs").Scope} scope
    * @param {string} link
    * @param {{ name?: string, camera?: string, microphone?: string, join?: boolean, video?: string, sound?: string,
-   *   init?: (given: any) => void, initWith?: unknown, namespace?: string }}
+   *   init?: (given: any) => void, initWith?: unknown, namespace?: string, sounds?: SoundServer }}
    *   [options] `join`: enter the room at once, which only synthetic devices may; `video`, `sound`: files that the
    *   browser takes for its camera and its microphone; `init`: runs in the page before anything else, and is given
-   *   `initWith`; `namespace`: the network namespace to run in, where the page's origin needs no encryption to be trusted
+   *   `initWith`; `namespace`: the network namespace to run in, where the page's origin needs no encryption to be trusted;
+   *   `sounds`: the sound server that it plays to
    */
   static async open(scope, link, options = {}) {
     const { name = "Tab", camera = "pattern", microphone = "tone", join = true, video, sound, init, initWith, namespace } = options;
+    const { sounds } = options;
     const browser = await chromium.launch({
       executablePath: namespace === undefined ? BROWSER : browserIn(scope, namespace),
+      env: { ...process.env, ...sounds?.env },
+      ignoreDefaultArgs: sounds === undefined ? [] : ["--mute-audio"],
       args: [
         "--headless=new",
         "--no-sandbox",

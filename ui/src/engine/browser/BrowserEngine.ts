@@ -119,7 +119,7 @@ export class BrowserEngine implements CallEngine {
     if (this.#stats !== undefined) return;
     this.#server = server;
     this.#stats = new StatsSampler(this.#peers, (stats) => this.#emit({ type: "stats", stats }));
-    this.#levels = new VoiceLevels(this.#peers, (levels) => this.#emit({ type: "participant_levels", levels }));
+    this.#levels = new VoiceLevels(this.#sound, (levels) => this.#emit({ type: "participant_levels", levels }));
     this.#updateNeed();
     this.#handle({ type: "join", room, name, media: this.#local.state });
   }

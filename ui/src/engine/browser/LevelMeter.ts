@@ -1,4 +1,4 @@
-import { loudness, soundContext } from "./soundContext";
+import { level, levelAnalyser, soundContext } from "./soundContext";
 
 const INTERVAL_MS = 100;
 
@@ -16,11 +16,10 @@ export class LevelMeter {
     this.#stop?.();
     this.#stop = undefined;
     if (track === undefined) return;
-    const context = soundContext();
-    const source = context.createMediaStreamSource(new MediaStream([track]));
-    const analyser = new AnalyserNode(context, { fftSize: 2048 });
+    const source = soundContext().createMediaStreamSource(new MediaStream([track]));
+    const analyser = levelAnalyser();
     source.connect(analyser);
-    const timer = setInterval(() => this.#report(loudness(analyser)), INTERVAL_MS);
+    const timer = setInterval(() => this.#report(level(analyser)), INTERVAL_MS);
     this.#stop = () => {
       clearInterval(timer);
       source.disconnect();

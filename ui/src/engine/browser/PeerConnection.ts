@@ -93,11 +93,6 @@ export class PeerConnection {
     });
   }
 
-  /** What was played last of the remote side's sound, before any volume (webrtc-pc section 5.3.1). */
-  soundSource(): RTCRtpSynchronizationSource | undefined {
-    return this.#transceivers.get("audio")?.receiver.getSynchronizationSources()[0];
-  }
-
   stats(): Promise<RTCStatsReport> {
     return this.#connection.getStats();
   }

@@ -1,5 +1,6 @@
 import type { DeviceError } from "../../generated/DeviceError";
 import type { ParticipantId } from "../../generated/ParticipantId";
+import type { ParticipantLevel } from "../../generated/ParticipantLevel";
 import type { SpeakerChoice } from "../../generated/SpeakerChoice";
 import type { Volume } from "../../generated/Volume";
 import { gain } from "../../volume";
@@ -68,6 +69,11 @@ export class RemoteSound {
   allow(): void {
     this.#observer.blocked(false);
     for (const voice of this.#voices.values()) void this.#play(voice);
+  }
+
+  /** How loud everybody comes in, whatever the volume. */
+  levels(): ParticipantLevel[] {
+    return [...this.#voices].map(([participant, voice]) => ({ participant, level: voice.level() }));
   }
 
   /** An analyser that hears everybody as they come, from now on. */

@@ -1,5 +1,5 @@
 import { limited } from "../../volume";
-import { soundContext } from "./soundContext";
+import { level, levelAnalyser, soundContext } from "./soundContext";
 
 /** The most that anything is multiplied with: a participant and everybody, at their most. */
 const MOST_GAIN = 16;
@@ -17,6 +17,9 @@ export class RemoteVoice {
   readonly track: MediaStreamTrack;
   readonly element = new Audio();
   readonly #stream: MediaStream;
+  readonly #source: MediaStreamAudioSourceNode;
+  readonly #analyser = levelAnalyser();
+  readonly #onContext = (): void => this.#apply();
   #gain = 1;
   #amplifier: Amplifier | undefined;
 
@@ -24,6 +27,13 @@ export class RemoteVoice {
     this.track = track;
     this.#stream = new MediaStream([track]);
     this.element.srcObject = this.#stream;
+    this.#source = soundContext().createMediaStreamSource(this.#stream);
+    this.#source.connect(this.#analyser);
+  }
+
+  /** How loud it comes in, 0 to 1, whatever it is multiplied with. */
+  level(): number {
+    return level(this.#analyser);
   }
 
   /** What every sample is multiplied with, 0 to 16. */
@@ -36,13 +46,14 @@ export class RemoteVoice {
     this.#gain = 0;
     this.#amplifier?.close();
     this.#amplifier = undefined;
+    this.#source.disconnect();
     this.element.srcObject = null;
   }
 
   #apply(): void {
     const wanted = this.#gain > 1 && this.#amplifierMayRun();
     if (wanted && this.#amplifier === undefined) {
-      this.#amplifier = new Amplifier(this.#stream);
+      this.#amplifier = new Amplifier(this.#stream, this.#source);
       this.#play(this.#amplifier.output);
     }
     if (!wanted && this.#amplifier !== undefined) {
@@ -58,7 +69,7 @@ export class RemoteVoice {
   #amplifierMayRun(): boolean {
     const context = soundContext();
     if (context.state === "running") return true;
-    context.addEventListener("statechange", () => this.#apply(), { once: true });
+    context.addEventListener("statechange", this.#onContext, { once: true });
     return false;
   }
 
@@ -78,14 +89,14 @@ class Amplifier {
   /** Chromium decodes a track for a graph only while an element has it (crbug.com/121673). */
   readonly #drain = new Audio();
 
-  constructor(stream: MediaStream) {
-    const context = soundContext();
+  constructor(stream: MediaStream, source: MediaStreamAudioSourceNode) {
+    const { context } = source;
+    this.#source = source;
     this.#drain.muted = true;
     this.#drain.srcObject = stream;
-    this.#source = context.createMediaStreamSource(stream);
     this.#gain = new GainNode(context, { gain: 1 / MOST_GAIN });
     const limiter = new WaveShaperNode(context, { curve: limiterCurve() });
-    this.#output = context.createMediaStreamDestination();
+    this.#output = new MediaStreamAudioDestinationNode(soundContext());
     this.#source.connect(this.#gain).connect(limiter).connect(this.#output);
   }
 
@@ -98,7 +109,7 @@ class Amplifier {
   }
 
   close(): void {
-    this.#source.disconnect();
+    this.#source.disconnect(this.#gain);
     this.#drain.srcObject = null;
   }
 }

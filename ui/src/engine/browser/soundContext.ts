@@ -18,6 +18,16 @@ export function soundContext(): AudioContext {
   return context;
 }
 
+/** An analyser that gives {@link level} of what comes between two readings, ten a second. */
+export function levelAnalyser(): AnalyserNode {
+  return new AnalyserNode(soundContext(), { fftSize: 4096 });
+}
+
+/** How loud what an analyser heard last is, 0 to 1: a full-scale sine reads 1, as in the native engine. */
+export function level(analyser: AnalyserNode): number {
+  return Math.min(Math.SQRT2 * loudness(analyser), 1);
+}
+
 /** Root mean square of what an analyser heard last, 0 to 1. */
 export function loudness(analyser: AnalyserNode): number {
   const samples = new Float32Array(analyser.fftSize);
