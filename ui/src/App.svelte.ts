@@ -3,6 +3,7 @@ import type { DeviceChoice } from "./generated/DeviceChoice";
 import type { DeviceKind } from "./generated/DeviceKind";
 import type { MediaState } from "./generated/MediaState";
 import type { ParticipantId } from "./generated/ParticipantId";
+import type { VoiceSettings } from "./generated/VoiceSettings";
 import { INITIAL, type Model, reduce, withOther, without } from "./model";
 import { type Options, parseOptions } from "./options";
 import { loadPreferences, type Preferences, savePreferences } from "./preferences";
@@ -43,6 +44,7 @@ export class App {
     engine.selectCamera(this.devices.camera);
     engine.selectMicrophone(this.devices.microphone);
     engine.selectSpeaker(this.devices.speaker);
+    engine.setVoiceProcessing(this.voice);
     engine.setOutputVolume(this.preferences.outputVolume);
     engine.setMicrophone(INITIAL.own.microphone);
     engine.setCamera(INITIAL.own.camera);
@@ -131,6 +133,19 @@ export class App {
     this.#change("camera", { camera: on });
     if (on && this.devices.camera === "none") this.selectDevice("camera", "default");
     this.engine.setCamera(on);
+  }
+
+  /** What is done to the own voice. */
+  get voice(): VoiceSettings {
+    return this.preferences.voice ?? this.engine.usualVoice;
+  }
+
+  setVoice(change: Partial<VoiceSettings>): void {
+    const voice = { ...this.voice, ...change };
+    // Both work on what is free of rumble.
+    voice.high_pass = voice.echo_cancellation || voice.automatic_gain;
+    this.#savePreferences({ voice });
+    this.engine.setVoiceProcessing(voice);
   }
 
   setOutputVolume(volume: number): void {

@@ -17,12 +17,13 @@ const defaults = loadPreferences(storage(null));
 
 test("what was saved is loaded again", () => {
   const place = storage(null);
-  const preferences = { ...defaults, name: "Ada", camera: "pattern", outputVolume: 0.5, server: "https://calls.example.org" };
+  const voice = { echo_cancellation: true, noise_suppression: "off", automatic_gain: false, high_pass: true } as const;
+  const preferences = { ...defaults, name: "Ada", camera: "pattern", outputVolume: 0.5, voice, server: "https://calls.example.org" };
   savePreferences(place, preferences);
   expect(loadPreferences(place)).toEqual(preferences);
 });
 
-test.each(["{", "7", "null", '{"name":7,"else":1,"outputVolume":"loud"}'])("damage falls back to the defaults: %s", (text) => {
+test.each(["{", "7", "null", '{"name":7,"else":1,"outputVolume":"loud"}', '{"voice":{"noise_suppression":"off"}}'])("damage falls back to the defaults: %s", (text) => {
   expect(loadPreferences(storage(text))).toEqual(defaults);
   expect(defaults.camera).toBe("default");
 });

@@ -1,11 +1,14 @@
 import type { DeviceChoice } from "./generated/DeviceChoice";
 import type { DisplayName } from "./generated/DisplayName";
+import type { VoiceSettings } from "./generated/VoiceSettings";
 
 /** What is remembered from one visit to the next. */
 export interface Preferences extends DeviceChoice {
   name: DisplayName;
   /** How loud everybody together is played; see [volume.ts](./volume.ts). */
   outputVolume: number;
+  /** What is done to the own voice; null for what is usual. */
+  voice: VoiceSettings | null;
   /** Origin of the server, where the user chooses it. */
   server: string;
 }
@@ -18,6 +21,7 @@ const DEFAULTS: Preferences = {
   microphone: "default",
   speaker: "default",
   outputVolume: 1,
+  voice: null,
   server: "http://127.0.0.1:8080",
 };
 
@@ -28,11 +32,20 @@ export function loadPreferences(storage: Pick<Storage, "getItem">): Preferences 
     const value = saved[key];
     return [key, typeof value === typeof fallback ? value : fallback];
   });
-  return Object.fromEntries(entries) as unknown as Preferences;
+  const preferences = Object.fromEntries(entries) as unknown as Preferences;
+  return isVoice(preferences.voice) ? preferences : { ...preferences, voice: null };
 }
 
 export function savePreferences(storage: Pick<Storage, "setItem">, preferences: Preferences): void {
   storage.setItem(KEY, JSON.stringify(preferences));
+}
+
+function isVoice(value: Partial<VoiceSettings> | null): boolean {
+  const { echo_cancellation, noise_suppression, automatic_gain, high_pass } = value ?? {};
+  return (
+    [echo_cancellation, automatic_gain, high_pass].every((part) => typeof part === "boolean") &&
+    ["off", "standard", "strong"].includes(noise_suppression ?? "")
+  );
 }
 
 function parse(text: string | null): Record<string, unknown> {

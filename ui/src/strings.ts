@@ -36,6 +36,13 @@ export const strings = {
     tone: "Test tone",
     retry: "Try again",
   },
+  voice: {
+    title: "Your voice",
+    echo: "Take out the echo of what you hear",
+    gain: "Keep an even level",
+    noise: "Take out steady noise",
+    strength: { off: "Off", standard: "Some", strong: "Most" },
+  },
   volume: {
     output: "Volume",
     of: (name: string) => `Volume of ${name}`,
@@ -57,6 +64,7 @@ export const strings = {
     speaking: (name: string) => `${name} is speaking`,
     cameraOff: (name: string) => `${name}'s camera is off`,
     details: "Connection details",
+    settings: "Devices and sound",
     waiting: "Nobody else is here yet",
     waitingLead: "Send this link to whoever you want to talk to.",
     hear: "Click to hear the others",

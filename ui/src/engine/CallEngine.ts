@@ -2,10 +2,12 @@ import type { CameraChoice } from "../generated/CameraChoice";
 import type { DisplayName } from "../generated/DisplayName";
 import type { Event } from "../generated/Event";
 import type { MicrophoneChoice } from "../generated/MicrophoneChoice";
+import type { NoiseSuppression } from "../generated/NoiseSuppression";
 import type { ParticipantId } from "../generated/ParticipantId";
 import type { RoomName } from "../generated/RoomName";
 import type { SpeakerChoice } from "../generated/SpeakerChoice";
 import type { StreamId } from "../generated/StreamId";
+import type { VoiceSettings } from "../generated/VoiceSettings";
 import type { Volume } from "../generated/Volume";
 import type { LumaPlane } from "./browser/marker";
 
@@ -32,12 +34,18 @@ export interface CallEngine {
   /** Hears every event from now on; the returned function ends that. */
   subscribe(listener: (event: EngineEvent) => void): () => void;
   launch(): Promise<Launch>;
+  /** What is done to the own voice until the user says otherwise. */
+  readonly usualVoice: VoiceSettings;
+  /** What noise suppression there is to choose from. */
+  readonly noiseSuppressions: readonly NoiseSuppression[];
 
   /** Look for devices; answered by `devices`, which also comes when one is plugged in or out. */
   listDevices(): void;
   selectCamera(camera: CameraChoice): void;
   selectMicrophone(microphone: MicrophoneChoice): void;
   selectSpeaker(speaker: SpeakerChoice): void;
+  /** What is done to the own voice before the others hear it; the tone and files are sent as they are. */
+  setVoiceProcessing(settings: VoiceSettings): void;
   /** How loud everybody together is played. */
   setOutputVolume(volume: Volume): void;
   /** How loud a participant is played among the others, until the end of this stay. */

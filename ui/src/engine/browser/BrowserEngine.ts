@@ -3,15 +3,17 @@ import type { CallEvent } from "../../generated/CallEvent";
 import type { DeviceError } from "../../generated/DeviceError";
 import type { Input } from "../../generated/Input";
 import type { MediaState } from "../../generated/MediaState";
+import type { NoiseSuppression } from "../../generated/NoiseSuppression";
 import type { Output } from "../../generated/Output";
 import type { ParticipantId } from "../../generated/ParticipantId";
 import type { StreamId } from "../../generated/StreamId";
+import type { VoiceSettings } from "../../generated/VoiceSettings";
 import type { Volume } from "../../generated/Volume";
 import type { CallEngine, EngineEvent, EngineProbe, Launch } from "../CallEngine";
 import { Listeners } from "../Listeners";
 import { listDevices } from "./devices";
 import { LevelMeter } from "./LevelMeter";
-import { LocalMedia, type LocalTracks } from "./LocalMedia";
+import { LocalMedia, type LocalTracks, USUAL_VOICE } from "./LocalMedia";
 import { PeerConnection } from "./PeerConnection";
 import { BrowserProbe } from "./BrowserProbe";
 import { RemoteSound } from "./RemoteSound";
@@ -50,6 +52,8 @@ export class BrowserEngine implements CallEngine {
     failed: (error, standsIn) => this.#onDeviceFailed(error, standsIn),
     returned: (device) => this.#emit({ type: "device_returned", device }),
   });
+  readonly usualVoice = USUAL_VOICE;
+  readonly noiseSuppressions: readonly NoiseSuppression[] = ["off", "standard"];
   readonly probe: EngineProbe = new BrowserProbe(this.#videos, this.#sound);
   #server = "";
   #stats: StatsSampler | undefined;
@@ -88,6 +92,10 @@ export class BrowserEngine implements CallEngine {
 
   selectSpeaker(speaker: string): void {
     this.#sound.select(speaker);
+  }
+
+  setVoiceProcessing(settings: VoiceSettings): void {
+    this.#local.setVoice(settings);
   }
 
   setOutputVolume(volume: Volume): void {

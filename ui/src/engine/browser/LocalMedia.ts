@@ -3,12 +3,21 @@ import type { DeviceList } from "../../generated/DeviceList";
 import type { DeviceError } from "../../generated/DeviceError";
 import type { MediaState } from "../../generated/MediaState";
 import type { MicrophoneChoice } from "../../generated/MicrophoneChoice";
+import type { VoiceSettings } from "../../generated/VoiceSettings";
 import { deviceError } from "./deviceErrors";
 import { LocalSource, type OpenSource } from "./LocalSource";
 import { openPattern } from "./pattern";
 import { StandIn } from "./StandIn";
 import { openTone } from "./tone";
 import { openUserMedia } from "./userMedia";
+
+/** What browsers do by themselves. */
+export const USUAL_VOICE: VoiceSettings = {
+  echo_cancellation: true,
+  noise_suppression: "standard",
+  automatic_gain: true,
+  high_pass: true,
+};
 
 /** What is sent, by kind; a kind that is missing is not sent. */
 export interface LocalTracks {
@@ -46,6 +55,7 @@ export class LocalMedia {
   #microphoneChoice: MicrophoneChoice = "default";
   readonly #cameraStandIn = new StandIn(false);
   readonly #microphoneStandIn = new StandIn(true);
+  #voice = USUAL_VOICE;
   #cameraSwitch: Switch = "on";
   #microphoneSwitch: Switch = "on";
   #needed = false;
@@ -56,7 +66,7 @@ export class LocalMedia {
       track: (track) => this.#onTrack("camera", track),
       failed: (cause) => this.#onFailed("camera", cause),
     });
-    this.#microphone = new LocalSource(openMicrophone, {
+    this.#microphone = new LocalSource((choice) => openMicrophone(choice, this.#voice), {
       track: (track) => this.#onTrack("microphone", track),
       failed: (cause) => this.#onFailed("microphone", cause),
     });
@@ -89,6 +99,12 @@ export class LocalMedia {
     this.#microphoneChoice = choice;
     this.#microphoneStandIn.choose(choice);
     this.#apply();
+  }
+
+  /** What the browser does to the voice of a microphone; it can only be said when one is opened. */
+  setVoice(settings: VoiceSettings): void {
+    this.#voice = settings;
+    if (this.#microphoneChoice !== "tone") this.#microphone.reopen();
   }
 
   setCamera(on: boolean): void {
@@ -165,14 +181,14 @@ async function openCamera(choice: CameraChoice): Promise<OpenSource> {
   );
 }
 
-async function openMicrophone(choice: MicrophoneChoice): Promise<OpenSource> {
+async function openMicrophone(choice: MicrophoneChoice, voice: VoiceSettings): Promise<OpenSource> {
   if (choice === "tone") return openTone();
   return closeable(
     await openUserMedia("audio", {
       ...exactly(choice),
-      echoCancellation: true,
-      noiseSuppression: true,
-      autoGainControl: true,
+      echoCancellation: voice.echo_cancellation,
+      noiseSuppression: voice.noise_suppression !== "off",
+      autoGainControl: voice.automatic_gain,
     }),
   );
 }

@@ -37,6 +37,19 @@ test("what is wanted is opened, and given back when it is not wanted any more", 
   expect(source.track).toBeUndefined();
 });
 
+test("what is open, or being opened, is opened anew, and nothing else is", async () => {
+  const { source, log, settle } = bench();
+  source.reopen();
+  source.want("a");
+  source.reopen();
+  await settle("a");
+  await settle("a");
+  source.reopen();
+  await settle("a");
+  const once = ["open a", "track a", "close a", "track none"];
+  expect(log).toEqual([...once, ...once, "open a", "track a"]);
+});
+
 test("a device is closed before the next one is opened", async () => {
   const { source, log, settle } = bench();
   source.want("a");

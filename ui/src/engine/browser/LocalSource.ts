@@ -22,6 +22,8 @@ export class LocalSource {
   readonly #observer: LocalSourceObserver;
   #wanted: string | undefined;
   #current: (OpenSource & { choice: string }) | undefined;
+  /** Whether what is open, or being opened, is to be opened anew. */
+  #stale = false;
   #working = false;
 
   constructor(open: (choice: string) => Promise<OpenSource>, observer: LocalSourceObserver) {
@@ -35,13 +37,20 @@ export class LocalSource {
     if (!this.#working) void this.#work();
   }
 
+  /** Opens what is wanted anew, if anything: how it is opened has changed. */
+  reopen(): void {
+    this.#stale = this.#wanted !== undefined;
+    if (!this.#working) void this.#work();
+  }
+
   get track(): MediaStreamTrack | undefined {
     return this.#current?.track;
   }
 
   async #work(): Promise<void> {
     this.#working = true;
-    while (this.#wanted !== this.#current?.choice) {
+    while (this.#stale || this.#wanted !== this.#current?.choice) {
+      this.#stale = false;
       this.#close();
       const choice = this.#wanted;
       if (choice === undefined) continue;

@@ -1,6 +1,8 @@
 import type { Command } from "../../generated/Command";
 import type { Event } from "../../generated/Event";
+import type { NoiseSuppression } from "../../generated/NoiseSuppression";
 import type { StreamId } from "../../generated/StreamId";
+import type { VoiceSettings } from "../../generated/VoiceSettings";
 import { type LumaPlane, rgbaPlane } from "../browser/marker";
 import type { CallEngine, EngineEvent, EngineProbe, Launch } from "../CallEngine";
 import { Listeners } from "../Listeners";
@@ -16,6 +18,14 @@ export class NativeEngine implements CallEngine {
   readonly #invoke: Invoke;
   readonly #listeners = new Listeners<EngineEvent>();
   readonly #frames: FrameSocket;
+  // Without steady noise a voice sounds cleaner and duller; who wants that can ask for it.
+  readonly usualVoice: VoiceSettings = {
+    echo_cancellation: true,
+    noise_suppression: "off",
+    automatic_gain: true,
+    high_pass: true,
+  };
+  readonly noiseSuppressions: readonly NoiseSuppression[] = ["off", "standard", "strong"];
   readonly probe: EngineProbe = {
     watchFrames: (stream, onFrame) => this.#watchFrames(stream, onFrame),
     remoteSound: () => undefined,
@@ -62,6 +72,10 @@ export class NativeEngine implements CallEngine {
 
   selectSpeaker(speaker: string): void {
     this.#send({ type: "select_speaker", speaker });
+  }
+
+  setVoiceProcessing(settings: VoiceSettings): void {
+    this.#send({ type: "set_voice_processing", settings });
   }
 
   setOutputVolume(volume: number): void {
