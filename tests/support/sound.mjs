@@ -76,8 +76,8 @@ export class SoundServer {
       const list = async (what) => JSON.parse(await this.#control("--format=json", "list", what));
       const [running, all] = [await list(streams), await list(devices)];
       const used = running.map((stream) => all.find(({ index }) => index === stream[key])?.name);
-      // What is remapped uses the device behind it with a stream of the server's own.
-      return used.find((name) => name !== undefined && !/^(.*-)?air(\.monitor)?$/.test(name));
+      // What is remapped uses the device behind it with a stream of the server's own; tests speak into the mouth.
+      return used.find((name) => name !== undefined && !/^(mouth|(.*-)?air(\.monitor)?)$/.test(name));
     };
     return {
       microphone: await ours("source-outputs", "sources", "source"),
