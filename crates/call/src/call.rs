@@ -69,6 +69,7 @@ impl Call {
             Input::Path { peer, state } => {
                 self.with_peer(&peer, |peer, out| peer.handle_path(now, state, out))
             }
+            Input::NetworkChanged => self.on_network_changed(now),
         }
     }
 
@@ -158,6 +159,16 @@ impl Call {
         match Session::pausing(now, tries) {
             Some(session) => self.session = session,
             None => self.fail(CallErrorCode::ServerUnreachable),
+        }
+    }
+
+    fn on_network_changed(&mut self, now: Instant) {
+        if self.session.handle_network_change(now) {
+            self.out.push_back(Output::CloseSignaling);
+            self.out.push_back(Output::OpenSignaling);
+        }
+        for peer in self.peers.values_mut() {
+            peer.handle_network_change(now);
         }
     }
 

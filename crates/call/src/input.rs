@@ -38,6 +38,9 @@ pub enum Input {
     LocalCandidatesEnded { peer: ParticipantId, ufrag: String },
     /// The state of the path to the peer changed.
     Path { peer: ParticipantId, state: PathState },
+
+    /// The network addresses of this host changed: what could not be reached may be reachable now.
+    NetworkChanged,
 }
 
 /// Whether packets get through to a peer: the connection state of WebRTC, as far as a call cares.
@@ -49,4 +52,7 @@ pub enum PathState {
     Disconnected,
     /// It will not come back without an ICE restart.
     Failed,
+    /// An address at one of its ends is another one now. It will not come back without an ICE restart, which can
+    /// succeed at once.
+    Moved,
 }

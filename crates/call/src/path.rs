@@ -13,6 +13,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How much longer the answerer waits, so that one side restarts and not both.
 const ANSWERER_DELAY: Duration = Duration::from_secs(3);
+/// Between two ICE restarts for changes of the network: a network that flaps does not keep the call in restarts.
+const CHANGE_PAUSE: Duration = Duration::from_secs(1);
 /// Pauses after each ICE restart; after the last one the path is given up.
 const RESTART_PAUSES: [Duration; 5] = [
     Duration::from_secs(4),
@@ -27,6 +29,8 @@ pub(crate) struct Path {
     role: Role,
     phase: Phase,
     ever_connected: bool,
+    /// When ICE was last restarted from here.
+    restarted_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -50,7 +54,7 @@ pub(crate) enum PathAction {
 impl Path {
     pub(crate) fn new(now: Instant, role: Role) -> Self {
         let act_at = now + CONNECT_TIMEOUT + delay(role);
-        Self { role, phase: Phase::Down { act_at, restarts: 0 }, ever_connected: false }
+        Self { role, phase: Phase::Down { act_at, restarts: 0 }, ever_connected: false, restarted_at: None }
     }
 
     pub(crate) fn state(&self) -> PeerState {
@@ -75,11 +79,25 @@ impl Path {
             (PathState::Failed, Phase::Up) => {
                 self.phase = Phase::Down { act_at: now + delay(self.role), restarts: 0 };
             }
+            // Whoever notices restarts; should both do, negotiation takes care of it.
+            (PathState::Moved, Phase::Up) => {
+                self.phase = Phase::Down { act_at: self.after_change(now), restarts: 0 };
+            }
+            (PathState::Moved, Phase::Down { .. }) => self.handle_network_change(now),
             // Waiting any longer is pointless, but a restart under way keeps its pause.
             (PathState::Failed, Phase::Down { act_at, restarts: 0 }) => {
                 *act_at = (*act_at).min(now + delay(self.role));
             }
             (PathState::Disconnected | PathState::Failed, Phase::Down { .. }) => {}
+        }
+    }
+
+    /// There is another network, or there are messages to the peer again: what is down is tried anew at once.
+    pub(crate) fn handle_network_change(&mut self, now: Instant) {
+        let after_change = self.after_change(now);
+        if let Phase::Down { act_at, restarts } = &mut self.phase {
+            *act_at = (*act_at).min(after_change);
+            *restarts = 0;
         }
     }
 
@@ -110,6 +128,7 @@ impl Path {
             Some(pause) => {
                 *restarts += 1;
                 *act_at = now + *pause;
+                self.restarted_at = Some(now);
                 Some(PathAction::RestartIce)
             }
             None => {
@@ -124,6 +143,11 @@ impl Path {
             Phase::Down { act_at, .. } => Some(act_at),
             Phase::Up | Phase::GivenUp => None,
         }
+    }
+
+    /// When a restart for a change of the network may begin.
+    fn after_change(&self, now: Instant) -> Instant {
+        self.restarted_at.map_or(now, |at| now.max(at + CHANGE_PAUSE))
     }
 }
 

@@ -134,6 +134,10 @@ impl Peer {
         self.tell_state(out);
     }
 
+    pub(crate) fn handle_network_change(&mut self, now: Instant) {
+        self.path.handle_network_change(now);
+    }
+
     pub(crate) fn handle_timeout(&mut self, now: Instant, reachable: bool, out: &mut VecDeque<Output>) {
         match self.path.handle_timeout(now, reachable) {
             Some(PathAction::RestartIce) => {

@@ -66,6 +66,22 @@ impl Session {
         }
     }
 
+    /// There is another network: what waits for a try does not wait any longer, and what is on its way over the old one
+    /// begins anew. True if a connection is to be opened.
+    pub(crate) fn handle_network_change(&mut self, now: Instant) -> bool {
+        let tries = match self {
+            Self::Pausing { .. } => Some(0),
+            Self::Entering { step: Step::Connection, tries, .. } => *tries,
+            Self::Off
+            | Self::Entering { step: Step::Welcome | Step::Admission, .. }
+            | Self::InRoom { .. } => {
+                return false;
+            }
+        };
+        *self = Self::connecting(now, tries);
+        true
+    }
+
     pub(crate) fn is_at(&self, wanted: Step) -> bool {
         matches!(self, Self::Entering { step, .. } if *step == wanted)
     }

@@ -3,7 +3,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 use tracing::{debug, warn};
 use visavis_call::{Call, CallErrorCode, CallEvent, CallState, Input, Output, PathState};
 use visavis_congestion::Estimate;
@@ -16,6 +16,7 @@ use visavis_protocol::{DisplayName, ParticipantId, RoomName};
 use crate::api::{CallStats, Command, Event, Milestones, StreamId};
 use crate::devices::{self, Devices};
 use crate::inner::{Inner, tell};
+use crate::network::{self, Addresses};
 use crate::outgoing::Outgoing;
 use crate::peer::{Media, Peer, PeerCommand, PeerContext, PeerEvent};
 use crate::sampling;
@@ -82,6 +83,8 @@ struct Actor {
     media: broadcast::Sender<Media>,
     frames: FrameSink,
     joined_at: Option<Instant>,
+    /// Whether the addresses of this host are watched: during a call.
+    watch_network: watch::Sender<bool>,
     milestones: Milestones,
     events: mpsc::Sender<Event>,
     inner: mpsc::Sender<Inner>,
@@ -97,6 +100,8 @@ impl Actor {
         let outgoing = Outgoing::new(Instant::now());
         let devices =
             Devices::open(config.devices, config.voice, &config.frames, &media, outgoing.counters(), &inner)?;
+        let (watch_network, network_watched) = watch::channel(false);
+        tokio::spawn(network::run(network_watched, inner.clone()));
         Ok(Self {
             call: Call::new(config.client),
             server: String::new(),
@@ -111,6 +116,7 @@ impl Actor {
             media,
             frames: config.frames,
             joined_at: None,
+            watch_network,
             milestones: Milestones::default(),
             events,
             inner,
@@ -198,6 +204,7 @@ impl Actor {
             Inner::VoiceLevels(levels) => self.on_voice_levels(&levels),
             Inner::OwnVideoStarted => self.emit(Event::VideoStarted { stream: StreamId::Own }),
             Inner::Devices(devices) => self.on_devices(devices),
+            Inner::Network(addresses) => self.on_network(&addresses),
             Inner::Stats(stats) => self.emit(Event::Stats { stats }),
         }
     }
@@ -222,6 +229,13 @@ impl Actor {
             SignalingEvent::Garbage => Input::ReceivedGarbage,
             SignalingEvent::Closed => Input::SignalingClosed,
         });
+    }
+
+    fn on_network(&mut self, addresses: &Addresses) {
+        for peer in self.peers.values() {
+            peer.send(PeerCommand::NetworkChanged(addresses.clone()));
+        }
+        self.feed(Input::NetworkChanged);
     }
 
     fn on_peer(&mut self, peer: ParticipantId, event: PeerEvent) {
@@ -279,6 +293,8 @@ impl Actor {
                 self.outgoing.handle_key_frame_wish();
             }
             PathState::Disconnected | PathState::Failed => self.disconnect(peer),
+            // The restart that follows takes a moment; what is sent meanwhile is dropped on the way.
+            PathState::Moved => {}
         }
     }
 
@@ -399,6 +415,7 @@ impl Actor {
 
     fn apply_active(&mut self) {
         self.devices.set_active(self.preview || self.joined_at.is_some());
+        self.watch_network.send_replace(self.joined_at.is_some());
     }
 
     fn tell_media(&mut self) {

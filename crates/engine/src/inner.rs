@@ -8,6 +8,7 @@ use visavis_media::{DeviceError, DeviceKind, DeviceList};
 use visavis_protocol::ParticipantId;
 
 use crate::api::CallStats;
+use crate::network::Addresses;
 use crate::peer::PeerEvent;
 use crate::signaling::SignalingEvent;
 
@@ -30,6 +31,8 @@ pub(crate) enum Inner {
     /// Which share of the last second the picture encoder worked.
     EncoderBusy(f64),
     Devices(DeviceList),
+    /// The addresses of this host are others now.
+    Network(Addresses),
     Stats(Box<CallStats>),
 }
 

@@ -8,6 +8,7 @@
 //! shell ─ Command ─► Engine ─┬─ Input / Output ─ Call        (pure)
 //!       ◄─ Event ──          ├─ Signaling                    one task: the WebSocket
 //!                            ├─ Peer ×N                      one task each: a peer connection
+//!                            ├─ network                      one task: the addresses of this host
 //!                            └─ Devices                      threads of visavis-media
 //! ```
 
@@ -16,6 +17,7 @@ mod devices;
 mod engine;
 mod inner;
 mod invite;
+mod network;
 mod outgoing;
 mod peer;
 mod sampling;

@@ -71,6 +71,8 @@ export class Call {
         return this.#peers.get(input.peer)?.handleLocalCandidatesEnd(input.ufrag, this.#out);
       case "path":
         return this.#peers.get(input.peer)?.handlePath(nowMs, input.state, this.#out);
+      case "network_changed":
+        return this.#onNetworkChanged(nowMs);
     }
   }
 
@@ -155,6 +157,15 @@ export class Call {
     const pausing = session.pausing(nowMs, tries);
     if (pausing === undefined) this.#fail("server_unreachable");
     else this.#session = pausing;
+  }
+
+  #onNetworkChanged(nowMs: number): void {
+    const anew = session.handleNetworkChange(this.#session, nowMs);
+    if (anew !== undefined) {
+      this.#session = anew;
+      this.#out.push({ type: "close_signaling" }, { type: "open_signaling" });
+    }
+    for (const peer of this.#peersInOrder()) peer.handleNetworkChange(nowMs);
   }
 
   #onGarbage(): void {

@@ -10,6 +10,8 @@ const CONNECT_TIMEOUT_MS = 15_000;
 const PATIENCE_MS = 2000;
 /** How much longer the answerer waits, so that one side restarts and not both. */
 const ANSWERER_DELAY_MS = 3000;
+/** Between two ICE restarts for changes of the network: a network that flaps does not keep the call in restarts. */
+const CHANGE_PAUSE_MS = 1000;
 /** Pauses after each ICE restart; after the last one the path is given up. */
 const RESTART_PAUSES_MS = [4000, 4000, 8000, 16_000, 16_000];
 const LAST_PAUSE_MS = 16_000;
@@ -27,6 +29,8 @@ export class Path {
   readonly #delayMs: number;
   #phase: Phase;
   #everConnected = false;
+  /** When ICE was last restarted from here. */
+  #restartedAtMs: number | undefined;
 
   constructor(nowMs: number, role: Role) {
     this.#delayMs = role === "offerer" ? 0 : ANSWERER_DELAY_MS;
@@ -52,16 +56,28 @@ export class Path {
         this.#everConnected = true;
         return;
       case "disconnected":
-        if (this.#phase.type === "up") this.#goDown(nowMs + PATIENCE_MS);
+        if (this.#phase.type === "up") this.#goDown(nowMs + PATIENCE_MS + this.#delayMs);
         return;
       case "failed":
-        if (this.#phase.type === "up") this.#goDown(nowMs);
+        if (this.#phase.type === "up") this.#goDown(nowMs + this.#delayMs);
         // Waiting any longer is pointless, but a restart under way keeps its pause.
         else if (this.#phase.restarts === 0) {
           this.#phase.actAtMs = Math.min(this.#phase.actAtMs, nowMs + this.#delayMs);
         }
         return;
+      case "moved":
+        // Whoever notices restarts; should both do, negotiation takes care of it.
+        if (this.#phase.type === "up") this.#goDown(this.#afterChangeMs(nowMs));
+        else this.handleNetworkChange(nowMs);
+        return;
     }
+  }
+
+  /** There is another network, or there are messages to the peer again: what is down is tried anew at once. */
+  handleNetworkChange(nowMs: number): void {
+    if (this.#phase.type !== "down") return;
+    this.#phase.actAtMs = Math.min(this.#phase.actAtMs, this.#afterChangeMs(nowMs));
+    this.#phase.restarts = 0;
   }
 
   /** The other side offers, which may restart ICE: its attempt gets the time that an own one would. */
@@ -93,6 +109,7 @@ export class Path {
     }
     phase.restarts += 1;
     phase.actAtMs = nowMs + pauseMs;
+    this.#restartedAtMs = nowMs;
     return "restart_ice";
   }
 
@@ -100,7 +117,12 @@ export class Path {
     return this.#phase.type === "down" ? this.#phase.actAtMs : undefined;
   }
 
-  #goDown(atMs: number): void {
-    this.#phase = { type: "down", actAtMs: atMs + this.#delayMs, restarts: 0 };
+  #goDown(actAtMs: number): void {
+    this.#phase = { type: "down", actAtMs, restarts: 0 };
+  }
+
+  /** When a restart for a change of the network may begin. */
+  #afterChangeMs(nowMs: number): number {
+    return this.#restartedAtMs === undefined ? nowMs : Math.max(nowMs, this.#restartedAtMs + CHANGE_PAUSE_MS);
   }
 }

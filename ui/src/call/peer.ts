@@ -108,6 +108,10 @@ export class Peer {
     this.#tellState(out);
   }
 
+  handleNetworkChange(nowMs: number): void {
+    this.#path.handleNetworkChange(nowMs);
+  }
+
   handleTimeout(nowMs: number, reachable: boolean, out: Output[]): void {
     switch (this.#path.handleTimeout(nowMs, reachable)) {
       case "restart_ice":

@@ -39,6 +39,22 @@ export function advance(session: Session, nowMs: number, step: Step): Session {
   return session.type === "entering" ? { ...session, step, deadlineMs: nowMs + ANSWER_TIMEOUT_MS } : session;
 }
 
+/**
+ * There is another network: what waits for a try does not wait any longer, and what is on its way over the old one begins
+ * anew. Gives the new session if a connection is to be opened.
+ */
+export function handleNetworkChange(session: Session, nowMs: number): Session | undefined {
+  switch (session.type) {
+    case "pausing":
+      return connecting(nowMs, 0);
+    case "entering":
+      return session.step === "connection" ? connecting(nowMs, session.tries) : undefined;
+    case "off":
+    case "in_room":
+      return undefined;
+  }
+}
+
 export function isAt(session: Session, wanted: Step): boolean {
   return session.type === "entering" && session.step === wanted;
 }

@@ -3,4 +3,4 @@
 /**
  * Whether packets get through to a peer: the connection state of WebRTC, as far as a call cares.
  */
-export type PathState = "connected" | "disconnected" | "failed";
+export type PathState = "connected" | "disconnected" | "failed" | "moved";

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
+use rtc::mdns::MulticastSocket;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
@@ -25,8 +26,11 @@ use super::chain::{self, Meter};
 
 /// Without an answer to checks for this long the path counts as disconnected, and then as failed.
 const ICE_DISCONNECTED: Duration = Duration::from_secs(3);
-const ICE_FAILED: Duration = Duration::from_secs(5);
-const ICE_KEEPALIVE: Duration = Duration::from_secs(1);
+/// The crate forgets all candidates of a path that has failed, so that it cannot come back by itself: not before consent
+/// has expired (RFC 7675 section 5.1), counted from the last answer.
+const ICE_FAILED: Duration = Duration::from_secs(27);
+/// How soon a path that comes back is noticed.
+const ICE_KEEPALIVE: Duration = Duration::from_millis(400);
 /// Every pair is checked this often (RFC 8445 section 14.2 asks for 5 ms at least), this many times: five seconds.
 const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(25);
 const ICE_CHECKS: u16 = 200;
@@ -40,6 +44,15 @@ pub(crate) struct Connection {
     pub(crate) pc: Arc<dyn PeerConnection>,
     pub(crate) audio: OutgoingTrack,
     pub(crate) video: OutgoingTrack,
+    mdns: MulticastDnsMode,
+}
+
+impl Connection {
+    /// Whether sockets can be bound for a restart. The crate opens one for multicast DNS too if it did at the beginning,
+    /// and is lost for good where that fails, as without any route.
+    pub(crate) fn can_restart(&self) -> bool {
+        self.mdns == MulticastDnsMode::Disabled || MulticastSocket::new().into_std().is_ok()
+    }
 }
 
 /// A track of our own and what negotiation made of it.
@@ -63,16 +76,17 @@ where
     F: Fn() + Clone + Send + Sync + 'static,
 {
     // A host without a multicast route cannot resolve `.local` candidates, and can call all the same.
-    let pc = match build(ice_servers, &listeners, MulticastDnsMode::QueryOnly).await {
-        Ok(pc) => pc,
+    let (pc, mdns) = match build(ice_servers, &listeners, MulticastDnsMode::QueryOnly).await {
+        Ok(pc) => (pc, MulticastDnsMode::QueryOnly),
         Err(error) => {
             tracing::debug!(%error, "no multicast DNS here");
-            build(ice_servers, &listeners, MulticastDnsMode::Disabled).await?
+            let mode = MulticastDnsMode::Disabled;
+            (build(ice_servers, &listeners, mode).await?, mode)
         }
     };
     let audio = add_track(&pc, RtpCodecKind::Audio).await?;
     let video = add_track(&pc, RtpCodecKind::Video).await?;
-    Ok(Connection { pc, audio, video })
+    Ok(Connection { pc, audio, video, mdns })
 }
 
 async fn build<F>(
@@ -108,6 +122,8 @@ where
         // A direct pair is taken as soon as it works; waiting for a better one costs up to a second.
         .with_host_acceptance_min_wait(Some(Duration::ZERO))
         .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
+        // The sockets are bound to the addresses that there were: a restart binds them to those that there are.
+        .with_discard_local_candidates_during_ice_restart(true)
         .with_multicast_dns_mode(mdns)
         .build();
     let ice_servers = ice_servers

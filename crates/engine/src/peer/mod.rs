@@ -28,6 +28,7 @@ use webrtc::peer_connection::{
 };
 
 use crate::api::PeerStats;
+use crate::network::Addresses;
 use chain::Meter;
 use connection::{Connection, Listeners};
 use downlink::Destination;
@@ -56,6 +57,8 @@ pub(crate) enum PeerCommand {
     EndCandidates {
         ufrag: String,
     },
+    /// The addresses of this host are these now.
+    NetworkChanged(Addresses),
     /// A sample of the statistics.
     Sample(oneshot::Sender<PeerStats>),
 }
@@ -193,6 +196,7 @@ impl Actor {
             PeerCommand::AddCandidate(candidate) => return self.add_candidate(candidate).await,
             // The crate has no use for it: it goes on checking what it has.
             PeerCommand::EndCandidates { ufrag } => return debug!(ufrag, "no more remote candidates"),
+            PeerCommand::NetworkChanged(addresses) => return self.on_network(&addresses).await,
             PeerCommand::Sample(reply) => {
                 // Whoever asked may be gone.
                 let _ = reply.send(self.sampler.sample(&self.connection, Instant::now()).await);
@@ -207,6 +211,7 @@ impl Actor {
 
     async fn create_offer(&mut self, ice_restart: bool) -> Result<String> {
         if ice_restart {
+            self.check_restart()?;
             self.connection.pc.restart_ice().await?;
         }
         let offer = self.connection.pc.create_offer(None).await?;
@@ -214,12 +219,26 @@ impl Actor {
     }
 
     async fn accept_offer(&mut self, sdp: String, rollback: bool) -> Result<String> {
+        // With other credentials than before it restarts ICE (RFC 8839 section 4.4.1.1.1).
+        let before = self.connection.pc.current_remote_description().await;
+        if before.is_some_and(|before| first_ufrag(&before.sdp) != first_ufrag(&sdp)) {
+            self.check_restart()?;
+        }
         if rollback {
             self.connection.pc.set_local_description(RTCSessionDescription::rollback(None)?).await?;
         }
         self.connection.pc.set_remote_description(RTCSessionDescription::offer(sdp)?).await?;
         let answer = self.connection.pc.create_answer(None).await?;
         self.set_local(answer).await
+    }
+
+    /// A restart that would lose the connection fails before it begins, and is tried again by the call.
+    fn check_restart(&self) -> Result<()> {
+        if self.connection.can_restart() {
+            Ok(())
+        } else {
+            Err(Error::Other("there is no network".to_owned()))
+        }
     }
 
     async fn accept_answer(&self, sdp: String) -> Result<()> {
@@ -244,6 +263,13 @@ impl Actor {
         match self.connection.pc.add_ice_candidate(init).await {
             Ok(()) => self.wake_driver().await,
             Err(error) => debug!(%error, "a remote candidate was not taken"),
+        }
+    }
+
+    async fn on_network(&self, addresses: &Addresses) {
+        let local = stats::local_address(&self.connection).await;
+        if local.is_some_and(|address| !addresses.have(address)) {
+            (self.context.on_event)(PeerEvent::Path(PathState::Moved));
         }
     }
 

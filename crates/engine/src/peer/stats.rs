@@ -1,5 +1,6 @@
 //! One sample a second of how a connection runs.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use visavis_congestion::Estimate;
 use visavis_media::audio::{AudioStream, SAMPLE_RATE};
 use visavis_media::video::VideoReceiver;
-use webrtc::peer_connection::{RTCStatsReport, StatsSelector};
+use webrtc::peer_connection::{RTCStatsReport, RTCStatsReportEntry, StatsSelector};
 
 use super::chain::{Meter, START, Traffic};
 use super::connection::Connection;
@@ -137,6 +138,20 @@ fn received(traffic: &Traffic, report: &RTCStatsReport, kind: &str, clock_hz: f6
     }
 }
 
+/// The address of this host that the pair in use sends from.
+pub(crate) async fn local_address(connection: &Connection) -> Option<IpAddr> {
+    let report = connection.pc.get_stats(Instant::now(), StatsSelector::None).await;
+    let selected = report.transport()?.selected_candidate_pair_id.clone();
+    let pair = report.candidate_pairs().find(|pair| pair.stats.id == selected)?;
+    match report.get(&format!("RTCLocalIceCandidate_{}", pair.local_candidate_id)) {
+        Some(RTCStatsReportEntry::LocalCandidate(candidate)) => {
+            // A reflexive candidate is sent from its base.
+            candidate.related_address.parse().ok().or_else(|| candidate.address.as_ref()?.parse().ok())
+        }
+        _ => None,
+    }
+}
+
 /// The pair in use and its round trip in milliseconds.
 fn selected_pair(report: &RTCStatsReport) -> Option<(CandidatePair, f64)> {
     let selected = report.transport()?.selected_candidate_pair_id.clone();
@@ -145,7 +160,7 @@ fn selected_pair(report: &RTCStatsReport) -> Option<(CandidatePair, f64)> {
         .find(|pair| pair.stats.id == selected)
         .or_else(|| report.candidate_pairs().find(|pair| pair.nominated))?;
     let kind = |id: String| {
-        use webrtc::peer_connection::RTCStatsReportEntry::{LocalCandidate, RemoteCandidate};
+        use RTCStatsReportEntry::{LocalCandidate, RemoteCandidate};
         match report.get(&id) {
             Some(LocalCandidate(candidate) | RemoteCandidate(candidate)) => {
                 candidate.candidate_type.to_string()
