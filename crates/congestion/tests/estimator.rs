@@ -43,6 +43,16 @@ fn an_application_that_sends_little_still_learns_what_the_path_takes() {
 }
 
 #[test]
+fn the_bound_of_the_estimate_can_be_moved() {
+    let now = Instant::now();
+    let mut estimator = Estimator::new(CONFIG);
+    estimator.set_max_bps(now, 200_000);
+    assert_eq!(estimator.estimate().target_bps, 200_000);
+    estimator.set_max_bps(now, 4_000_000);
+    assert_eq!(estimator.estimate().target_bps, 200_000, "more is found out, not believed");
+}
+
+#[test]
 fn without_feedback_the_target_falls_and_does_not_reach_zero() {
     let start = Instant::now();
     let mut estimator = Estimator::new(CONFIG);

@@ -169,6 +169,15 @@ impl Estimator {
         Some(cluster)
     }
 
+    /// More can be made use of from now on, or less, in bit/s. More is tried at once.
+    pub fn set_max_bps(&mut self, now: Instant, max_bps: u64) {
+        self.config.max_bps = max_bps;
+        self.delay.set_max_bps(max_bps);
+        self.loss.set_max_bps(max_bps);
+        self.probes.set_max_bps(now, max_bps);
+        self.publish(now);
+    }
+
     pub fn estimate(&self) -> Estimate {
         Estimate { target_bps: self.target_bps.round() as u64, loss: self.loss.fraction(), rtt: self.rtt }
     }

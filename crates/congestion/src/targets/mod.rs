@@ -4,7 +4,9 @@ mod audio;
 mod ladder;
 mod load;
 mod rungs;
+mod screen;
 
 pub use audio::{AudioLadder, AudioTarget};
 pub use ladder::{VideoLadder, VideoTarget};
 pub use rungs::SourceLimits;
+pub use screen::{ScreenLadder, ScreenSplit};

@@ -109,6 +109,11 @@ impl Aimd {
         std::mem::take(&mut self.wants_rebase)
     }
 
+    pub(super) fn set_max_bps(&mut self, max_bps: u64) {
+        self.config.max_bps = max_bps;
+        self.target_bps = self.target_bps.min(max_bps as f64);
+    }
+
     /// Goes on from this target.
     pub(super) fn set_target(&mut self, now: Instant, target_bps: f64) {
         self.target_bps = target_bps.clamp(self.config.min_bps as f64, self.config.max_bps as f64);

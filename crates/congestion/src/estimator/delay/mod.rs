@@ -63,6 +63,10 @@ impl DelayBased {
         }
     }
 
+    pub(super) fn set_max_bps(&mut self, max_bps: u64) {
+        self.aimd.set_max_bps(max_bps);
+    }
+
     /// Takes a packet of a report, in order of arrival.
     pub(super) fn handle_packet(&mut self, report: &PacketReport, arrival: Duration) {
         let departure = report.departure;

@@ -99,6 +99,10 @@ impl LossBased {
         }
     }
 
+    pub(super) fn set_max_bps(&mut self, max_bps: u64) {
+        self.config.max_bps = max_bps;
+    }
+
     /// Takes a report, what delay allows and what got through.
     pub(super) fn handle_reports(
         &mut self,

@@ -101,6 +101,14 @@ impl ProbeController {
         self.blind_since = is_blind.then(|| self.blind_since.unwrap_or(now));
     }
 
+    /// More than before is tried at once (libwebrtc's `OnMaxTotalAllocatedBitrate`).
+    pub(in crate::estimator) fn set_max_bps(&mut self, now: Instant, max_bps: u64) {
+        let is_more = max_bps > std::mem::replace(&mut self.config.max_bps, max_bps);
+        if is_more && self.state == State::Complete && self.has_room() {
+            self.probe(now, &[FURTHER_SCALE * self.estimate_bps], true);
+        }
+    }
+
     /// The queue is empty again after an over-use at this estimate: perhaps it was somebody else's for a moment.
     pub(in crate::estimator) fn handle_recovery(&mut self, now: Instant, before_bps: f64) {
         let wanted = RECOVERY_SHARE * before_bps;
@@ -241,6 +249,19 @@ mod tests {
             })
             .collect();
         assert_eq!(times, [50, 100, 150]);
+    }
+
+    #[test]
+    fn what_more_can_be_used_is_tried_at_once() {
+        let start = Instant::now();
+        let mut controller = started(start);
+        probes(&mut controller);
+        controller.handle_timeout(start + RESULT_PATIENCE);
+        controller.set_estimate(start + RESULT_PATIENCE, 3_000_000.0, Limit::Delay);
+        controller.set_max_bps(start + RESULT_PATIENCE, 1_000_000);
+        assert_eq!(probes(&mut controller), []);
+        controller.set_max_bps(start + RESULT_PATIENCE, 5_000_000);
+        assert_eq!(probes(&mut controller), [5_000_000]);
     }
 
     #[test]
