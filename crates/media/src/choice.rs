@@ -44,6 +44,21 @@ pub enum SpeakerChoice {
     Device(String),
 }
 
+/// What is shared of the screen. As text: `screen`, `pattern`, `window:` and words of its title, or an id of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
+pub enum ScreenChoice {
+    /// The system's first monitor.
+    Whole,
+    /// The moving test picture at the size of a screen.
+    Pattern,
+    /// The first window whose title has these words.
+    Window(String),
+    /// See [`list`](crate::video::screen::list).
+    Listed(String),
+}
+
 /// The three devices of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 pub struct DeviceChoice {
@@ -96,6 +111,41 @@ choice_text!(CameraChoice, ".y4m", { "default" => Default, "none" => None, "patt
 choice_text!(MicrophoneChoice, ".wav", { "default" => Default, "none" => None, "tone" => Tone });
 choice_text!(SpeakerChoice, ".wav", { "default" => Default, "none" => None });
 
+const WINDOW_PREFIX: &str = "window:";
+
+impl FromStr for ScreenChoice {
+    type Err = EmptyChoice;
+
+    fn from_str(text: &str) -> Result<Self, EmptyChoice> {
+        match (text, text.strip_prefix(WINDOW_PREFIX)) {
+            ("", _) | (_, Some("")) => Err(EmptyChoice),
+            ("screen", _) => Ok(Self::Whole),
+            ("pattern", _) => Ok(Self::Pattern),
+            (_, Some(title)) => Ok(Self::Window(title.to_owned())),
+            (id, None) => Ok(Self::Listed(id.to_owned())),
+        }
+    }
+}
+
+impl TryFrom<String> for ScreenChoice {
+    type Error = EmptyChoice;
+
+    fn try_from(text: String) -> Result<Self, EmptyChoice> {
+        text.parse()
+    }
+}
+
+impl From<ScreenChoice> for String {
+    fn from(choice: ScreenChoice) -> Self {
+        match choice {
+            ScreenChoice::Whole => "screen".to_owned(),
+            ScreenChoice::Pattern => "pattern".to_owned(),
+            ScreenChoice::Window(title) => format!("{WINDOW_PREFIX}{title}"),
+            ScreenChoice::Listed(id) => id,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,5 +161,15 @@ mod tests {
         assert_eq!("2".parse(), Ok(CameraChoice::Device("2".to_owned())));
         assert_eq!("tone".parse(), Ok(MicrophoneChoice::Tone));
         assert_eq!("".parse::<SpeakerChoice>(), Err(EmptyChoice));
+    }
+
+    #[test]
+    fn screens_and_windows_are_told_apart_and_kept() {
+        for text in ["screen", "pattern", "window:Notes: draft", "monitor-HDMI-1"] {
+            let choice: ScreenChoice = text.parse().expect(text);
+            assert_eq!(String::from(choice), text);
+        }
+        assert_eq!("window:Notes".parse(), Ok(ScreenChoice::Window("Notes".to_owned())));
+        assert_eq!("window:".parse::<ScreenChoice>(), Err(EmptyChoice));
     }
 }

@@ -1,7 +1,7 @@
 //! Video: capture, conversion, VP8, the RTP payload format, the jitter buffer and the two threads that drive them.
 //!
 //! Pictures are I420 ([`Frame`]) from the capture to the painter. [`VideoSource`] owns the way from the camera to
-//! encoded frames, [`VideoReceiver`] the way from RTP packets of one remote stream to pictures. Everything between is
+//! encoded frames, [`ScreenShare`](screen::ScreenShare) that from a screen, [`VideoReceiver`] the way from RTP packets of one remote stream to pictures. Everything between is
 //! pure and takes the time as an argument. Nothing here opens a socket.
 
 mod busy;
@@ -18,6 +18,7 @@ pub mod receive;
 mod receiver;
 pub mod rtp;
 mod scale;
+pub mod screen;
 mod source;
 mod target;
 pub mod vp8;

@@ -17,6 +17,8 @@ const MAX_FRAMES_PER_SECOND: u32 = 240;
 
 const MIN_QUANTIZER: u32 = 4;
 const MAX_QUANTIZER: u32 = 63;
+/// Text that is coarser cannot be read; rather fewer pictures than worse ones.
+const MAX_SCREEN_QUANTIZER: u32 = 50;
 
 /// Rate control buffer in milliseconds at the target bitrate, as in libwebrtc.
 const BUFFER_SIZE_MS: u32 = 1000;
@@ -27,9 +29,18 @@ const BUFFER_OPTIMAL_MS: u32 = 600;
 /// target is simply overshot.
 const DROP_FRAME_THRESHOLD: u32 = 25;
 
+/// What is in the pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    Camera,
+    /// Text and flat areas, mostly still.
+    Screen,
+}
+
 /// What an encoder is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncoderSettings {
+    pub content: Content,
     /// libvpx's speed, −16 to −1. Only negative values are independent of the wall clock.
     pub cpu_used: i32,
     /// Threads of one frame.
@@ -40,7 +51,14 @@ impl Default for EncoderSettings {
     /// A second thread costs more than it brings when there are no cores to spare for it.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { cpu_used: -6, threads: if cores < 4 { 1 } else { 2 } }
+        Self { content: Content::Camera, cpu_used: -6, threads: if cores < 4 { 1 } else { 2 } }
+    }
+}
+
+impl EncoderSettings {
+    /// For pictures of a screen.
+    pub fn screen() -> Self {
+        Self { content: Content::Screen, ..Self::default() }
     }
 }
 
@@ -123,7 +141,11 @@ impl Stream {
         config.rc_dropframe_thresh = DROP_FRAME_THRESHOLD;
         config.rc_resize_allowed = 0;
         config.rc_min_quantizer = MIN_QUANTIZER;
-        config.rc_max_quantizer = MAX_QUANTIZER;
+        let (max_quantizer, screen_mode) = match settings.content {
+            Content::Camera => (MAX_QUANTIZER, 0),
+            Content::Screen => (MAX_SCREEN_QUANTIZER, 1),
+        };
+        config.rc_max_quantizer = max_quantizer;
         config.rc_undershoot_pct = 100;
         config.rc_overshoot_pct = 15;
         config.rc_buf_sz = BUFFER_SIZE_MS;
@@ -137,7 +159,7 @@ impl Stream {
         raw.control(vp8e_enc_control_id::VP8E_SET_NOISE_SENSITIVITY, 0)?;
         raw.control(vp8e_enc_control_id::VP8E_SET_STATIC_THRESHOLD, 1)?;
         raw.control(vp8e_enc_control_id::VP8E_SET_TOKEN_PARTITIONS, 0)?;
-        raw.control(vp8e_enc_control_id::VP8E_SET_SCREEN_CONTENT_MODE, 0)?;
+        raw.control(vp8e_enc_control_id::VP8E_SET_SCREEN_CONTENT_MODE, screen_mode)?;
         let mut stream = Self { raw, size, started: frame.captured(), last_time: -1 };
         stream.limit_key_frames(target)?;
         Ok(stream)

@@ -5,7 +5,7 @@ mod encoder;
 mod libvpx;
 
 pub use decoder::{DecodeError, Decoder};
-pub use encoder::{Encoder, EncoderError, EncoderSettings};
+pub use encoder::{Content, Encoder, EncoderError, EncoderSettings};
 pub use libvpx::CodecError;
 
 use super::{FrameError, Size};

@@ -1,0 +1,194 @@
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::Instant;
+
+use tracing::{debug, error, info};
+
+use super::refresh::Refresh;
+use super::{Grabber, ScreenError, open};
+use crate::ScreenChoice;
+use crate::video::vp8::{Encoder, EncoderError, EncoderSettings};
+use crate::video::{EncodedFrame, Frame, Scaler, VideoTarget};
+
+/// Commands that may wait for the thread.
+const QUEUED_INPUTS: usize = 64;
+/// A picture may take this share of the time at most, whatever its size; the frame rate pays for it.
+const BUSY_SHARE: f64 = 0.6;
+
+/// What a share tells. The callback runs on the share's thread and must not block.
+#[derive(Debug, Clone)]
+pub enum ScreenShareEvent {
+    /// The screen is filmed.
+    Started,
+    Encoded(Arc<EncodedFrame>),
+    /// It is not filmed, or no longer; nothing follows.
+    Failed(ScreenError),
+}
+
+/// One screen or window that is shared: a thread that films it and owns its encoder. It ends when the handle is dropped.
+#[derive(Debug)]
+pub struct ScreenShare {
+    inputs: SyncSender<Input>,
+}
+
+#[derive(Debug)]
+enum Input {
+    SetSending(bool),
+    SetTarget(VideoTarget),
+    RequestKeyFrame,
+}
+
+impl ScreenShare {
+    /// Films the choice, at no more than the target's size and rate. Encodes nothing before it is told to send. Fails when
+    /// no thread can be had.
+    pub fn start(
+        choice: ScreenChoice,
+        target: VideoTarget,
+        events: impl Fn(ScreenShareEvent) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (inputs, received) = sync_channel(QUEUED_INPUTS);
+        thread::Builder::new().name("screen-share".to_owned()).spawn(move || {
+            let worker = Worker {
+                events: &events,
+                target,
+                sending: false,
+                encoder: None,
+                scaler: Scaler::default(),
+                last: None,
+                refresh: Refresh::default(),
+                key_frame_wanted: false,
+            };
+            if let Err(failure) = open(&choice).and_then(|grabber| worker.run(grabber, &received)) {
+                info!(%failure, "the screen is no longer shared");
+                events(ScreenShareEvent::Failed(failure));
+            }
+        })?;
+        Ok(Self { inputs })
+    }
+
+    /// Whether pictures are encoded; the first one then is a key frame.
+    pub fn set_sending(&self, sending: bool) {
+        self.send(Input::SetSending(sending));
+    }
+
+    pub fn set_target(&self, target: VideoTarget) {
+        self.send(Input::SetTarget(target));
+    }
+
+    /// Makes the next encoded picture a key frame, and soon, even if the screen is still.
+    pub fn request_key_frame(&self) {
+        self.send(Input::RequestKeyFrame);
+    }
+
+    fn send(&self, input: Input) {
+        match self.inputs.try_send(input) {
+            Ok(()) => {}
+            Err(TrySendError::Full(input)) => {
+                error!(?input, "the screen share does not keep up with commands")
+            }
+            Err(TrySendError::Disconnected(_)) => debug!("the screen share has ended"),
+        }
+    }
+}
+
+struct Worker<'a, E> {
+    events: &'a E,
+    target: VideoTarget,
+    sending: bool,
+    /// Only while sending.
+    encoder: Option<Encoder>,
+    scaler: Scaler,
+    last: Option<Frame>,
+    refresh: Refresh,
+    key_frame_wanted: bool,
+}
+
+impl<E: Fn(ScreenShareEvent)> Worker<'_, E> {
+    fn run(mut self, mut grabber: Box<dyn Grabber>, inputs: &Receiver<Input>) -> Result<(), ScreenError> {
+        let mut due = Instant::now();
+        loop {
+            match inputs.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                Ok(input) => self.on_input(input),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {
+                    let started = Instant::now();
+                    self.on_tick(grabber.as_mut(), started)?;
+                    let busy = started.elapsed().div_f64(BUSY_SHARE);
+                    due = (due + self.target.frame_interval()).max(started + busy);
+                }
+            }
+        }
+    }
+
+    fn on_input(&mut self, input: Input) {
+        match input {
+            Input::SetSending(sending) => {
+                self.sending = sending;
+                if !sending {
+                    self.encoder = None;
+                }
+            }
+            Input::SetTarget(target) => {
+                self.target = target;
+                if let Some(Err(error)) = self.encoder.as_mut().map(|encoder| encoder.set_target(target)) {
+                    self.on_encoder_error(&error);
+                }
+            }
+            Input::RequestKeyFrame => self.key_frame_wanted = true,
+        }
+    }
+
+    fn on_tick(&mut self, grabber: &mut dyn Grabber, now: Instant) -> Result<(), ScreenError> {
+        if let Some(frame) = grabber.grab(now)? {
+            if self.last.is_none() {
+                (self.events)(ScreenShareEvent::Started);
+            }
+            self.last = Some(frame);
+            self.refresh.handle_change(now);
+            self.send(now);
+        } else if self.key_frame_wanted || self.refresh.is_due(now) {
+            self.last = self.last.take().map(|frame| frame.at(now));
+            self.send(now);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, now: Instant) {
+        let Some(frame) = self.last.take() else { return };
+        if self.sending {
+            match self.encode(&frame) {
+                Ok(Some(encoded)) => {
+                    self.key_frame_wanted &= !encoded.key;
+                    self.refresh.handle_sent(now);
+                    (self.events)(ScreenShareEvent::Encoded(Arc::new(encoded)));
+                }
+                // Dropped to hold the bitrate; it is due all the same.
+                Ok(None) => {}
+                Err(error) => self.on_encoder_error(&error),
+            }
+        }
+        self.last = Some(frame);
+    }
+
+    fn encode(&mut self, frame: &Frame) -> Result<Option<EncodedFrame>, EncoderError> {
+        let size = frame.size().fit_within(self.target.size()?);
+        let target = self.target;
+        let encoder = self.encoder.get_or_insert_with(|| Encoder::new(EncoderSettings::screen(), target));
+        if self.key_frame_wanted {
+            encoder.request_key_frame();
+        }
+        if size == frame.size() {
+            encoder.encode(frame)
+        } else {
+            encoder.encode(&self.scaler.scale(frame, size))
+        }
+    }
+
+    /// The next picture gets a new encoder.
+    fn on_encoder_error(&mut self, error: &EncoderError) {
+        error!(%error, "the screen cannot be encoded");
+        self.encoder = None;
+    }
+}
