@@ -23,7 +23,7 @@ pub(crate) fn measure(next: FrameSink) -> (FrameSink, PictureAges) {
     let (sender, ages) = sync_channel(QUEUE);
     let sink: FrameSink = Arc::new(move |stream, frame| {
         match stream {
-            StreamId::Own => {}
+            StreamId::Own | StreamId::Screen(_) => {}
             StreamId::Participant(_) => {
                 if let Some(age) = Marker::read(&frame).map(|marker| marker.age(SystemTime::now()))
                     && age < PLAUSIBLE

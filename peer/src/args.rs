@@ -4,7 +4,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use visavis_engine::InviteLink;
 use visavis_media::audio::voice::VoiceSettings;
-use visavis_media::{CameraChoice, MicrophoneChoice, SpeakerChoice};
+use visavis_media::{CameraChoice, MicrophoneChoice, ScreenChoice, SpeakerChoice};
 use visavis_protocol::DisplayName;
 
 /// A headless participant of a call: joins a room, sends what it is told to, records what it receives.
@@ -12,7 +12,7 @@ use visavis_protocol::DisplayName;
 #[command(version, about, max_term_width = 110)]
 pub(crate) struct Args {
     /// Where to go: http(s)://HOST/r/ROOM
-    #[arg(required_unless_present = "list_devices")]
+    #[arg(required_unless_present_any = ["list_devices", "list_screens"])]
     pub(crate) invite_link: Option<InviteLink>,
 
     /// Picture to send: default, none, pattern (the moving test picture), a .y4m file, or a device of --list-devices
@@ -27,6 +27,10 @@ pub(crate) struct Args {
     #[arg(long, default_value = "default", env = "VISAVIS_SPEAKER")]
     pub(crate) speaker: SpeakerChoice,
 
+    /// Screen to share: screen, window:TITLE, pattern (the moving test picture), or an entry of --list-screens
+    #[arg(long, env = "VISAVIS_SCREEN")]
+    pub(crate) screen: Option<ScreenChoice>,
+
     /// Whether echo, noise and level of a microphone's voice are seen to
     #[arg(long, value_enum, default_value = "off", env = "VISAVIS_VOICE_PROCESSING")]
     pub(crate) voice_processing: VoiceProcessing,
@@ -34,6 +38,10 @@ pub(crate) struct Args {
     /// Write the decoded pictures of the first other participant, as received
     #[arg(long, value_name = "FILE.y4m")]
     pub(crate) record_video: Option<PathBuf>,
+
+    /// Write the decoded pictures of the screen that the first participant shares, as received
+    #[arg(long, value_name = "FILE.y4m")]
+    pub(crate) record_screen: Option<PathBuf>,
 
     /// What the others see
     #[arg(long, default_value = "Visavis peer")]
@@ -54,6 +62,10 @@ pub(crate) struct Args {
     /// Say what cameras, microphones and speakers there are, and end
     #[arg(long)]
     pub(crate) list_devices: bool,
+
+    /// Say what screens and windows there are, and end
+    #[arg(long)]
+    pub(crate) list_screens: bool,
 
     /// Enter, see somebody, and leave, once for each line of standard input; for tests of what a stay leaves behind
     #[arg(long, hide = true)]

@@ -18,18 +18,33 @@ const QUEUE: usize = 32;
 /// The file's frame rate: what calls begin with. A file has one rate, a call has what came.
 const FRAMES_PER_SECOND: u32 = 15;
 
+/// Which of the first participant's pictures are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    Camera,
+    Screen,
+}
+
 /// A recording under way. [`finish`](Self::finish) it, or the last pictures are lost.
 pub(crate) struct Recorder {
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
 /// A sink that records the first participant's pictures into `path`, and the recording.
-pub(crate) fn record(path: &Path) -> anyhow::Result<(FrameSink, Recorder)> {
+pub(crate) fn record(path: &Path, recorded: Recorded) -> anyhow::Result<(FrameSink, Recorder)> {
     let mut writer = Y4mWriter::create(path, FRAMES_PER_SECOND)
         .with_context(|| format!("cannot write {}", path.display()))?;
     let (sender, queue) = sync_channel(QUEUE);
     let thread = Builder::new().name("recorder".to_owned()).spawn(move || write(&queue, &mut writer))?;
-    Ok((sink(sender), Recorder { thread }))
+    Ok((sink(sender, recorded), Recorder { thread }))
+}
+
+/// A sink that hands everything on to both.
+pub(crate) fn both(one: FrameSink, other: FrameSink) -> FrameSink {
+    Arc::new(move |stream, frame| {
+        one(stream, Arc::clone(&frame));
+        other(stream, frame);
+    })
 }
 
 /// A sink that looks at nothing.
@@ -44,14 +59,18 @@ impl Recorder {
     }
 }
 
-fn sink(sender: SyncSender<(ParticipantId, Arc<Frame>)>) -> FrameSink {
-    Arc::new(move |stream, frame| match stream {
-        StreamId::Own => {}
-        StreamId::Participant(id) => match sender.try_send((id.clone(), frame)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => warn!("the disk is too slow: a picture is not recorded"),
-            Err(TrySendError::Disconnected(_)) => {}
-        },
+fn sink(sender: SyncSender<(ParticipantId, Arc<Frame>)>, recorded: Recorded) -> FrameSink {
+    Arc::new(move |stream, frame| match (stream, recorded) {
+        (StreamId::Own, _)
+        | (StreamId::Participant(_), Recorded::Screen)
+        | (StreamId::Screen(_), Recorded::Camera) => {}
+        (StreamId::Participant(id), Recorded::Camera) | (StreamId::Screen(id), Recorded::Screen) => {
+            match sender.try_send((id.clone(), frame)) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => warn!("the disk is too slow: a picture is not recorded"),
+                Err(TrySendError::Disconnected(_)) => {}
+            }
+        }
     })
 }
 

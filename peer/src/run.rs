@@ -7,11 +7,12 @@ use tokio::sync::mpsc;
 use visavis_call::{CallErrorCode, CallEvent, CallState};
 use visavis_engine::api::{Command, Event};
 use visavis_engine::{Engine, EngineConfig};
+use visavis_media::video::screen::Screen;
 use visavis_media::{Device, DeviceChoice, DeviceList};
 
 use crate::ages;
 use crate::args::Args;
-use crate::frames;
+use crate::frames::{self, Recorded};
 use crate::report::Report;
 use crate::stays::stay_per_line;
 use crate::stdin::Commands;
@@ -40,13 +41,14 @@ impl Outcome {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
-    let (frames, recorder) = match &args.record_video {
-        Some(path) => {
-            let (sink, recorder) = frames::record(path)?;
-            (sink, Some(recorder))
-        }
-        None => (frames::ignore(), None),
-    };
+    let (mut frames, mut recorders) = (frames::ignore(), Vec::new());
+    let recordings = [(&args.record_video, Recorded::Camera), (&args.record_screen, Recorded::Screen)];
+    for (path, recorded) in recordings {
+        let Some(path) = path else { continue };
+        let (sink, recorder) = frames::record(path, recorded)?;
+        frames = frames::both(frames, sink);
+        recorders.push(recorder);
+    }
     let (frames, ages) = ages::measure(frames);
     let (engine, mut events) = Engine::spawn(EngineConfig {
         client: concat!("visavis-peer/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -62,6 +64,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
     if args.list_devices {
         return list_devices(&engine, &mut events).await;
     }
+    if args.list_screens {
+        return list_screens(&engine, &mut events).await;
+    }
     let Some(link) = args.invite_link.clone() else { bail!("an invite link is wanted") };
     let mut report = Report::new(args.stats.as_deref(), ages)?;
     let outcome = if args.stay_per_line {
@@ -74,7 +79,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
     drop(engine);
     // The engine holds the sink until it has ended.
     while events.recv().await.is_some() {}
-    if let Some(recorder) = recorder {
+    for recorder in recorders {
         tokio::task::spawn_blocking(|| recorder.finish()).await??;
     }
     Ok(outcome)
@@ -118,7 +123,12 @@ async fn attend(
             }
             Event::MicrophoneLevel { .. } | Event::ParticipantLevels { .. } => continue,
             Event::Call { event: CallEvent::Error { code } } => failure = Some(*code),
-            Event::Call { event: CallEvent::State { state: CallState::InRoom { .. } } } => failure = None,
+            Event::Call { event: CallEvent::State { state: CallState::InRoom { .. } } } => {
+                failure = None;
+                if let Some(screen) = args.screen.clone() {
+                    engine.send(Command::ShareScreen { screen }).await;
+                }
+            }
             Event::Call { event: CallEvent::State { state: CallState::Ended } } => {
                 report.event(&event)?;
                 return Ok(failure.filter(|code| ends_call(*code)).map_or(Outcome::Done, Outcome::Failed));
@@ -128,6 +138,9 @@ async fn attend(
             | Event::DeviceFailed { .. }
             | Event::DeviceReturned { .. }
             | Event::DeviceStarted { .. }
+            | Event::Screens { .. }
+            | Event::ScreenStarted
+            | Event::ScreenEnded { .. }
             | Event::VideoStarted { .. }
             | Event::VideoEnded { .. } => {}
         }
@@ -177,6 +190,23 @@ async fn list_devices(engine: &Engine, events: &mut mpsc::Receiver<Event>) -> an
         for Device { id, label } in list {
             println!("{kind}\t{id}\t{label}");
         }
+    }
+    Ok(Outcome::Done)
+}
+
+#[expect(clippy::print_stdout, reason = "the list is what was asked for")]
+async fn list_screens(engine: &Engine, events: &mut mpsc::Receiver<Event>) -> anyhow::Result<Outcome> {
+    engine.send(Command::ListScreens).await;
+    let screens = loop {
+        if let Event::Screens { screens, error } = events.recv().await.context("the engine ended")? {
+            match error {
+                Some(error) => bail!(error),
+                None => break screens,
+            }
+        }
+    };
+    for Screen { id, title, width, height, .. } in screens {
+        println!("{id}\t{width}x{height}\t{title}");
     }
     Ok(Outcome::Done)
 }

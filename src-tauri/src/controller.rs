@@ -124,6 +124,9 @@ impl Actor {
             | Event::DeviceStarted { .. }
             | Event::MicrophoneLevel { .. }
             | Event::ParticipantLevels { .. }
+            | Event::Screens { .. }
+            | Event::ScreenStarted
+            | Event::ScreenEnded { .. }
             | Event::Stats { .. } => {}
         }
         (self.on_event)(event);

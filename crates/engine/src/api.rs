@@ -5,7 +5,10 @@ use ts_rs::TS;
 use visavis_call::CallEvent;
 use visavis_media::audio::Volume;
 use visavis_media::audio::voice::VoiceSettings;
-use visavis_media::{CameraChoice, DeviceError, DeviceKind, DeviceList, MicrophoneChoice, SpeakerChoice};
+use visavis_media::video::screen::{Screen, ScreenError};
+use visavis_media::{
+    CameraChoice, DeviceError, DeviceKind, DeviceList, MicrophoneChoice, ScreenChoice, SpeakerChoice,
+};
 use visavis_protocol::{DisplayName, ParticipantId, RoomName};
 
 /// A wish of the user.
@@ -51,6 +54,14 @@ pub enum Command {
     SetPreview {
         on: bool,
     },
+    /// Show the others a screen or a window, beside the camera, until the call ends; in place of one that is shared. Answered
+    /// by [`Event::ScreenStarted`] or [`Event::ScreenEnded`].
+    ShareScreen {
+        screen: ScreenChoice,
+    },
+    StopScreen,
+    /// Look for what can be shared; answered by [`Event::Screens`].
+    ListScreens,
     /// Look for devices; answered by [`Event::Devices`], which also comes when one is plugged in or out while real ones
     /// are in use.
     ListDevices,
@@ -78,6 +89,17 @@ pub enum Event {
     /// A device that was asked for delivers.
     DeviceStarted {
         device: DeviceKind,
+    },
+    /// What can be shared; with an error where there is no way to.
+    Screens {
+        screens: Vec<Screen>,
+        error: Option<ScreenError>,
+    },
+    /// The others are shown the screen that was asked for.
+    ScreenStarted,
+    /// No screen is shared any more, or none could be; without an error if that was wished.
+    ScreenEnded {
+        error: Option<ScreenError>,
     },
     /// A stream of pictures starts: the own one, or a participant's.
     VideoStarted {
@@ -113,7 +135,10 @@ pub struct ParticipantLevel {
 pub enum StreamId {
     /// The own camera.
     Own,
+    /// A participant's camera.
     Participant(ParticipantId),
+    /// A participant's screen.
+    Screen(ParticipantId),
 }
 
 /// How the call runs; one sample a second.
@@ -146,8 +171,10 @@ pub struct PeerStats {
     pub estimate_bps: u64,
     pub sent_audio: SentStats,
     pub sent_video: SentStats,
+    pub sent_screen: SentStats,
     pub received_audio: ReceivedStats,
     pub received_video: ReceivedStats,
+    pub received_screen: ReceivedStats,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]

@@ -10,23 +10,25 @@ use visavis_congestion::Estimate;
 use visavis_media::audio::voice::VoiceSettings;
 use visavis_media::audio::{AudioStreamId, Volume};
 use visavis_media::video::Frame;
-use visavis_media::{DeviceChoice, DeviceKind, DeviceList};
-use visavis_protocol::{DisplayName, ParticipantId, RoomName};
+use visavis_media::video::screen::{self as screens, ScreenError};
+use visavis_media::{DeviceChoice, DeviceKind, DeviceList, ScreenChoice};
+use visavis_protocol::{DisplayName, MediaState, ParticipantId, RoomName};
 
 use crate::api::{CallStats, Command, Event, Milestones, StreamId};
 use crate::devices::{self, Devices};
 use crate::inner::{Inner, tell};
 use crate::network::{self, Addresses};
 use crate::outgoing::Outgoing;
-use crate::peer::{Media, Peer, PeerCommand, PeerContext, PeerEvent};
+use crate::peer::{Media, Peer, PeerCommand, PeerContext, PeerEvent, VideoKind};
 use crate::sampling;
+use crate::screen::{OwnScreen, ScreenEvent};
 use crate::signaling::{Signaling, SignalingEvent};
 use crate::voices::Voices;
 
 /// Things that may wait for the actor.
 const QUEUE: usize = 1024;
 /// Encoded packets that may wait for a peer: about a second.
-const MEDIA_QUEUE: usize = 64;
+const MEDIA_QUEUE: usize = 96;
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Takes pictures, each on the thread that made it; it must not block.
@@ -79,6 +81,10 @@ struct Actor {
     devices: Devices,
     voices: Voices,
     preview: bool,
+    screen: OwnScreen,
+    sharing: watch::Sender<bool>,
+    /// Whose screens have been seen, now or earlier in the call.
+    screens_seen: HashSet<ParticipantId>,
     outgoing: Outgoing,
     media: broadcast::Sender<Media>,
     frames: FrameSink,
@@ -112,6 +118,9 @@ impl Actor {
             devices,
             voices: Voices::default(),
             preview: false,
+            screen: OwnScreen::new(media.clone(), inner.clone()),
+            sharing: watch::Sender::new(false),
+            screens_seen: HashSet::new(),
             outgoing,
             media,
             frames: config.frames,
@@ -127,7 +136,8 @@ impl Actor {
         let mut stats = tokio::time::interval(STATS_INTERVAL);
         stats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let wake = [self.call.poll_timeout(), self.outgoing.poll_timeout()].into_iter().flatten().min();
+            let wakes = [self.call.poll_timeout(), self.outgoing.poll_timeout(), self.screen.poll_timeout()];
+            let wake = wakes.into_iter().flatten().min();
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(command) => self.on_command(command),
@@ -176,6 +186,9 @@ impl Actor {
                 self.preview = on;
                 self.apply_active();
             }
+            Command::ShareScreen { screen } => self.share_screen(screen),
+            Command::StopScreen => self.stop_screen(None),
+            Command::ListScreens => self.list_screens(),
             Command::ListDevices => self.list_devices(),
         }
     }
@@ -203,6 +216,14 @@ impl Actor {
             Inner::EncoderBusy(busy) => self.outgoing.handle_busy(Instant::now(), busy),
             Inner::VoiceLevels(levels) => self.on_voice_levels(&levels),
             Inner::OwnVideoStarted => self.emit(Event::VideoStarted { stream: StreamId::Own }),
+            Inner::Screen { generation, event } if self.screen.is_present(generation) => {
+                self.on_screen(event);
+            }
+            Inner::Screen { .. } => {}
+            Inner::Screens(Ok(screens)) => self.emit(Event::Screens { screens, error: None }),
+            Inner::Screens(Err(error)) => {
+                self.emit(Event::Screens { screens: Vec::new(), error: Some(error) });
+            }
             Inner::Devices(devices) => self.on_devices(devices),
             Inner::Network(addresses) => self.on_network(&addresses),
             Inner::Stats(stats) => self.emit(Event::Stats { stats }),
@@ -218,7 +239,7 @@ impl Actor {
         self.joined_at = Some(Instant::now());
         self.milestones = Milestones::default();
         self.apply_active();
-        let media = self.devices.media();
+        let media = self.own_media();
         self.feed(Input::Join { room, name, media });
     }
 
@@ -253,11 +274,16 @@ impl Actor {
                 self.on_path(&peer, state);
                 Input::Path { peer, state }
             }
-            PeerEvent::KeyFrameWanted => return self.outgoing.handle_key_frame_wish(),
+            PeerEvent::KeyFrameWanted(VideoKind::Camera) => return self.outgoing.handle_key_frame_wish(),
+            PeerEvent::KeyFrameWanted(VideoKind::Screen) => return self.screen.handle_key_frame_wish(),
             PeerEvent::Estimate(estimate) => return self.on_estimate(&peer, estimate),
             PeerEvent::Voice(stream) => return self.on_voice(peer, stream),
             PeerEvent::FirstAudio => return self.reach(|milestones| &mut milestones.first_audio_ms),
-            PeerEvent::FirstFrame => {
+            PeerEvent::FirstFrame(VideoKind::Screen) => {
+                self.screens_seen.insert(peer.clone());
+                return self.emit(Event::VideoStarted { stream: StreamId::Screen(peer) });
+            }
+            PeerEvent::FirstFrame(VideoKind::Camera) => {
                 self.reach(|milestones| &mut milestones.first_frame_ms);
                 return self.emit(Event::VideoStarted { stream: StreamId::Participant(peer) });
             }
@@ -290,7 +316,9 @@ impl Actor {
                 self.reach(|milestones| &mut milestones.connected_ms);
                 self.connected.insert(peer.clone());
                 self.devices.set_sending(true);
+                self.screen.set_sending(true);
                 self.outgoing.handle_key_frame_wish();
+                self.screen.handle_key_frame_wish();
             }
             PathState::Disconnected | PathState::Failed => self.disconnect(peer),
             // The restart that follows takes a moment; what is sent meanwhile is dropped on the way.
@@ -302,6 +330,7 @@ impl Actor {
         self.connected.remove(peer);
         self.outgoing.forget(peer);
         self.devices.set_sending(!self.connected.is_empty());
+        self.screen.set_sending(!self.connected.is_empty());
     }
 
     fn on_estimate(&mut self, peer: &ParticipantId, estimate: Estimate) {
@@ -309,6 +338,7 @@ impl Actor {
             return;
         }
         let (video, audio) = self.outgoing.handle_estimate(Instant::now(), peer, estimate);
+        self.screen.handle_available(Instant::now(), self.outgoing.screen_bps());
         if let Some(target) = video {
             self.devices.set_video_target(target);
         }
@@ -328,6 +358,7 @@ impl Actor {
         if self.outgoing.poll_key_frame(Instant::now()) {
             self.devices.request_key_frame();
         }
+        self.screen.make_key_frame(Instant::now());
     }
 
     fn carry_out(&mut self, output: Output) {
@@ -348,6 +379,9 @@ impl Actor {
                 self.peers.remove(&peer);
                 self.voices.end(&peer);
                 self.disconnect(&peer);
+                if self.screens_seen.remove(&peer) {
+                    self.emit(Event::VideoEnded { stream: StreamId::Screen(peer.clone()) });
+                }
                 self.emit(Event::VideoEnded { stream: StreamId::Participant(peer) });
             }
             Output::CreateOffer { peer, ice_restart } => {
@@ -371,13 +405,15 @@ impl Actor {
             CallEvent::State { state: CallState::Ended } => {
                 self.joined_at = None;
                 self.voices.clear();
+                self.screens_seen.clear();
+                self.stop_screen(None);
                 self.apply_active();
             }
             CallEvent::State { state: CallState::Idle | CallState::Joining | CallState::Reconnecting }
             | CallEvent::ParticipantJoined { .. }
             | CallEvent::ParticipantLeft { .. }
-            | CallEvent::Media { .. }
             | CallEvent::Peer { .. } => {}
+            CallEvent::Media { participant, media } => self.on_media(participant, *media),
             CallEvent::Error { code } => report(*code),
         }
         self.emit(Event::Call { event });
@@ -396,13 +432,17 @@ impl Actor {
     }
 
     fn peer_context(&self, id: &ParticipantId, ice_servers: Vec<visavis_protocol::IceServer>) -> PeerContext {
-        let stream = StreamId::Participant(id.clone());
+        let streams = (StreamId::Participant(id.clone()), StreamId::Screen(id.clone()));
         let (frames, inner, id) = (Arc::clone(&self.frames), self.inner.clone(), id.clone());
         PeerContext {
             ice_servers,
             media: self.media.clone(),
             speaker: self.devices.speaker(),
-            on_frame: Arc::new(move |frame| frames(&stream, frame)),
+            sharing: self.sharing.subscribe(),
+            on_frame: Arc::new(move |kind, frame| match kind {
+                VideoKind::Camera => frames(&streams.0, frame),
+                VideoKind::Screen => frames(&streams.1, frame),
+            }),
             on_event: Arc::new(move |event| tell(&inner, Inner::Peer { id: id.clone(), event })),
         }
     }
@@ -418,9 +458,62 @@ impl Actor {
         self.watch_network.send_replace(self.joined_at.is_some());
     }
 
+    fn own_media(&self) -> MediaState {
+        MediaState { screen: self.screen.is_shown(), ..self.devices.media() }
+    }
+
     fn tell_media(&mut self) {
-        let media = self.devices.media();
+        let media = self.own_media();
         self.feed(Input::SetMedia { media });
+    }
+
+    fn share_screen(&mut self, choice: ScreenChoice) {
+        if self.joined_at.is_none() {
+            debug!("there is nobody to share a screen with");
+            return;
+        }
+        if let Err(error) = self.screen.start(choice) {
+            return self.stop_screen(Some(error));
+        }
+        self.outgoing.set_sharing(true);
+        self.sharing.send_replace(true);
+    }
+
+    fn stop_screen(&mut self, error: Option<ScreenError>) {
+        if self.screen.stop() || error.is_some() {
+            self.outgoing.set_sharing(false);
+            self.sharing.send_replace(false);
+            self.emit(Event::ScreenEnded { error });
+            self.tell_media();
+        }
+    }
+
+    fn on_screen(&mut self, event: ScreenEvent) {
+        match event {
+            ScreenEvent::Started => {
+                self.screen.handle_started();
+                self.emit(Event::ScreenStarted);
+                self.tell_media();
+            }
+            ScreenEvent::Failed(error) => self.stop_screen(Some(error)),
+        }
+    }
+
+    /// A screen that is shared again comes over the track that it had before.
+    fn on_media(&self, participant: &ParticipantId, media: MediaState) {
+        if self.screens_seen.contains(participant) {
+            let stream = StreamId::Screen(participant.clone());
+            self.emit(if media.screen {
+                Event::VideoStarted { stream }
+            } else {
+                Event::VideoEnded { stream }
+            });
+        }
+    }
+
+    fn list_screens(&self) {
+        let inner = self.inner.clone();
+        tokio::task::spawn_blocking(move || tell(&inner, Inner::Screens(screens::list())));
     }
 
     /// Notes the time of a milestone, the first time.
@@ -446,7 +539,8 @@ impl Actor {
     /// Asks every connection for a sample; they are put together off the actor.
     fn sample(&mut self) {
         let Some(joined_at) = self.joined_at else { return };
-        let own = self.outgoing.describe(Instant::now());
+        let mut own = self.outgoing.describe(Instant::now());
+        own.screen = self.screen.describe(Instant::now());
         let stats = CallStats {
             time_ms: millis(joined_at.elapsed()),
             milestones: self.milestones,

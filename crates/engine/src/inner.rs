@@ -4,12 +4,14 @@ use tokio::sync::mpsc;
 use tracing::debug;
 use visavis_congestion::SourceLimits;
 use visavis_media::audio::AudioStreamId;
+use visavis_media::video::screen::{Screen, ScreenError};
 use visavis_media::{DeviceError, DeviceKind, DeviceList};
 use visavis_protocol::ParticipantId;
 
 use crate::api::CallStats;
 use crate::network::Addresses;
 use crate::peer::PeerEvent;
+use crate::screen::ScreenEvent;
 use crate::signaling::SignalingEvent;
 
 pub(crate) enum Inner {
@@ -30,6 +32,12 @@ pub(crate) enum Inner {
     CameraLimits(SourceLimits),
     /// Which share of the last second the picture encoder worked.
     EncoderBusy(f64),
+    /// Of the share of this generation.
+    Screen {
+        generation: u64,
+        event: ScreenEvent,
+    },
+    Screens(Result<Vec<Screen>, ScreenError>),
     Devices(DeviceList),
     /// The addresses of this host are others now.
     Network(Addresses),

@@ -9,7 +9,8 @@
 //!       ◄─ Event ──          ├─ Signaling                    one task: the WebSocket
 //!                            ├─ Peer ×N                      one task each: a peer connection
 //!                            ├─ network                      one task: the addresses of this host
-//!                            └─ Devices                      threads of visavis-media
+//!                            ├─ Devices                      threads of visavis-media
+//!                            └─ OwnScreen                    one thread while a screen is shared
 //! ```
 
 pub mod api;
@@ -21,6 +22,7 @@ mod network;
 mod outgoing;
 mod peer;
 mod sampling;
+mod screen;
 mod signaling;
 mod voices;
 

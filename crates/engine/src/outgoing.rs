@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
-use visavis_congestion::{AudioLadder, Estimate, KeyFrameRequests, SourceLimits, VideoLadder};
+use visavis_congestion::{AudioLadder, Estimate, KeyFrameRequests, ScreenSplit, SourceLimits, VideoLadder};
 use visavis_media::audio::{AudioTarget, PacketTime};
 use visavis_media::video::{EncodedFrame, VideoTarget};
 use visavis_protocol::ParticipantId;
@@ -33,10 +33,24 @@ impl EncoderCounters {
         self.width.store(frame.width, Ordering::Relaxed);
         self.height.store(frame.height, Ordering::Relaxed);
     }
+
+    pub(crate) fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+
+    /// What is counted, without rates.
+    pub(crate) fn stats(&self) -> SentStats {
+        SentStats {
+            width: self.width.load(Ordering::Relaxed),
+            height: self.height.load(Ordering::Relaxed),
+            key_frames: self.key_frames.load(Ordering::Relaxed),
+            ..Default::default()
+        }
+    }
 }
 
 /// What the own encoders know of the statistics; the same for every connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct OwnStats {
     video_target_bps: u64,
     audio_target_bps: u64,
@@ -44,6 +58,7 @@ pub(crate) struct OwnStats {
     width: u32,
     height: u32,
     key_frames: u64,
+    pub(crate) screen: SentStats,
 }
 
 impl OwnStats {
@@ -57,6 +72,14 @@ impl OwnStats {
             height: self.height,
             key_frames: self.key_frames,
             ..stats.sent_video
+        };
+        stats.sent_screen = SentStats {
+            target_bps: self.screen.target_bps,
+            frames_per_second: self.screen.frames_per_second,
+            width: self.screen.width,
+            height: self.screen.height,
+            key_frames: self.screen.key_frames,
+            ..stats.sent_screen
         };
         stats
     }
@@ -72,6 +95,8 @@ pub(crate) struct Outgoing {
     key_frames: KeyFrameRequests,
     video: VideoTarget,
     audio: AudioTarget,
+    sharing: bool,
+    screen_bps: u64,
     last: (Instant, u64),
 }
 
@@ -85,12 +110,24 @@ impl Outgoing {
             key_frames: KeyFrameRequests::default(),
             video: VideoTarget::default(),
             audio: AudioTarget::default(),
+            sharing: false,
+            screen_bps: 0,
             last: (now, 0),
         }
     }
 
     pub(crate) fn counters(&self) -> Arc<EncoderCounters> {
         Arc::clone(&self.counters)
+    }
+
+    /// Whether a screen takes its part, from the next estimate on.
+    pub(crate) fn set_sharing(&mut self, sharing: bool) {
+        self.sharing = sharing;
+    }
+
+    /// What is there for the screen, in bit/s.
+    pub(crate) fn screen_bps(&self) -> u64 {
+        self.screen_bps
     }
 
     pub(crate) fn forget(&mut self, peer: &ParticipantId) {
@@ -122,7 +159,13 @@ impl Outgoing {
         let loss = self.estimates.values().map(|estimate| estimate.loss).fold(0.0, f64::max);
         let sound = self.audio_ladder.handle_available(available, loss);
         let video_bps = (available.saturating_sub(sound.wire_bps()) as f64 * VIDEO_SHARE) as u64;
-        let rung = self.video_ladder.handle_available(now, video_bps);
+        let split = if self.sharing {
+            ScreenSplit::of(video_bps)
+        } else {
+            ScreenSplit { camera_bps: video_bps, screen_bps: 0 }
+        };
+        self.screen_bps = split.screen_bps;
+        let rung = self.video_ladder.handle_available(now, split.camera_bps);
         let video = VideoTarget {
             bitrate_bps: rung.bitrate_bps,
             frames_per_second: rung.frames_per_second,
@@ -134,7 +177,7 @@ impl Outgoing {
             packet_time: PacketTime::of(sound.packet_time),
             expected_loss_percent: sound.expected_loss_percent,
         };
-        let video_changed = self.is_notable(video).then_some(video);
+        let video_changed = is_notable(self.video, video).then_some(video);
         let audio_changed = (audio != self.audio).then_some(audio);
         self.video = video_changed.unwrap_or(self.video);
         self.audio = audio;
@@ -168,14 +211,16 @@ impl Outgoing {
             width: self.counters.width.load(Ordering::Relaxed),
             height: self.counters.height.load(Ordering::Relaxed),
             key_frames: self.counters.key_frames.load(Ordering::Relaxed),
+            screen: SentStats::default(),
         }
     }
+}
 
-    fn is_notable(&self, video: VideoTarget) -> bool {
-        let change = video.bitrate_bps.abs_diff(self.video.bitrate_bps) as f64;
-        VideoTarget { bitrate_bps: self.video.bitrate_bps, ..video } != self.video
-            || change > self.video.bitrate_bps as f64 * NOTABLE
-    }
+/// Whether an encoder is to be told.
+pub(crate) fn is_notable(before: VideoTarget, after: VideoTarget) -> bool {
+    let change = after.bitrate_bps.abs_diff(before.bitrate_bps) as f64;
+    VideoTarget { bitrate_bps: before.bitrate_bps, ..after } != before
+        || change > before.bitrate_bps as f64 * NOTABLE
 }
 
 #[cfg(test)]
@@ -201,6 +246,22 @@ mod tests {
         assert!(video.expect("a lower target").bitrate_bps < 252_000);
         outgoing.forget(&peer("narrow"));
         let (video, _) = outgoing.handle_estimate(now, &peer("wide"), estimate(2_000_000, 0.0));
+        assert_eq!(video.expect("a higher target").bitrate_bps, 800_000, "the most for 640x360 at 15");
+    }
+
+    #[test]
+    fn a_screen_takes_its_part_from_the_camera() {
+        let now = Instant::now();
+        let mut outgoing = Outgoing::new(now);
+        outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0));
+        assert_eq!(outgoing.screen_bps(), 0);
+        outgoing.set_sharing(true);
+        let (video, _) = outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0));
+        let camera_bps = video.expect("a lower target").bitrate_bps;
+        assert!((150_000..=250_000).contains(&camera_bps), "{camera_bps}");
+        assert!(outgoing.screen_bps() > 1_500_000, "{}", outgoing.screen_bps());
+        outgoing.set_sharing(false);
+        let (video, _) = outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0));
         assert_eq!(video.expect("a higher target").bitrate_bps, 800_000, "the most for 640x360 at 15");
     }
 

@@ -20,6 +20,15 @@ pub enum Role {
 pub struct MediaState {
     pub microphone: bool,
     pub camera: bool,
+    /// Written only when set: a server of before screens were shared reads strictly, and knows no such field.
+    #[serde(default, skip_serializing_if = "is_off")]
+    #[ts(optional, as = "Option<bool>")]
+    pub screen: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_off(on: &bool) -> bool {
+    !on
 }
 
 /// Somebody else in the room.

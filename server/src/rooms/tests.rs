@@ -9,7 +9,7 @@ const ADA: ConnectionId = ConnectionId(1);
 const BOB: ConnectionId = ConnectionId(2);
 const EVE: ConnectionId = ConnectionId(3);
 
-const ALL_OFF: MediaState = MediaState { microphone: false, camera: false };
+const ALL_OFF: MediaState = MediaState { microphone: false, camera: false, screen: false };
 
 fn rooms(size: usize) -> Rooms {
     Rooms::new(NonZeroUsize::new(size).expect("a room has room"), StdRng::seed_from_u64(7))
@@ -170,7 +170,7 @@ fn who_left_is_no_addressee() {
 fn a_change_of_media_is_told_and_remembered() {
     let mut rooms = rooms(2);
     let (ada, _) = joined(&mut rooms, ADA, "Ada");
-    let camera_on = MediaState { microphone: false, camera: true };
+    let camera_on = MediaState { microphone: false, camera: true, screen: false };
     assert_eq!(rooms.handle(ADA, ClientMessage::Media(camera_on)), []);
     let (_, seen) = joined(&mut rooms, BOB, "Bob");
     assert_eq!(seen[0].media, camera_on);

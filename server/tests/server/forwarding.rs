@@ -24,7 +24,7 @@ async fn an_exchange_arrives_whole_and_in_order() {
             ufrag: "Yx7k".to_owned(),
         })
         .collect();
-    let media = MediaState { microphone: false, camera: true };
+    let media = MediaState { microphone: false, camera: true, screen: false };
 
     bob.say(&ClientMessage::Description { to: ada_id.clone(), description: offer.clone() }).await;
     bob.say(&ClientMessage::Candidates { to: ada_id.clone(), candidates: candidates.clone() }).await;

@@ -21,7 +21,7 @@ use visavis_server::{Config, Server, ServerError};
 /// Nothing here takes long; what takes longer does not come any more.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(crate) const MEDIA: MediaState = MediaState { microphone: true, camera: false };
+pub(crate) const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: false };
 
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,

@@ -127,7 +127,7 @@ export class Call {
   #setMedia(media: MediaState): void {
     const wish = this.#wish;
     if (wish === undefined) return;
-    if (wish.media.microphone === media.microphone && wish.media.camera === media.camera) return;
+    if (sameMedia(wish.media, media)) return;
     wish.media = media;
     if (this.#session.type === "in_room") this.#send({ type: "media", payload: media });
   }
@@ -303,4 +303,10 @@ export class Call {
   #tellError(code: CallErrorCode): void {
     tell(this.#out, { type: "error", code });
   }
+}
+
+/** A screen that is not mentioned is not shared. */
+function sameMedia(one: MediaState, other: MediaState): boolean {
+  const same = (source: keyof MediaState): boolean => (one[source] ?? false) === (other[source] ?? false);
+  return same("microphone") && same("camera") && same("screen");
 }

@@ -18,7 +18,7 @@ const object = (fields: Record<string, Shape>): Shape => (value) =>
   value !== null &&
   Object.entries(fields).every(([name, shape]) => shape((value as Record<string, unknown>)[name]));
 
-const media = object({ microphone: flag, camera: flag });
+const media = object({ microphone: flag, camera: flag, screen: optional(flag) });
 const participant = object({ id: text, name: text, media, role: oneOf("offerer", "answerer") });
 const candidate = object({ candidate: text, mid: text, ufrag: text });
 const iceServer = object({ urls: list(text), username: optional(text), credential: optional(text) });

@@ -5,6 +5,7 @@ import type { MicrophoneChoice } from "../generated/MicrophoneChoice";
 import type { NoiseSuppression } from "../generated/NoiseSuppression";
 import type { ParticipantId } from "../generated/ParticipantId";
 import type { RoomName } from "../generated/RoomName";
+import type { ScreenChoice } from "../generated/ScreenChoice";
 import type { SpeakerChoice } from "../generated/SpeakerChoice";
 import type { StreamId } from "../generated/StreamId";
 import type { VoiceSettings } from "../generated/VoiceSettings";
@@ -55,6 +56,14 @@ export interface CallEngine {
   /** Switching on a device that failed tries it again. */
   setMicrophone(on: boolean): void;
   setCamera(on: boolean): void;
+  /** Who asks the user what to share: this page, out of a list, or the system; `none` where nothing can be shared. */
+  readonly screenPicker: "page" | "system" | "none";
+  /** Look for what can be shared; answered by `screens`. For a page that asks. */
+  listScreens(): void;
+  /** Show the others a screen or a window, beside the camera; answered by `screen_started` or `screen_ended`. To be called
+   * from a click. @param screen what the user chose, if it is this page that asked */
+  shareScreen(screen?: ScreenChoice): void;
+  stopScreen(): void;
   /** Play the sound that the browser holds back until the user acts; to be called from a click. */
   allowSound(): void;
 
@@ -82,5 +91,7 @@ export function streamKey(stream: StreamId): string {
       return "own";
     case "participant":
       return `participant:${stream.participant}`;
+    case "screen":
+      return `screen:${stream.participant}`;
   }
 }

@@ -3,4 +3,8 @@
 /**
  * What a participant sends at the moment. A source that is switched off is not a fault.
  */
-export type MediaState = { microphone: boolean, camera: boolean, };
+export type MediaState = { microphone: boolean, camera: boolean, 
+/**
+ * Written only when set: a server of before screens were shared reads strictly, and knows no such field.
+ */
+screen?: boolean, };

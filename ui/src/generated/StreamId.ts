@@ -4,4 +4,4 @@ import type { ParticipantId } from "./ParticipantId";
 /**
  * A stream of pictures.
  */
-export type StreamId = { "type": "own" } | { "type": "participant", "participant": ParticipantId };
+export type StreamId = { "type": "own" } | { "type": "participant", "participant": ParticipantId } | { "type": "screen", "participant": ParticipantId };

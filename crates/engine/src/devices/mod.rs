@@ -98,11 +98,12 @@ impl Devices {
         Arc::clone(&self.speaker)
     }
 
-    /// What the others are told that this side sends.
+    /// What the others are told that this side sends, of its devices.
     pub(crate) fn media(&self) -> MediaState {
         MediaState {
             microphone: self.microphone.delivers() && self.choice.microphone != MicrophoneChoice::None,
             camera: self.camera.delivers() && self.choice.camera != CameraChoice::None,
+            screen: false,
         }
     }
 

@@ -22,6 +22,7 @@ use webrtc::peer_connection::{
 };
 use webrtc::rtp_transceiver::RtpSender;
 
+use super::VideoKind;
 use super::chain::{self, Meter};
 
 /// Without an answer to checks for this long the path counts as disconnected, and then as failed.
@@ -39,11 +40,10 @@ const VP8_PAYLOAD_TYPE: u8 = 96;
 const RTX_PAYLOAD_TYPE: u8 = 97;
 const OPUS_PAYLOAD_TYPE: u8 = 111;
 
-/// A connection with one sound and one picture track to send.
+/// A connection with the tracks to send.
 pub(crate) struct Connection {
     pub(crate) pc: Arc<dyn PeerConnection>,
-    pub(crate) audio: OutgoingTrack,
-    pub(crate) video: OutgoingTrack,
+    pub(crate) tracks: OutgoingTracks,
     mdns: MulticastDnsMode,
 }
 
@@ -53,6 +53,14 @@ impl Connection {
     pub(crate) fn can_restart(&self) -> bool {
         self.mdns == MulticastDnsMode::Disabled || MulticastSocket::new().into_std().is_ok()
     }
+}
+
+/// The own tracks, in the order of their media sections (see `docs/protocol.md`).
+#[derive(Clone)]
+pub(crate) struct OutgoingTracks {
+    pub(crate) audio: OutgoingTrack,
+    pub(crate) camera: OutgoingTrack,
+    pub(crate) screen: OutgoingTrack,
 }
 
 /// A track of our own and what negotiation made of it.
@@ -68,34 +76,40 @@ pub(crate) struct Listeners<F> {
     pub(crate) handler: Arc<dyn PeerConnectionEventHandler>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) estimate: watch::Sender<Estimate>,
+    /// Whether a screen is shared, so that more can be made use of.
+    pub(crate) sharing: watch::Receiver<bool>,
     pub(crate) on_key_frame_wish: F,
 }
 
 pub(crate) async fn open<F>(ice_servers: &[IceServer], listeners: Listeners<F>) -> Result<Connection>
 where
-    F: Fn() + Clone + Send + Sync + 'static,
+    F: Fn(VideoKind) + Clone + Send + Sync + 'static,
 {
     // A host without a multicast route cannot resolve `.local` candidates, and can call all the same.
-    let (pc, mdns) = match build(ice_servers, &listeners, MulticastDnsMode::QueryOnly).await {
+    let screen_ssrc = rand::random();
+    let (pc, mdns) = match build(ice_servers, &listeners, screen_ssrc, MulticastDnsMode::QueryOnly).await {
         Ok(pc) => (pc, MulticastDnsMode::QueryOnly),
         Err(error) => {
             tracing::debug!(%error, "no multicast DNS here");
             let mode = MulticastDnsMode::Disabled;
-            (build(ice_servers, &listeners, mode).await?, mode)
+            (build(ice_servers, &listeners, screen_ssrc, mode).await?, mode)
         }
     };
-    let audio = add_track(&pc, RtpCodecKind::Audio).await?;
-    let video = add_track(&pc, RtpCodecKind::Video).await?;
-    Ok(Connection { pc, audio, video, mdns })
+    // One stream for microphone and camera, so that the far side plays them in step.
+    let audio = add_track(&pc, "visavis", "audio", RtpCodecKind::Audio, rand::random()).await?;
+    let camera = add_track(&pc, "visavis", "video", RtpCodecKind::Video, rand::random()).await?;
+    let screen = add_track(&pc, "visavis-screen", "screen", RtpCodecKind::Video, screen_ssrc).await?;
+    Ok(Connection { pc, tracks: OutgoingTracks { audio, camera, screen }, mdns })
 }
 
 async fn build<F>(
     ice_servers: &[IceServer],
     listeners: &Listeners<F>,
+    screen_ssrc: u32,
     mdns: MulticastDnsMode,
 ) -> Result<Arc<dyn PeerConnection>>
 where
-    F: Fn() + Clone + Send + Sync + 'static,
+    F: Fn(VideoKind) + Clone + Send + Sync + 'static,
 {
     let mut media_engine = MediaEngine::default();
     media_engine.register_codec(
@@ -114,6 +128,8 @@ where
         &mut media_engine,
         Arc::clone(&listeners.meter),
         listeners.estimate.clone(),
+        listeners.sharing.clone(),
+        screen_ssrc,
         listeners.on_key_frame_wish.clone(),
     )?;
     let settings = SettingEngineBuilder::new()
@@ -146,21 +162,25 @@ where
     Ok(Arc::new(pc))
 }
 
-async fn add_track(pc: &Arc<dyn PeerConnection>, kind: RtpCodecKind) -> Result<OutgoingTrack> {
-    let ssrc = rand::random();
-    let (name, codec, rtx) = if kind == RtpCodecKind::Video {
-        ("video", vp8(), Some(RTCRtpRtxParameters { ssrc: rand::random() }))
+async fn add_track(
+    pc: &Arc<dyn PeerConnection>,
+    stream: &str,
+    name: &str,
+    kind: RtpCodecKind,
+    ssrc: u32,
+) -> Result<OutgoingTrack> {
+    let (codec, rtx) = if kind == RtpCodecKind::Video {
+        (vp8(), Some(RTCRtpRtxParameters { ssrc: rand::random() }))
     } else {
-        ("audio", opus(), None)
+        (opus(), None)
     };
     let encoding = RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), rtx, ..Default::default() },
         codec,
         ..Default::default()
     };
-    // One stream for both, so that the far side plays them in step.
     let track =
-        MediaStreamTrack::new("visavis".to_owned(), name.to_owned(), name.to_owned(), kind, vec![encoding]);
+        MediaStreamTrack::new(stream.to_owned(), name.to_owned(), name.to_owned(), kind, vec![encoding]);
     let track = Arc::new(TrackLocalStaticRTP::new(track));
     let sender = pc.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await?;
     Ok(OutgoingTrack { track, sender, ssrc })

@@ -5,10 +5,12 @@ mod chain;
 mod connection;
 mod downlink;
 mod handler;
+mod sections;
 mod stats;
 mod uplink;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
@@ -79,13 +81,20 @@ pub(crate) enum PeerEvent {
         ufrag: String,
     },
     Path(PathState),
-    KeyFrameWanted,
+    KeyFrameWanted(VideoKind),
     /// The far side's estimate of what the path takes has moved.
     Estimate(Estimate),
     /// The far side's voice is this stream of the speaker.
     Voice(AudioStreamId),
     FirstAudio,
-    FirstFrame,
+    FirstFrame(VideoKind),
+}
+
+/// What a video track shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum VideoKind {
+    Camera,
+    Screen,
 }
 
 /// What a connection is given by its engine.
@@ -93,8 +102,10 @@ pub(crate) struct PeerContext {
     pub(crate) ice_servers: Vec<IceServer>,
     pub(crate) media: broadcast::Sender<Media>,
     pub(crate) speaker: Arc<AudioSink>,
+    /// Whether a screen is shared.
+    pub(crate) sharing: watch::Receiver<bool>,
     /// Called on the decoder's thread with each picture of the far side.
-    pub(crate) on_frame: Arc<dyn Fn(Arc<Frame>) + Send + Sync>,
+    pub(crate) on_frame: Arc<dyn Fn(VideoKind, Arc<Frame>) + Send + Sync>,
     /// Called on whichever task an event comes from; never blocks.
     pub(crate) on_event: Arc<dyn Fn(PeerEvent) + Send + Sync>,
 }
@@ -129,7 +140,8 @@ async fn run(context: PeerContext, mut commands: mpsc::Receiver<PeerCommand>) {
         handler: Arc::new(Handler { notices }),
         meter: Arc::clone(&meter),
         estimate,
-        on_key_frame_wish: move || on_event(PeerEvent::KeyFrameWanted),
+        sharing: context.sharing.clone(),
+        on_key_frame_wish: move |kind| on_event(PeerEvent::KeyFrameWanted(kind)),
     };
     let connection = match connection::open(&context.ice_servers, listeners).await {
         Ok(connection) => connection,
@@ -173,11 +185,10 @@ impl Actor {
         let mut tasks = JoinSet::new();
         let on_event = Arc::clone(&context.on_event);
         tasks.spawn(uplink::run(
-            connection.audio.clone(),
-            connection.video.clone(),
+            connection.tracks.clone(),
             context.media.subscribe(),
             is_connected,
-            move || on_event(PeerEvent::KeyFrameWanted),
+            move |kind| on_event(PeerEvent::KeyFrameWanted(kind)),
         ));
         Self { context, connection, connected, ufrag: String::new(), tasks, sampler: Sampler::new(meter) }
     }
@@ -227,6 +238,7 @@ impl Actor {
         if rollback {
             self.connection.pc.set_local_description(RTCSessionDescription::rollback(None)?).await?;
         }
+        self.note_screen(&sdp);
         self.connection.pc.set_remote_description(RTCSessionDescription::offer(sdp)?).await?;
         let answer = self.connection.pc.create_answer(None).await?;
         self.set_local(answer).await
@@ -242,13 +254,21 @@ impl Actor {
     }
 
     async fn accept_answer(&self, sdp: String) -> Result<()> {
+        self.note_screen(&sdp);
         self.connection.pc.set_remote_description(RTCSessionDescription::answer(sdp)?).await
+    }
+
+    /// Notes which of the far side's tracks is its screen, before packets of it come.
+    fn note_screen(&self, sdp: &str) {
+        let ssrc = sections::screen_ssrc(sdp).unwrap_or_default();
+        self.sampler.meter.remote_screen_ssrc.store(ssrc, Ordering::Relaxed);
     }
 
     async fn set_local(&mut self, description: RTCSessionDescription) -> Result<String> {
         let sdp = description.sdp.clone();
         // Known before candidates of this generation are gathered.
-        self.ufrag = first_ufrag(&sdp).ok_or(Error::ErrSessionDescriptionMissingIceUfrag)?.to_owned();
+        self.ufrag =
+            sections::first_ufrag(&sdp).ok_or(Error::ErrSessionDescriptionMissingIceUfrag)?.to_owned();
         self.connection.pc.set_local_description(description).await?;
         Ok(sdp)
     }
@@ -302,7 +322,7 @@ impl Actor {
     /// the candidate, and the DTLS ClientHello that a connected path brings forth, would wait for the next timer, up to
     /// 200 ms. A report of nothing makes it go round again, and is never sent.
     async fn wake_driver(&self) {
-        if let Err(error) = self.connection.audio.track.write_rtcp(Vec::new()).await {
+        if let Err(error) = self.connection.tracks.audio.track.write_rtcp(Vec::new()).await {
             debug!(%error, "the connection's driver was not woken");
         }
     }
@@ -324,7 +344,9 @@ impl Actor {
 
     async fn on_track(&mut self, track: Arc<dyn TrackRemote>) {
         let destination = if track.kind().await == RtpCodecKind::Video {
-            self.receive_video()
+            let screen_ssrc = self.sampler.meter.remote_screen_ssrc.load(Ordering::Relaxed);
+            let is_screen = track.ssrcs().await.contains(&screen_ssrc);
+            self.receive_video(if is_screen { VideoKind::Screen } else { VideoKind::Camera })
         } else {
             let stream = Arc::new(self.context.speaker.add_stream());
             (self.context.on_event)(PeerEvent::Voice(stream.id()));
@@ -342,15 +364,15 @@ impl Actor {
         }
     }
 
-    fn receive_video(&mut self) -> Option<Destination> {
+    fn receive_video(&mut self, kind: VideoKind) -> Option<Destination> {
         let (key_frames, key_frame_needed) = mpsc::channel(1);
         let on_event = Arc::clone(&self.context.on_event);
         let on_frame = Arc::clone(&self.context.on_frame);
         let first = std::sync::Once::new();
         let receiver = VideoReceiver::spawn(move |event| match event {
             VideoReceiverEvent::Frame { frame, .. } => {
-                first.call_once(|| on_event(PeerEvent::FirstFrame));
-                on_frame(frame);
+                first.call_once(|| on_event(PeerEvent::FirstFrame(kind)));
+                on_frame(kind, frame);
             }
             VideoReceiverEvent::KeyFrameNeeded => {
                 // One request at a time is enough.
@@ -360,7 +382,10 @@ impl Actor {
         match receiver {
             Ok(receiver) => {
                 let receiver = Arc::new(receiver);
-                self.sampler.video = Some(Arc::clone(&receiver));
+                match kind {
+                    VideoKind::Camera => self.sampler.video = Some(Arc::clone(&receiver)),
+                    VideoKind::Screen => self.sampler.screen = Some(Arc::clone(&receiver)),
+                }
                 Some(Destination::Video { receiver, key_frame_needed })
             }
             Err(error) => {
@@ -376,9 +401,4 @@ impl Actor {
             debug!(%error, "closing a peer connection");
         }
     }
-}
-
-/// The first `a=ice-ufrag` of a description.
-fn first_ufrag(sdp: &str) -> Option<&str> {
-    sdp.lines().find_map(|line| line.trim_end().strip_prefix("a=ice-ufrag:"))
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use rtc::statistics::stats::rtp_stream::received::inbound::RTCInboundRtpStreamStats;
 use visavis_congestion::Estimate;
 use visavis_media::audio::{AudioStream, SAMPLE_RATE};
-use visavis_media::video::VideoReceiver;
+use visavis_media::video::{ReceiverStats, VideoReceiver};
 use webrtc::peer_connection::{RTCStatsReport, RTCStatsReportEntry, StatsSelector};
 
 use super::chain::{Meter, START, Traffic};
@@ -18,10 +20,11 @@ const VIDEO_CLOCK_HZ: f64 = 90_000.0;
 
 /// Remembers what rates are differences of.
 pub(crate) struct Sampler {
-    meter: Arc<Meter>,
+    pub(crate) meter: Arc<Meter>,
     pub(crate) estimate: Estimate,
     pub(crate) audio: Option<Arc<AudioStream>>,
     pub(crate) video: Option<Arc<VideoReceiver>>,
+    pub(crate) screen: Option<Arc<VideoReceiver>>,
     last: Option<Snapshot>,
 }
 
@@ -30,33 +33,57 @@ pub(crate) struct Sampler {
 struct Snapshot {
     at: Instant,
     sent_audio_bytes: u64,
-    sent_video_bytes: u64,
     received_audio_bytes: u64,
-    received_video_bytes: u64,
-    frames_decoded: u64,
-    frames_emitted: u64,
-    /// Summed up over all frames.
-    video_buffer_delay: Duration,
+    video: VideoSnapshot,
+    screen: VideoSnapshot,
+}
+
+/// Of one kind of pictures, both ways.
+#[derive(Clone, Copy)]
+struct VideoSnapshot {
+    sent_bytes: u64,
+    received_bytes: u64,
+    receiver: ReceiverStats,
+}
+
+impl VideoSnapshot {
+    fn new(sent: &Traffic, received: &Traffic, receiver: Option<&Arc<VideoReceiver>>) -> Self {
+        Self {
+            sent_bytes: load(sent),
+            received_bytes: load(received),
+            receiver: receiver.map(|receiver| receiver.stats()).unwrap_or_default(),
+        }
+    }
+
+    /// Adds what the receiver knows, and rates since the snapshot `before`.
+    fn describe(&self, before: &Self, per_second: impl Fn(u64, u64) -> f64, received: &mut ReceivedStats) {
+        let (now, last) = (&self.receiver, &before.receiver);
+        received.bitrate_bps = (per_second(self.received_bytes, before.received_bytes) * 8.0) as u64;
+        received.frames_per_second = per_second(now.frames_decoded, last.frames_decoded);
+        received.frames_decoded = now.frames_decoded;
+        (received.width, received.height) = (now.width, now.height);
+        received.freezes = now.freezes;
+        let emitted = now.frames_emitted.saturating_sub(last.frames_emitted).max(1) as f64;
+        let delay = now.jitter_buffer_delay.saturating_sub(last.jitter_buffer_delay);
+        received.jitter_buffer_ms = delay.as_secs_f64() * 1e3 / emitted;
+    }
 }
 
 impl Sampler {
     pub(crate) fn new(meter: Arc<Meter>) -> Self {
-        Self { meter, estimate: START, audio: None, video: None, last: None }
+        Self { meter, estimate: START, audio: None, video: None, screen: None, last: None }
     }
 
     /// The sample, without what only the owner of the encoders knows.
     pub(crate) async fn sample(&mut self, connection: &Connection, now: Instant) -> PeerStats {
         let report = connection.pc.get_stats(now, StatsSelector::None).await;
-        let video = self.video.as_ref().map(|receiver| receiver.stats()).unwrap_or_default();
+        let meter = &self.meter;
         let snapshot = Snapshot {
             at: now,
-            sent_audio_bytes: load(&self.meter.sent_audio),
-            sent_video_bytes: load(&self.meter.sent_video),
-            received_audio_bytes: load(&self.meter.received_audio),
-            received_video_bytes: load(&self.meter.received_video),
-            frames_decoded: video.frames_decoded,
-            frames_emitted: video.frames_emitted,
-            video_buffer_delay: video.jitter_buffer_delay,
+            sent_audio_bytes: load(&meter.sent_audio),
+            received_audio_bytes: load(&meter.received_audio),
+            video: VideoSnapshot::new(&meter.sent_video, &meter.received_video, self.video.as_ref()),
+            screen: VideoSnapshot::new(&meter.sent_screen, &meter.received_screen, self.screen.as_ref()),
         };
         let last = self.last.replace(snapshot).unwrap_or(snapshot);
         let seconds = now.saturating_duration_since(last.at).as_secs_f64();
@@ -65,27 +92,32 @@ impl Sampler {
         };
         let bitrate = |now: u64, before: u64| (per_second(now, before) * 8.0) as u64;
 
+        let screen_ssrc = self.meter.remote_screen_ssrc.load(Ordering::Relaxed);
+        let of = |kind: RtpCodecKind, is_screen: bool| {
+            report.inbound_rtp_streams().find(|stream| {
+                let stream = &stream.received_rtp_stream_stats.rtp_stream_stats;
+                stream.kind == kind && (stream.ssrc == screen_ssrc) == is_screen
+            })
+        };
         let mut received_audio =
-            received(&self.meter.received_audio, &report, "audio", f64::from(SAMPLE_RATE));
+            received(&self.meter.received_audio, of(RtpCodecKind::Audio, false), f64::from(SAMPLE_RATE));
         received_audio.bitrate_bps = bitrate(snapshot.received_audio_bytes, last.received_audio_bytes);
         if let Some(stream) = &self.audio {
             let stats = stream.stats();
             received_audio.jitter_buffer_ms = stats.buffer.delay.as_secs_f64() * 1e3;
             received_audio.concealed = stats.buffer.concealed();
         }
-        let mut received_video = received(&self.meter.received_video, &report, "video", VIDEO_CLOCK_HZ);
-        received_video.bitrate_bps = bitrate(snapshot.received_video_bytes, last.received_video_bytes);
-        received_video.frames_per_second = per_second(snapshot.frames_decoded, last.frames_decoded);
-        received_video.frames_decoded = video.frames_decoded;
-        received_video.width = video.width;
-        received_video.height = video.height;
-        received_video.freezes = video.freezes;
-        let emitted = snapshot.frames_emitted.saturating_sub(last.frames_emitted).max(1) as f64;
-        let delay = snapshot.video_buffer_delay.saturating_sub(last.video_buffer_delay);
-        received_video.jitter_buffer_ms = delay.as_secs_f64() * 1e3 / emitted;
+        let mut received_video =
+            received(&self.meter.received_video, of(RtpCodecKind::Video, false), VIDEO_CLOCK_HZ);
+        snapshot.video.describe(&last.video, per_second, &mut received_video);
+        let mut received_screen =
+            received(&self.meter.received_screen, of(RtpCodecKind::Video, true), VIDEO_CLOCK_HZ);
+        snapshot.screen.describe(&last.screen, per_second, &mut received_screen);
         let pair = selected_pair(&report);
-        if let (Some(receiver), Some((_, rtt_ms))) = (&self.video, &pair) {
-            receiver.set_round_trip(Duration::from_secs_f64(rtt_ms.max(0.0) / 1e3));
+        if let Some((_, rtt_ms)) = &pair {
+            for receiver in [&self.video, &self.screen].into_iter().flatten() {
+                receiver.set_round_trip(Duration::from_secs_f64(rtt_ms.max(0.0) / 1e3));
+            }
         }
         PeerStats {
             participant: String::new(),
@@ -97,11 +129,16 @@ impl Sampler {
                 ..sent(&self.meter.sent_audio)
             },
             sent_video: SentStats {
-                bitrate_bps: bitrate(snapshot.sent_video_bytes, last.sent_video_bytes),
+                bitrate_bps: bitrate(snapshot.video.sent_bytes, last.video.sent_bytes),
                 ..sent(&self.meter.sent_video)
+            },
+            sent_screen: SentStats {
+                bitrate_bps: bitrate(snapshot.screen.sent_bytes, last.screen.sent_bytes),
+                ..sent(&self.meter.sent_screen)
             },
             received_audio,
             received_video,
+            received_screen,
         }
     }
 }
@@ -123,10 +160,7 @@ fn sent(traffic: &Traffic) -> SentStats {
 }
 
 /// What the meter counted, and what the crate knows of loss and jitter (RFC 3550 appendix A).
-fn received(traffic: &Traffic, report: &RTCStatsReport, kind: &str, clock_hz: f64) -> ReceivedStats {
-    let inbound = report
-        .inbound_rtp_streams()
-        .find(|stream| stream.received_rtp_stream_stats.rtp_stream_stats.kind.to_string() == kind);
+fn received(traffic: &Traffic, inbound: Option<&RTCInboundRtpStreamStats>, clock_hz: f64) -> ReceivedStats {
     ReceivedStats {
         packets: traffic.packets.load(Ordering::Relaxed),
         nacks: traffic.nacks.load(Ordering::Relaxed),

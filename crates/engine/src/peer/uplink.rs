@@ -1,4 +1,4 @@
-//! From encoded media to RTP packets on the two outgoing tracks of one peer connection.
+//! From encoded media to RTP packets on the outgoing tracks of one peer connection.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,7 +12,8 @@ use visavis_media::video::EncodedFrame;
 use visavis_media::video::rtp::packetize;
 use webrtc::media_stream::track_local::TrackLocal;
 
-use super::connection::OutgoingTrack;
+use super::VideoKind;
+use super::connection::{OutgoingTrack, OutgoingTracks};
 
 /// Largest RTP payload, so that packets with all their headers fit a path of 1280 bytes.
 const MAX_PAYLOAD: usize = 1_160;
@@ -23,26 +24,24 @@ const VIDEO_CLOCK_HZ: u128 = 90_000;
 pub(crate) enum Media {
     Audio(Arc<EncodedAudio>),
     Video(Arc<EncodedFrame>),
+    Screen(Arc<EncodedFrame>),
 }
 
 /// Sends everything that comes while `connected`, until the source or the connection is gone.
 /// `on_gap` is called when pictures were missed and the far side needs a key frame.
 pub(crate) async fn run(
-    audio: OutgoingTrack,
-    video: OutgoingTrack,
+    tracks: OutgoingTracks,
     mut media: broadcast::Receiver<Media>,
     mut connected: watch::Receiver<bool>,
-    on_gap: impl Fn(),
+    on_gap: impl Fn(VideoKind),
 ) {
-    let mut audio = Stream::new(audio);
-    let mut video = Stream::new(video);
-    let mut picture_id: u16 = rand::random();
     let epoch = Instant::now();
-    // A far side that has not seen a key frame can do nothing with what follows one.
-    let mut needs_key_frame = true;
+    let mut audio = Stream::new(tracks.audio);
+    let mut camera = VideoStream::new(tracks.camera, epoch);
+    let mut screen = VideoStream::new(tracks.screen, epoch);
     loop {
         if !*connected.borrow_and_update() {
-            needs_key_frame = true;
+            (camera.needs_key_frame, screen.needs_key_frame) = (true, true);
             if connected.changed().await.is_err() {
                 return;
             }
@@ -57,27 +56,46 @@ pub(crate) async fn run(
             Ok(Media::Audio(packet)) => {
                 audio.send(packet.timestamp, packet.starts_talk, packet.data.clone()).await
             }
-            Ok(Media::Video(frame)) => {
-                needs_key_frame &= !frame.key;
-                if needs_key_frame {
-                    continue;
-                }
-                let ticks =
-                    frame.captured.saturating_duration_since(epoch).as_micros() * VIDEO_CLOCK_HZ / 1_000_000;
-                let timestamp = u32::try_from(ticks & u128::from(u32::MAX)).unwrap_or_default();
-                let payloads = packetize(&frame.data, MAX_PAYLOAD, picture_id);
-                picture_id = picture_id.wrapping_add(1);
-                let last = payloads.len().saturating_sub(1);
-                for (index, payload) in payloads.into_iter().enumerate() {
-                    video.send(timestamp, index == last, payload).await;
-                }
-            }
+            Ok(Media::Video(frame)) => camera.send(&frame).await,
+            Ok(Media::Screen(frame)) => screen.send(&frame).await,
             Err(broadcast::error::RecvError::Lagged(missed)) => {
                 debug!(missed, "the way to the network is blocked");
-                needs_key_frame = true;
-                on_gap();
+                (camera.needs_key_frame, screen.needs_key_frame) = (true, true);
+                on_gap(VideoKind::Camera);
+                on_gap(VideoKind::Screen);
             }
             Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// One stream of pictures.
+struct VideoStream {
+    stream: Stream,
+    epoch: Instant,
+    picture_id: u16,
+    /// A far side that has not seen a key frame can do nothing with what follows one.
+    needs_key_frame: bool,
+}
+
+impl VideoStream {
+    fn new(track: OutgoingTrack, epoch: Instant) -> Self {
+        Self { stream: Stream::new(track), epoch, picture_id: rand::random(), needs_key_frame: true }
+    }
+
+    async fn send(&mut self, frame: &EncodedFrame) {
+        self.needs_key_frame &= !frame.key;
+        if self.needs_key_frame {
+            return;
+        }
+        let since = frame.captured.saturating_duration_since(self.epoch);
+        let ticks = since.as_micros() * VIDEO_CLOCK_HZ / 1_000_000;
+        let timestamp = u32::try_from(ticks & u128::from(u32::MAX)).unwrap_or_default();
+        let payloads = packetize(&frame.data, MAX_PAYLOAD, self.picture_id);
+        self.picture_id = self.picture_id.wrapping_add(1);
+        let last = payloads.len().saturating_sub(1);
+        for (index, payload) in payloads.into_iter().enumerate() {
+            self.stream.send(timestamp, index == last, payload).await;
         }
     }
 }

@@ -8,7 +8,7 @@ use visavis_protocol::{
     LeaveReason, MediaState, Participant, ParticipantId, Role, RoomName, ServerMessage,
 };
 
-const MEDIA: MediaState = MediaState { microphone: true, camera: false };
+const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: false };
 
 pub(crate) fn client() -> Vec<(ClientMessage, &'static str)> {
     vec![
@@ -38,6 +38,10 @@ pub(crate) fn client() -> Vec<(ClientMessage, &'static str)> {
             r#"{"type":"end_of_candidates","payload":{"to":"Ab3-_xyz","ufrag":"Yx7k"}}"#,
         ),
         (ClientMessage::Media(MEDIA), r#"{"type":"media","payload":{"microphone":true,"camera":false}}"#),
+        (
+            ClientMessage::Media(MediaState { screen: true, ..MEDIA }),
+            r#"{"type":"media","payload":{"microphone":true,"camera":false,"screen":true}}"#,
+        ),
     ]
 }
 

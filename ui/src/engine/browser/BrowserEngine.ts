@@ -13,10 +13,12 @@ import type { CallEngine, EngineEvent, EngineProbe, Launch } from "../CallEngine
 import { Listeners } from "../Listeners";
 import { listDevices } from "./devices";
 import { LevelMeter } from "./LevelMeter";
-import { LocalMedia, type LocalTracks, USUAL_VOICE } from "./LocalMedia";
-import { PeerConnection } from "./PeerConnection";
+import { LocalMedia, USUAL_VOICE } from "./LocalMedia";
+import { canShareScreen, LocalScreen } from "./LocalScreen";
+import { PeerConnection, type SentTracks } from "./PeerConnection";
 import { BrowserProbe } from "./BrowserProbe";
 import { RemoteSound } from "./RemoteSound";
+import type { Source } from "./sections";
 import { SignalingSocket } from "./SignalingSocket";
 import { StatsSampler } from "./StatsSampler";
 import { VideoStreams } from "./VideoStreams";
@@ -42,8 +44,8 @@ export class BrowserEngine implements CallEngine {
   });
   readonly #meter = new LevelMeter((level) => this.#emit({ type: "microphone_level", level }));
   readonly #local = new LocalMedia({
-    tracks: (tracks) => this.#onLocalTracks(tracks),
-    state: (state) => this.#onLocalState(state),
+    tracks: () => this.#onLocalTracks(),
+    state: () => this.#onLocalState(),
     started: (device) => {
       this.#emit({ type: "device_started", device });
       // Names of devices are told only once one of them is allowed.
@@ -54,6 +56,17 @@ export class BrowserEngine implements CallEngine {
   });
   readonly usualVoice = USUAL_VOICE;
   readonly noiseSuppressions: readonly NoiseSuppression[] = ["off", "standard"];
+  readonly #screen = new LocalScreen({
+    track: (track) => {
+      this.#onLocalTracks();
+      if (track !== undefined) this.#emit({ type: "screen_started" });
+      this.#onLocalState();
+    },
+    ended: (error) => this.#emit({ type: "screen_ended", error: error ?? null }),
+  });
+  /** Screens that have been seen, now or earlier: a participant shares another one over the same track. */
+  readonly #remoteScreens = new Map<ParticipantId, MediaStreamTrack>();
+  readonly screenPicker = canShareScreen() ? "system" : "none";
   readonly probe: EngineProbe = new BrowserProbe(this.#videos, this.#sound);
   #server = "";
   #stats: StatsSampler | undefined;
@@ -119,6 +132,18 @@ export class BrowserEngine implements CallEngine {
     this.#local.setCamera(on);
   }
 
+  listScreens(): void {
+    this.#emit({ type: "screens", screens: [], error: null });
+  }
+
+  shareScreen(screen?: string): void {
+    void this.#screen.share(screen);
+  }
+
+  stopScreen(): void {
+    this.#screen.stop();
+  }
+
   allowSound(): void {
     this.#sound.allow();
   }
@@ -129,7 +154,7 @@ export class BrowserEngine implements CallEngine {
     this.#stats = new StatsSampler(this.#peers, (stats) => this.#emit({ type: "stats", stats }));
     this.#levels = new VoiceLevels(this.#sound, (levels) => this.#emit({ type: "participant_levels", levels }));
     this.#updateNeed();
-    this.#handle({ type: "join", room, name, media: this.#local.state });
+    this.#handle({ type: "join", room, name, media: this.#media });
   }
 
   leave(): void {
@@ -187,9 +212,9 @@ export class BrowserEngine implements CallEngine {
 
   #openPeer(peer: ParticipantId, iceServers: Extract<Output, { type: "open_peer" }>["ice_servers"]): void {
     try {
-      const connection = new PeerConnection(peer, iceServers, this.#local.tracks, {
+      const connection = new PeerConnection(peer, iceServers, this.#tracks, {
         input: (input) => this.#handle(input),
-        track: (track) => this.#onRemoteTrack(peer, track),
+        track: (track, source) => this.#onRemoteTrack(peer, track, source),
       });
       this.#peers.set(peer, connection);
     } catch (error) {
@@ -203,30 +228,52 @@ export class BrowserEngine implements CallEngine {
     this.#peers.get(peer)?.close();
     this.#peers.delete(peer);
     this.#sound.remove(peer);
+    this.#remoteScreens.delete(peer);
+    this.#setVideo({ type: "screen", participant: peer }, undefined);
     this.#setVideo({ type: "participant", participant: peer }, undefined);
   }
 
-  #onRemoteTrack(participant: ParticipantId, track: MediaStreamTrack): void {
-    const audio = track.kind === "audio";
-    if (audio) this.#sound.add(participant, track);
+  #onRemoteTrack(participant: ParticipantId, track: MediaStreamTrack, source: Source): void {
+    if (source === "audio") this.#sound.add(participant, track);
     // A track is muted until its first packet comes.
     const delivers = (): void => {
-      if (!this.#peers.has(participant)) return;
-      this.#stats?.reached(audio ? "first_audio_ms" : "first_frame_ms");
-      if (!audio) this.#setVideo({ type: "participant", participant }, track);
+      if (this.#peers.has(participant)) this.#onRemoteDelivers(participant, track, source);
     };
     if (track.muted) track.addEventListener("unmute", delivers, { once: true });
     else delivers();
   }
 
-  #onLocalTracks(tracks: LocalTracks): void {
+  #onRemoteDelivers(participant: ParticipantId, track: MediaStreamTrack, source: Source): void {
+    switch (source) {
+      case "audio":
+        this.#stats?.reached("first_audio_ms");
+        return;
+      case "video":
+        this.#stats?.reached("first_frame_ms");
+        return this.#setVideo({ type: "participant", participant }, track);
+      case "screen":
+        this.#remoteScreens.set(participant, track);
+        return this.#setVideo({ type: "screen", participant }, track);
+    }
+  }
+
+  get #tracks(): SentTracks {
+    return { ...this.#local.tracks, screen: this.#screen.track };
+  }
+
+  get #media(): MediaState {
+    return { ...this.#local.state, ...(this.#screen.track !== undefined && { screen: true }) };
+  }
+
+  #onLocalTracks(): void {
+    const tracks = this.#tracks;
     for (const peer of this.#peers.values()) peer.setTracks(tracks);
     this.#setVideo({ type: "own" }, tracks.video);
     this.#meter.setTrack(tracks.audio);
   }
 
-  #onLocalState(media: MediaState): void {
-    this.#handle({ type: "set_media", media });
+  #onLocalState(): void {
+    this.#handle({ type: "set_media", media: this.#media });
   }
 
   #onDeviceFailed(error: DeviceError, standsIn: boolean): void {
@@ -245,8 +292,13 @@ export class BrowserEngine implements CallEngine {
       case "peer":
         if (event.state === "connected") this.#stats?.reached("connected_ms");
         break;
-      case "participant_left":
       case "media":
+        if (this.#remoteScreens.has(event.participant)) {
+          const { participant, media } = event;
+          this.#setVideo({ type: "screen", participant }, media.screen ? this.#remoteScreens.get(participant) : undefined);
+        }
+        break;
+      case "participant_left":
       case "error":
         break;
     }
@@ -254,6 +306,7 @@ export class BrowserEngine implements CallEngine {
   }
 
   #endStay(): void {
+    this.#screen.stop();
     this.#stats?.stop();
     this.#stats = undefined;
     this.#levels?.stop();

@@ -5,24 +5,29 @@ import type { ParticipantId } from "../../generated/ParticipantId";
 import type { PathState } from "../../generated/PathState";
 import { iceUfrag } from "./candidates";
 import type { LocalTracks } from "./LocalMedia";
+import { kindOf, type Source, SOURCES, sourcesByMid } from "./sections";
 
-/** Bits a second that the picture may take at most. */
+/** Bits a second that the picture may take at most; beside a screen it is a small one. */
 const MAX_VIDEO_BITRATE_BPS = 1_500_000;
+const MAX_VIDEO_BITRATE_BESIDE_SCREEN_BPS = 250_000;
+const MAX_SCREEN_BITRATE_BPS = 2_500_000;
 
-const KINDS = ["audio", "video"] as const;
-type Kind = (typeof KINDS)[number];
+/** What is sent; a source that is missing is not. */
+export interface SentTracks extends LocalTracks {
+  screen: MediaStreamTrack | undefined;
+}
 
 export interface PeerConnectionObserver {
   /** A result or happening for the call core. */
   input(input: Input): void;
-  /** The remote side's track of a kind; each comes once. */
-  track(track: MediaStreamTrack): void;
+  /** The remote side's track of a source; each comes once. */
+  track(track: MediaStreamTrack, source: Source): void;
 }
 
 /**
  * One `RTCPeerConnection`: does what the call core asks, strictly one operation after the other, and answers each.
  *
- * It decides nothing about the negotiation; it keeps one audio and one video transceiver and the sender's limits.
+ * It decides nothing about the negotiation; it keeps one transceiver for each source and the senders' limits.
  */
 export class PeerConnection {
   readonly #peer: ParticipantId;
@@ -30,12 +35,13 @@ export class PeerConnection {
   readonly #connection: RTCPeerConnection;
   /** The local tracks' common stream: what arrives over one stream is played in sync. */
   readonly #stream = new MediaStream();
-  readonly #transceivers = new Map<Kind, RTCRtpTransceiver>();
-  #tracks: LocalTracks;
+  readonly #screenStream = new MediaStream();
+  readonly #transceivers = new Map<Source, RTCRtpTransceiver>();
+  #tracks: SentTracks;
   #operations: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(peer: ParticipantId, iceServers: IceServer[], tracks: LocalTracks, observer: PeerConnectionObserver) {
+  constructor(peer: ParticipantId, iceServers: IceServer[], tracks: SentTracks, observer: PeerConnectionObserver) {
     this.#peer = peer;
     this.#observer = observer;
     this.#tracks = tracks;
@@ -86,11 +92,19 @@ export class PeerConnection {
   }
 
   /** Sends these tracks from now on, without a new negotiation. */
-  setTracks(tracks: LocalTracks): void {
+  setTracks(tracks: SentTracks): void {
     this.#tracks = tracks;
     this.#enqueue(async () => {
-      for (const [kind, { sender }] of this.#transceivers) await sender.replaceTrack(this.#tracks[kind] ?? null);
+      for (const [source, { sender, direction }] of this.#transceivers) {
+        if (direction !== "stopped") await sender.replaceTrack(this.#tracks[source] ?? null);
+      }
+      await this.#limitVideo();
     });
+  }
+
+  /** Of the media sections, as the remote side describes them. */
+  get sources(): Map<string, Source> {
+    return sourcesByMid(this.#connection.remoteDescription?.sdp ?? "");
   }
 
   stats(): Promise<RTCStatsReport> {
@@ -112,8 +126,9 @@ export class PeerConnection {
       const state = pathState(connection.connectionState);
       if (state !== undefined) this.#tell({ type: "path", peer: this.#peer, state });
     };
-    connection.ontrack = ({ track }) => {
-      if (!this.#closed) this.#observer.track(track);
+    connection.ontrack = ({ track, transceiver }) => {
+      const source = this.sources.get(transceiver.mid ?? "");
+      if (!this.#closed && source !== undefined) this.#observer.track(track, source);
     };
     connection.onnegotiationneeded = () => {
       // Before the first exchange this tells only what the call core has planned already.
@@ -139,53 +154,64 @@ export class PeerConnection {
     return iceUfrag(this.#connection.localDescription?.sdp ?? "");
   }
 
-  /** As the offering side: one transceiver a kind, once. */
+
+  /** As the offering side: one transceiver a source, once. */
   async #offerTransceivers(): Promise<void> {
-    for (const kind of KINDS) {
-      if (this.#transceivers.has(kind)) continue;
-      const transceiver = this.#connection.addTransceiver(kind, {
+    for (const source of SOURCES) {
+      if (this.#transceivers.has(source)) continue;
+      const transceiver = this.#connection.addTransceiver(kindOf(source), {
         direction: "sendrecv",
-        streams: [this.#stream],
-        sendEncodings: kind === "video" ? [{ maxBitrate: MAX_VIDEO_BITRATE_BPS }] : [{}],
+        streams: [this.#streamOf(source)],
+        sendEncodings: source === "audio" ? [{}] : [{ maxBitrate: this.#maxBitrate(source) }],
       });
-      await this.#prepare(kind, transceiver);
+      await this.#prepare(source, transceiver);
     }
   }
 
   /** As the answering side: send on the transceivers that the offer brought. */
   async #adoptTransceivers(): Promise<void> {
-    for (const kind of KINDS) {
-      const mine = this.#transceivers.get(kind);
+    for (const [offeredMid, source] of this.sources) {
+      const mine = this.#transceivers.get(source);
       if (mine !== undefined && mine.mid !== null) continue;
       const offered = this.#connection
         .getTransceivers()
-        .find(({ mid, receiver, currentDirection }) => {
-          return mid !== null && receiver.track.kind === kind && currentDirection !== "stopped";
-        });
+        .find(({ mid, currentDirection }) => mid === offeredMid && currentDirection !== "stopped");
       if (offered === undefined) continue;
       // An own offer was rolled back; its transceiver would be offered once more.
       mine?.stop();
       offered.direction = "sendrecv";
       // Missing in Firefox, which then only loses the grouping of sound and picture.
-      offered.sender.setStreams?.(this.#stream);
-      await this.#prepare(kind, offered);
+      offered.sender.setStreams?.(this.#streamOf(source));
+      await this.#prepare(source, offered);
     }
   }
 
-  async #prepare(kind: Kind, transceiver: RTCRtpTransceiver): Promise<void> {
-    this.#transceivers.set(kind, transceiver);
-    if (kind === "video") preferVp8(transceiver);
-    await transceiver.sender.replaceTrack(this.#tracks[kind] ?? null);
+  async #prepare(source: Source, transceiver: RTCRtpTransceiver): Promise<void> {
+    this.#transceivers.set(source, transceiver);
+    if (kindOf(source) === "video") preferVp8(transceiver);
+    await transceiver.sender.replaceTrack(this.#tracks[source] ?? null);
+  }
+
+  #streamOf(source: Source): MediaStream {
+    return source === "screen" ? this.#screenStream : this.#stream;
+  }
+
+  #maxBitrate(source: "video" | "screen"): number {
+    if (source === "screen") return MAX_SCREEN_BITRATE_BPS;
+    return this.#tracks.screen === undefined ? MAX_VIDEO_BITRATE_BPS : MAX_VIDEO_BITRATE_BESIDE_SCREEN_BPS;
   }
 
   async #limitVideo(): Promise<void> {
-    const sender = this.#transceivers.get("video")?.sender;
-    if (sender === undefined) return;
-    const parameters = sender.getParameters();
-    for (const encoding of parameters.encodings) encoding.maxBitrate = MAX_VIDEO_BITRATE_BPS;
-    // A face in motion says more than a sharp one: on a slow path or machine the size gives way first.
-    parameters.degradationPreference = "maintain-framerate";
-    await sender.setParameters(parameters);
+    for (const source of ["video", "screen"] as const) {
+      const transceiver = this.#transceivers.get(source);
+      // What was not negotiated yet, or was refused, has no encodings to limit.
+      if (transceiver === undefined || transceiver.currentDirection === null || transceiver.direction === "stopped") continue;
+      const parameters = transceiver.sender.getParameters();
+      for (const encoding of parameters.encodings) encoding.maxBitrate = this.#maxBitrate(source);
+      // A face in motion says more than a sharp one: on a slow path or machine the size gives way first. Text is read.
+      parameters.degradationPreference = source === "video" ? "maintain-framerate" : "maintain-resolution";
+      await transceiver.sender.setParameters(parameters);
+    }
   }
 
   #negotiate(operation: () => Promise<Input>): void {

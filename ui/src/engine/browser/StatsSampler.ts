@@ -40,7 +40,7 @@ export class StatsSampler {
   async #sample(): Promise<void> {
     const peers = [...this.#peers].map(async ([participant, connection]) => {
       const report = (await connection.stats()) as unknown as StatsReport;
-      const stats = peerStats(participant, report, this.#before.get(participant));
+      const stats = peerStats(participant, report, this.#before.get(participant), connection.sources);
       this.#before.set(participant, report);
       return stats;
     });

@@ -42,7 +42,7 @@ test("rates are over the time between two reports, counters as they stand", () =
       totalSamplesReceived: 1000,
     },
   );
-  const stats = peerStats("ben", now, before);
+  const stats = peerStats("ben", now, before, new Map());
   expect(stats).toMatchObject({
     participant: "ben",
     candidate_pair: { local: "relay", remote: "srflx" },
@@ -64,13 +64,22 @@ test("rates are over the time between two reports, counters as they stand", () =
 
 test("a first report has no rates, and an empty one only zeros", () => {
   const first = report(1000, { id: "o", type: "outbound-rtp", kind: "audio", bytesSent: 4000, packetsSent: 7 });
-  expect(peerStats("b", first, undefined).sent_audio).toMatchObject({ bitrate_bps: 0, packets: 7 });
-  const empty = peerStats("b", report(0), undefined);
+  expect(peerStats("b", first, undefined, new Map()).sent_audio).toMatchObject({ bitrate_bps: 0, packets: 7 });
+  const empty = peerStats("b", report(0), undefined, new Map());
   expect(empty).toMatchObject({ candidate_pair: null, rtt_ms: null, estimate_bps: 0 });
   expect(empty.received_video.jitter_buffer_ms).toBe(0);
 });
 
 test("Firefox marks the selected pair itself", () => {
   const [, pair, ...candidates] = transport;
-  expect(peerStats("b", report(0, { ...pair, selected: true }, ...candidates), undefined).rtt_ms).toBe(25);
+  expect(peerStats("b", report(0, { ...pair, selected: true }, ...candidates), undefined, new Map()).rtt_ms).toBe(25);
+});
+
+test("the camera and the screen are told apart by their media sections", () => {
+  const video = (id: string, mid: string, frameWidth: number) => ({ id, type: "inbound-rtp", kind: "video", mid, frameWidth });
+  const both = report(0, video("s", "2", 1920), video("c", "1", 640));
+  const sources = new Map([["0", "audio"], ["1", "video"], ["2", "screen"]] as const);
+  const stats = peerStats("b", both, undefined, sources);
+  expect([stats.received_video.width, stats.received_screen.width]).toEqual([640, 1920]);
+  expect(peerStats("b", report(0, video("c", "1", 640)), undefined, sources).received_screen.width).toBe(0);
 });

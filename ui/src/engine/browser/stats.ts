@@ -3,6 +3,7 @@ import type { ParticipantId } from "../../generated/ParticipantId";
 import type { PeerStats } from "../../generated/PeerStats";
 import type { ReceivedStats } from "../../generated/ReceivedStats";
 import type { SentStats } from "../../generated/SentStats";
+import { kindOf, type Source } from "./sections";
 
 /** One object of a statistics report: fields of the W3C's webrtc-stats, of which any may be missing. */
 export type StatsObject = Readonly<Record<string, unknown>> & { id: string; type: string; timestamp: number };
@@ -10,12 +11,19 @@ export type StatsObject = Readonly<Record<string, unknown>> & { id: string; type
 /** A report of `RTCPeerConnection.getStats()`, by id. */
 export type StatsReport = ReadonlyMap<string, StatsObject>;
 
-/** The state of one peer connection, with rates since the report before. */
-export function peerStats(participant: ParticipantId, now: StatsReport, before: StatsReport | undefined): PeerStats {
+/** The state of one peer connection, with rates since the report before. @param sources of the media sections, by mid */
+export function peerStats(
+  participant: ParticipantId,
+  now: StatsReport,
+  before: StatsReport | undefined,
+  sources: ReadonlyMap<string, Source>,
+): PeerStats {
   const pair = selectedPair(now);
   const rtt = pair && optionalNumber(pair, "currentRoundTripTime");
-  const sample = (type: string, kind: string): Sample => {
-    const object = find(now, (it) => it.type === type && it["kind"] === kind);
+  // Tracks of a kind are told apart by their media sections.
+  const sample = (type: string, source: Source): Sample => {
+    const ofKind = [...now.values()].filter((it) => it.type === type && it["kind"] === kindOf(source));
+    const object = ofKind.find((it) => (sources.get(String(it["mid"])) ?? kindOf(source)) === source);
     return { now: object, before: object && before?.get(object.id) };
   };
   return {
@@ -25,8 +33,10 @@ export function peerStats(participant: ParticipantId, now: StatsReport, before: 
     estimate_bps: Math.round(number(pair, "availableOutgoingBitrate")),
     sent_audio: sent(sample("outbound-rtp", "audio"), now),
     sent_video: sent(sample("outbound-rtp", "video"), now),
+    sent_screen: sent(sample("outbound-rtp", "screen"), now),
     received_audio: received(sample("inbound-rtp", "audio")),
     received_video: received(sample("inbound-rtp", "video")),
+    received_screen: received(sample("inbound-rtp", "screen")),
   };
 }
 

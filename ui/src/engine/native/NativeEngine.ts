@@ -98,6 +98,20 @@ export class NativeEngine implements CallEngine {
     this.#send({ type: "set_camera", on });
   }
 
+  readonly screenPicker = "page";
+
+  listScreens(): void {
+    this.#send({ type: "list_screens" });
+  }
+
+  shareScreen(screen = "screen"): void {
+    this.#send({ type: "share_screen", screen });
+  }
+
+  stopScreen(): void {
+    this.#send({ type: "stop_screen" });
+  }
+
   /** The app's sound is never held back. */
   allowSound(): void {}
 

@@ -16,6 +16,8 @@ use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use rtc::shared::marshal::MarshalSize;
 
+use crate::peer::VideoKind;
+
 /// Counters of one track in one direction, since the connection began.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
@@ -38,18 +40,25 @@ pub(crate) struct Traffic {
 pub(crate) struct Meter {
     pub(crate) sent_audio: Traffic,
     pub(crate) sent_video: Traffic,
+    pub(crate) sent_screen: Traffic,
     pub(crate) received_audio: Traffic,
     pub(crate) received_video: Traffic,
+    pub(crate) received_screen: Traffic,
+    /// What tells the far side's screen from its camera; 0 before it is known.
+    pub(crate) remote_screen_ssrc: AtomicU32,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Stream {
     is_video: bool,
     is_retransmission: bool,
+    /// The SSRC of the stream that this one is or repairs.
+    primary: u32,
 }
 
 pub(super) struct MeterInterceptor<F> {
     meter: Arc<Meter>,
+    screen_ssrc: u32,
     on_key_frame_wish: F,
     local: HashMap<u32, Stream>,
     remote: HashMap<u32, Stream>,
@@ -58,9 +67,10 @@ pub(super) struct MeterInterceptor<F> {
 }
 
 impl<F> MeterInterceptor<F> {
-    pub(super) fn new(meter: Arc<Meter>, on_key_frame_wish: F) -> Self {
+    pub(super) fn new(meter: Arc<Meter>, screen_ssrc: u32, on_key_frame_wish: F) -> Self {
         Self {
             meter,
+            screen_ssrc,
             on_key_frame_wish,
             local: HashMap::new(),
             remote: HashMap::new(),
@@ -71,16 +81,32 @@ impl<F> MeterInterceptor<F> {
 
     fn sent(&self, ssrc: u32) -> Option<(&Traffic, Stream)> {
         let stream = *self.local.get(&ssrc)?;
-        Some((if stream.is_video { &self.meter.sent_video } else { &self.meter.sent_audio }, stream))
+        let traffic = match (stream.is_video, stream.primary == self.screen_ssrc) {
+            (false, _) => &self.meter.sent_audio,
+            (true, false) => &self.meter.sent_video,
+            (true, true) => &self.meter.sent_screen,
+        };
+        Some((traffic, stream))
     }
 
     fn received(&self, ssrc: u32) -> Option<(&Traffic, Stream)> {
         let stream = *self.remote.get(&ssrc)?;
-        Some((if stream.is_video { &self.meter.received_video } else { &self.meter.received_audio }, stream))
+        let screen_ssrc = self.meter.remote_screen_ssrc.load(Ordering::Relaxed);
+        let traffic = match (stream.is_video, stream.primary == screen_ssrc) {
+            (false, _) => &self.meter.received_audio,
+            (true, false) => &self.meter.received_video,
+            (true, true) => &self.meter.received_screen,
+        };
+        Some((traffic, stream))
     }
 }
 
-impl<F: Fn()> MeterInterceptor<F> {
+impl<F: Fn(VideoKind)> MeterInterceptor<F> {
+    fn wish_for_key_frame(&self, Stream { primary, .. }: Stream) {
+        let is_screen = primary == self.screen_ssrc;
+        (self.on_key_frame_wish)(if is_screen { VideoKind::Screen } else { VideoKind::Camera });
+    }
+
     /// Feedback of the far side about what is sent.
     fn on_feedback(&self, packet: &dyn rtc::rtcp::Packet) {
         let any = packet.as_any();
@@ -89,14 +115,14 @@ impl<F: Fn()> MeterInterceptor<F> {
                 add(&traffic.nacks, missing(nack));
             }
         } else if let Some(pli) = any.downcast_ref::<PictureLossIndication>() {
-            if let Some((traffic, _)) = self.sent(pli.media_ssrc) {
+            if let Some((traffic, stream)) = self.sent(pli.media_ssrc) {
                 add(&traffic.plis, 1);
-                (self.on_key_frame_wish)();
+                self.wish_for_key_frame(stream);
             }
         } else if let Some(fir) = any.downcast_ref::<FullIntraRequest>() {
-            if let Some((traffic, _)) = fir.fir.iter().find_map(|entry| self.sent(entry.ssrc)) {
+            for (traffic, stream) in fir.fir.iter().filter_map(|entry| self.sent(entry.ssrc)) {
                 add(&traffic.firs, 1);
-                (self.on_key_frame_wish)();
+                self.wish_for_key_frame(stream);
             }
         } else {
             let reports = match (any.downcast_ref::<ReceiverReport>(), any.downcast_ref::<SenderReport>()) {
@@ -127,7 +153,7 @@ impl<F: Fn()> MeterInterceptor<F> {
     }
 }
 
-impl<F: Fn()> Protocol<TaggedPacket, TaggedPacket, ()> for MeterInterceptor<F> {
+impl<F: Fn(VideoKind)> Protocol<TaggedPacket, TaggedPacket, ()> for MeterInterceptor<F> {
     type Rout = TaggedPacket;
     type Wout = TaggedPacket;
     type Eout = ();
@@ -163,7 +189,7 @@ impl<F: Fn()> Protocol<TaggedPacket, TaggedPacket, ()> for MeterInterceptor<F> {
     }
 }
 
-impl<F: Fn() + Send + Sync> Interceptor for MeterInterceptor<F> {
+impl<F: Fn(VideoKind) + Send + Sync> Interceptor for MeterInterceptor<F> {
     fn bind_local_stream(&mut self, info: &StreamInfo) {
         bind(&mut self.local, info);
     }
@@ -185,9 +211,10 @@ impl<F: Fn() + Send + Sync> Interceptor for MeterInterceptor<F> {
 fn bind(streams: &mut HashMap<u32, Stream>, info: &StreamInfo) {
     let is_video = info.mime_type.to_ascii_lowercase().starts_with("video/");
     if let Some(rtx) = info.ssrc_rtx {
-        streams.insert(rtx, Stream { is_video, is_retransmission: true });
+        streams.insert(rtx, Stream { is_video, is_retransmission: true, primary: info.ssrc });
     }
-    streams.entry(info.ssrc).or_insert(Stream { is_video, is_retransmission: false });
+    let stream = Stream { is_video, is_retransmission: false, primary: info.ssrc };
+    streams.entry(info.ssrc).or_insert(stream);
 }
 
 fn unbind(streams: &mut HashMap<u32, Stream>, info: &StreamInfo) {

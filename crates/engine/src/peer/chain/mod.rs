@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use visavis_congestion::Estimate;
 use webrtc::peer_connection::MediaEngine;
 
+use super::VideoKind;
 pub(crate) use meter::{Meter, Traffic};
 pub(crate) use outbound::START;
 
@@ -33,12 +34,14 @@ use rtx::RtxUnwrapper;
 const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Builds the chain. Every feedback of the far side moves `estimate`; `on_key_frame_wish` is called on the connection's
-/// own task and must not block.
+/// own task and must not block. `screen_ssrc` tells the own screen from the own camera.
 pub(crate) fn build(
     media_engine: &mut MediaEngine,
     meter: Arc<Meter>,
     estimate: watch::Sender<Estimate>,
-    on_key_frame_wish: impl Fn() + Clone + Send + Sync + 'static,
+    sharing: watch::Receiver<bool>,
+    screen_ssrc: u32,
+    on_key_frame_wish: impl Fn(VideoKind) + Clone + Send + Sync + 'static,
 ) -> Result<Registry> {
     for parameter in ["", "pli"] {
         let feedback = RTCPFeedback { typ: "nack".to_owned(), parameter: parameter.to_owned() };
@@ -54,9 +57,13 @@ pub(crate) fn build(
         media_engine.register_header_extension(numbers, kind, None)?;
     }
     let nack = NackInterceptor::new(estimate.subscribe());
-    let outbound = Outbound::new(estimate, on_key_frame_wish.clone());
+    let on_dropped = on_key_frame_wish.clone();
+    let outbound = Outbound::new(estimate, sharing, move || {
+        on_dropped(VideoKind::Camera);
+        on_dropped(VideoKind::Screen);
+    });
     let registry = configure_rtcp_reports(Registry::new())
-        .with(Slot::Custom(500), MeterInterceptor::new(meter, on_key_frame_wish))
+        .with(Slot::Custom(500), MeterInterceptor::new(meter, screen_ssrc, on_key_frame_wish))
         .with(Slot::Pacer, outbound)
         .with(Slot::Custom(6_500), RtxUnwrapper::default())
         .with(Slot::NackGenerator, nack)

@@ -83,6 +83,10 @@ impl Feedback {
         is_due
     }
 
+    pub(super) fn set_max_bps(&mut self, now: Instant, max_bps: u64) {
+        self.estimator.set_max_bps(now, max_bps);
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.estimator.poll_timeout()
     }

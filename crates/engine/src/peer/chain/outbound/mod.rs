@@ -25,7 +25,7 @@ use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use rtc::shared::marshal::MarshalSize;
 use tokio::sync::watch;
-use visavis_congestion::{Class, Config, Estimate, Paced, Pacer, PacerConfig, VideoLadder};
+use visavis_congestion::{Class, Config, Estimate, Paced, Pacer, PacerConfig, ScreenLadder, VideoLadder};
 
 use feedback::Feedback;
 use numbering::Numbering;
@@ -37,11 +37,14 @@ const AUDIO_BPS: u64 = 60_000;
 /// What the pictures' headers and repairs may take beside the pictures.
 const OVERHEAD: f64 = 1.15;
 
-const CONFIG: Config = Config {
-    start_bps: 600_000,
-    min_bps: 40_000,
-    max_bps: (VideoLadder::MAX_BPS as f64 * OVERHEAD) as u64 + AUDIO_BPS,
-};
+const CONFIG: Config =
+    Config { start_bps: 600_000, min_bps: 40_000, max_bps: most_bps(VideoLadder::MAX_BPS) };
+/// While a screen is shared.
+const MAX_BPS_SHARING: u64 = most_bps(ScreenLadder::MAX_BPS);
+
+const fn most_bps(pictures_bps: u64) -> u64 {
+    (pictures_bps as f64 * OVERHEAD) as u64 + AUDIO_BPS
+}
 
 /// What is believed before the first feedback.
 pub(crate) const START: Estimate = Estimate { target_bps: CONFIG.start_bps, loss: 0.0, rtt: None };
@@ -64,15 +67,22 @@ pub(super) struct Outbound<F> {
     feedback: Feedback,
     retransmission: Retransmission,
     estimate: watch::Sender<Estimate>,
+    sharing: watch::Receiver<bool>,
     on_frames_dropped: F,
     read_queue: VecDeque<TaggedPacket>,
     write_queue: VecDeque<TaggedPacket>,
 }
 
 impl<F: Fn()> Outbound<F> {
-    /// Every feedback moves `estimate`. `on_frames_dropped` hears that pictures were dropped because the path takes far
+    /// Every feedback moves `estimate`, up to what can be made use of: more while `sharing`. `on_frames_dropped` hears that pictures were dropped because the path takes far
     /// less than they were made for; the far side needs a key frame then.
-    pub(super) fn new(estimate: watch::Sender<Estimate>, on_frames_dropped: F) -> Self {
+    pub(super) fn new(
+        estimate: watch::Sender<Estimate>,
+        mut sharing: watch::Receiver<bool>,
+        on_frames_dropped: F,
+    ) -> Self {
+        // A screen may be shared already.
+        sharing.mark_changed();
         Self {
             kinds: HashMap::new(),
             pacer: Pacer::new(PacerConfig::default(), CONFIG.start_bps),
@@ -80,6 +90,7 @@ impl<F: Fn()> Outbound<F> {
             feedback: Feedback::new(CONFIG),
             retransmission: Retransmission::new(CONFIG.start_bps),
             estimate,
+            sharing,
             on_frames_dropped,
             read_queue: VecDeque::new(),
             write_queue: VecDeque::new(),
@@ -95,6 +106,14 @@ impl<F: Fn()> Outbound<F> {
             for packet in self.retransmission.handle_nack(now, nack) {
                 self.enqueue(now, Class::Retransmission, packet);
             }
+        }
+    }
+
+    fn follow_sharing(&mut self, now: Instant) {
+        if self.sharing.has_changed().unwrap_or(false) {
+            let sharing = *self.sharing.borrow_and_update();
+            self.feedback.set_max_bps(now, if sharing { MAX_BPS_SHARING } else { CONFIG.max_bps });
+            self.apply_estimate(now);
         }
     }
 
@@ -171,6 +190,7 @@ impl<F: Fn()> Protocol<TaggedPacket, TaggedPacket, ()> for Outbound<F> {
         let now = tagged.now;
         match class_of(&self.kinds, &tagged.message.packet) {
             Some(class) => {
+                self.follow_sharing(now);
                 self.enqueue(now, class, tagged);
                 self.release(now);
             }
@@ -224,8 +244,8 @@ fn class_of(kinds: &HashMap<u32, Kind>, packet: &Packet) -> Option<Class> {
     let Packet::Rtp(rtp::Packet { header, .. }) = packet else { return None };
     Some(match kinds.get(&header.ssrc)? {
         Kind::Audio => Class::Audio,
-        // All packets of a frame have one timestamp, and no other frame near it has.
-        Kind::Video => Class::Video { frame: u64::from(header.timestamp) },
+        // All packets of a frame have one timestamp, and no other frame of the stream near it has.
+        Kind::Video => Class::Video { frame: u64::from(header.ssrc) << 32 | u64::from(header.timestamp) },
         Kind::Retransmission => Class::Retransmission,
     })
 }

@@ -1,0 +1,171 @@
+//! The own screen on its way to everybody: filmed and encoded once, shaped to its part of what the narrowest path takes.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use tokio::sync::{broadcast, mpsc};
+use visavis_congestion::{KeyFrameRequests, ScreenLadder};
+use visavis_media::ScreenChoice;
+use visavis_media::video::VideoTarget;
+use visavis_media::video::screen::{ScreenError, ScreenErrorCode, ScreenShare, ScreenShareEvent};
+
+use crate::api::SentStats;
+use crate::inner::{Inner, tell};
+use crate::outgoing::{EncoderCounters, is_notable};
+use crate::peer::Media;
+
+/// What a share is started with, in bit/s, before its part of an estimate is known.
+const START_BPS: u64 = 500_000;
+
+/// What a share tells the actor.
+#[derive(Debug)]
+pub(crate) enum ScreenEvent {
+    Started,
+    Failed(ScreenError),
+}
+
+/// The share of the own screen: none, or one.
+pub(crate) struct OwnScreen {
+    media: broadcast::Sender<Media>,
+    inner: mpsc::Sender<Inner>,
+    counters: Arc<EncoderCounters>,
+    key_frames: KeyFrameRequests,
+    share: Option<Share>,
+    sending: bool,
+    /// Tells the present share from earlier ones, whose threads may not have ended.
+    generation: Arc<AtomicU64>,
+    last: (Instant, u64),
+}
+
+struct Share {
+    handle: ScreenShare,
+    ladder: ScreenLadder,
+    target: VideoTarget,
+    /// Whether the screen is filmed already.
+    started: bool,
+}
+
+impl OwnScreen {
+    /// Pictures go to `media`, and what happens to the actor.
+    pub(crate) fn new(media: broadcast::Sender<Media>, inner: mpsc::Sender<Inner>) -> Self {
+        Self {
+            media,
+            inner,
+            counters: Arc::new(EncoderCounters::default()),
+            key_frames: KeyFrameRequests::default(),
+            share: None,
+            sending: false,
+            generation: Arc::new(AtomicU64::new(0)),
+            last: (Instant::now(), 0),
+        }
+    }
+
+    /// Whether the others are shown a screen.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.share.as_ref().is_some_and(|share| share.started)
+    }
+
+    /// Shares this, in place of what is shared.
+    pub(crate) fn start(&mut self, choice: ScreenChoice) -> Result<(), ScreenError> {
+        self.stop();
+        let mut ladder = ScreenLadder::default();
+        let target = as_target(ladder.handle_available(Instant::now(), START_BPS));
+        let listener = self.listener();
+        let failed = |error: io::Error| ScreenError::new(ScreenErrorCode::Failed, error.to_string());
+        let handle = ScreenShare::start(choice, target, listener).map_err(failed)?;
+        handle.set_sending(self.sending);
+        self.share = Some(Share { handle, ladder, target, started: false });
+        Ok(())
+    }
+
+    /// Ends the share. Tells whether there was one.
+    pub(crate) fn stop(&mut self) -> bool {
+        self.generation.fetch_add(1, Ordering::Relaxed);
+        self.share.take().is_some()
+    }
+
+    /// Whether what a share told is of the present one.
+    pub(crate) fn is_present(&self, generation: u64) -> bool {
+        self.generation.load(Ordering::Relaxed) == generation
+    }
+
+    pub(crate) fn handle_started(&mut self) {
+        if let Some(share) = &mut self.share {
+            share.started = true;
+        }
+    }
+
+    /// Whether anybody wants what the encoder makes.
+    pub(crate) fn set_sending(&mut self, sending: bool) {
+        self.sending = sending;
+        if let Some(share) = &self.share {
+            share.handle.set_sending(sending);
+        }
+    }
+
+    /// The screen's part of what the narrowest path takes for pictures, in bit/s.
+    pub(crate) fn handle_available(&mut self, now: Instant, available_bps: u64) {
+        let Some(share) = &mut self.share else { return };
+        let target = as_target(share.ladder.handle_available(now, available_bps));
+        if is_notable(share.target, target) {
+            share.target = target;
+            share.handle.set_target(target);
+        }
+    }
+
+    /// Somebody cannot go on without a key frame of the screen.
+    pub(crate) fn handle_key_frame_wish(&mut self) {
+        if self.share.is_some() {
+            self.key_frames.handle_request();
+        }
+    }
+
+    /// Makes a key frame if one is due: one for all who ask at a time.
+    pub(crate) fn make_key_frame(&mut self, now: Instant) {
+        if self.key_frames.poll_key_frame(now)
+            && let Some(share) = &self.share
+        {
+            share.handle.request_key_frame();
+        }
+    }
+
+    /// When a key frame may be due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.key_frames.poll_timeout()
+    }
+
+    /// What the encoder did since this was last asked.
+    pub(crate) fn describe(&mut self, now: Instant) -> SentStats {
+        let (at, before) = std::mem::replace(&mut self.last, (now, self.counters.frames()));
+        let seconds = now.saturating_duration_since(at).as_secs_f64();
+        let frames = (self.last.1 - before) as f64;
+        SentStats {
+            target_bps: self.share.as_ref().map_or(0, |share| share.target.bitrate_bps),
+            frames_per_second: if seconds > 0.0 { frames / seconds } else { 0.0 },
+            ..self.counters.stats()
+        }
+    }
+
+    fn listener(&self) -> impl Fn(ScreenShareEvent) + Send + 'static {
+        let (media, inner, counters) = (self.media.clone(), self.inner.clone(), Arc::clone(&self.counters));
+        let (generation, present) = (self.generation.load(Ordering::Relaxed), Arc::clone(&self.generation));
+        let report = move |event| tell(&inner, Inner::Screen { generation, event });
+        move |event| match event {
+            ScreenShareEvent::Started => report(ScreenEvent::Started),
+            ScreenShareEvent::Failed(error) => report(ScreenEvent::Failed(error)),
+            ScreenShareEvent::Encoded(frame) if present.load(Ordering::Relaxed) == generation => {
+                counters.on_frame(&frame);
+                // Nobody may be connected yet.
+                let _ = media.send(Media::Screen(frame));
+            }
+            ScreenShareEvent::Encoded(_) => {}
+        }
+    }
+}
+
+fn as_target(target: visavis_congestion::VideoTarget) -> VideoTarget {
+    let visavis_congestion::VideoTarget { bitrate_bps, frames_per_second, width, height } = target;
+    VideoTarget { bitrate_bps, frames_per_second, width, height }
+}
