@@ -3,6 +3,7 @@ import type { DeviceChoice } from "./generated/DeviceChoice";
 import type { DeviceKind } from "./generated/DeviceKind";
 import type { MediaState } from "./generated/MediaState";
 import type { ParticipantId } from "./generated/ParticipantId";
+import type { ScreenChoice } from "./generated/ScreenChoice";
 import type { VoiceSettings } from "./generated/VoiceSettings";
 import { INITIAL, type Model, reduce, withOther, without } from "./model";
 import { type Options, parseOptions } from "./options";
@@ -127,6 +128,24 @@ export class App {
     this.#change("microphone", { microphone: on });
     if (on && this.devices.microphone === "none") this.selectDevice("microphone", "default");
     this.engine.setMicrophone(on);
+  }
+
+  listScreens(): void {
+    this.model = { ...this.model, screens: undefined, screenError: undefined };
+    this.engine.listScreens();
+  }
+
+  shareScreen(screen?: ScreenChoice): void {
+    this.dismissScreenError();
+    this.engine.shareScreen(screen);
+  }
+
+  stopScreen(): void {
+    this.engine.stopScreen();
+  }
+
+  dismissScreenError(): void {
+    this.model = { ...this.model, screenError: undefined };
   }
 
   setCamera(on: boolean): void {

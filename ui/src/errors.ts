@@ -3,6 +3,7 @@
 import type { CallErrorCode } from "./generated/CallErrorCode";
 import type { DeviceErrorCode } from "./generated/DeviceErrorCode";
 import type { DeviceKind } from "./generated/DeviceKind";
+import type { ScreenErrorCode } from "./generated/ScreenErrorCode";
 
 export interface ErrorWords {
   /** What happened. */
@@ -77,6 +78,27 @@ export function deviceErrorWords(kind: DeviceKind, code: DeviceErrorCode): Error
       return { title: `The file for the ${device} cannot be used`, advice: "Check that it exists and may be read." };
     case "failed":
       return { title: `The ${device} does not work`, advice: `Try again, or choose another ${device}.` };
+  }
+}
+
+export function screenErrorWords(code: ScreenErrorCode): ErrorWords {
+  switch (code) {
+    case "unsupported":
+      return {
+        title: "Screens cannot be shared on this system yet",
+        advice: "Open the invite link in a browser, and share from there.",
+      };
+    case "not_found":
+      return { title: "This screen or window is not there", advice: "Choose another one." };
+    case "denied":
+      return {
+        title: "Sharing the screen is not allowed",
+        advice: "Allow it in the system's privacy settings, then try again.",
+      };
+    case "closed":
+      return { title: "The window you shared was closed", advice: "Nobody sees it any more. You can share another one." };
+    case "failed":
+      return { title: "The screen cannot be shared", advice: "Try again, or choose another window." };
   }
 }
 

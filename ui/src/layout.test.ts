@@ -22,6 +22,7 @@ describe("arrange", () => {
     expect(arrange({ width: 800, height: 600 }, 0)).toEqual({
       own: { x: 0, y: 0, width: 800, height: 600 },
       others: [],
+      screens: [],
     });
   });
 
@@ -42,6 +43,30 @@ describe("arrange", () => {
         for (const other of others.slice(i + 1)) expect(overlap(rect, other)).toBe(false);
       }
     }
+  });
+
+  test.each(stages)("screens are large on a stage of $width x $height, and everybody beside them", (stage) => {
+    for (let count = 0; count <= 5; count++) {
+      for (const shared of [1, 2]) {
+        const { own, others, screens } = arrange(stage, count, shared);
+        expect([others.length, screens.length]).toEqual([count, shared]);
+        const all = [...screens, ...others, own];
+        for (const [i, rect] of all.entries()) {
+          expect(inside(rect, stage)).toBe(true);
+          for (const other of all.slice(i + 1)) expect(overlap(rect, other)).toBe(false);
+        }
+        const area = ({ width, height }: Size): number => width * height;
+        const least = Math.min(...screens.map(area));
+        for (const picture of [...others, own]) expect(area(picture)).toBeLessThanOrEqual(least);
+      }
+    }
+  });
+
+  test("a screen has four fifths of a wide stage, with the pictures on its right", () => {
+    const { own, others, screens } = arrange({ width: 1280, height: 640 }, 1, 1);
+    expect(screens).toEqual([{ x: 0, y: 0, width: 1012, height: 640 }]);
+    expect(others[0]).toEqual({ x: 1024, y: 170, width: 256, height: 144 });
+    expect(own).toEqual({ x: 1024, y: 326, width: 256, height: 144 });
   });
 
   test("two stand side by side on a wide stage and one above the other on a high one", () => {

@@ -14,6 +14,8 @@ export interface Arrangement {
   /** The own picture: the whole stage while alone, a corner of it beside others. */
   own: Rect;
   others: Rect[];
+  /** Shared screens. */
+  screens: Rect[];
 }
 
 const ASPECT = 16 / 9;
@@ -21,15 +23,51 @@ const GAP = 12;
 /** Share of the stage's shorter way that the own picture takes beside others, and its limits in pixels. */
 const OWN_SHARE = 0.26;
 const OWN_HEIGHT = { least: 84, most: 180 };
+/** Share of a stage's longer side that the pictures beside a screen take, and its limits in pixels. */
+const STRIP_SHARE = 0.2;
+const STRIP = { least: 96, most: 260 };
 
-/** Places everybody's picture on a stage. */
-export function arrange(stage: Size, others: number): Arrangement {
-  if (others === 0) return { own: { x: 0, y: 0, ...stage }, others: [] };
+/** Places everybody's picture on a stage; screens large, with the pictures in a strip beside them. */
+export function arrange(stage: Size, others: number, screens = 0): Arrangement {
+  if (screens > 0) return arrangeScreens(stage, others, screens);
+  if (others === 0) return { own: { x: 0, y: 0, ...stage }, others: [], screens: [] };
   const own = ownSize(stage);
   return {
     own: { ...own, x: Math.max(stage.width - own.width - GAP, 0), y: Math.max(stage.height - own.height - GAP, 0) },
     others: grid(stage, others),
+    screens: [],
   };
+}
+
+/** The strip is on the right of a wide stage and at the bottom of a high one; the own picture is its last. */
+function arrangeScreens(stage: Size, others: number, screens: number): Arrangement {
+  const wide = stage.width >= stage.height;
+  const longer = wide ? stage.width : stage.height;
+  const depth = Math.min(Math.max(longer * STRIP_SHARE, STRIP.least), STRIP.most, longer / 3);
+  const rest = Math.max(longer - depth - GAP, 0);
+  const strip = wide ? { width: depth, height: stage.height } : { width: stage.width, height: depth };
+  const offset = wide ? { x: rest + GAP, y: 0 } : { x: 0, y: rest + GAP };
+  const places = row(strip, others + 1, wide).map((place) => ({ ...place, x: place.x + offset.x, y: place.y + offset.y }));
+  const own = places.at(-1) ?? { ...strip, ...offset };
+  const large = wide ? { width: rest, height: stage.height } : { width: stage.width, height: rest };
+  return { own, others: places.slice(0, -1), screens: grid(large, screens) };
+}
+
+/** Places of a picture's shape, one after the other, in the middle of a strip. */
+function row(strip: Size, count: number, down: boolean): Rect[] {
+  const gaps = GAP * (count - 1);
+  const width = down
+    ? Math.min(strip.width, Math.max((strip.height - gaps) / count, 0) * ASPECT)
+    : Math.min(Math.max((strip.width - gaps) / count, 0), strip.height * ASPECT);
+  const height = width / ASPECT;
+  const length = count * (down ? height : width) + gaps;
+  const start = Math.max(((down ? strip.height : strip.width) - length) / 2, 0);
+  return Array.from({ length: count }, (_, i) => {
+    const along = start + i * ((down ? height : width) + GAP);
+    return down
+      ? { x: (strip.width - width) / 2, y: along, width, height }
+      : { x: along, y: (strip.height - height) / 2, width, height };
+  });
 }
 
 /** Whether a picture may fill its place by losing some of its edges, or would lose too much. */

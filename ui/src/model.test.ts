@@ -92,3 +92,13 @@ test("streams are known while they run", () => {
   expect([...after(...started).videos]).toEqual(["own", "participant:b"]);
   expect([...after(...started, { type: "video_ended", stream }).videos]).toEqual(["own"]);
 });
+
+test("a screen is shared until it ends, and why it ended is kept until the next try", () => {
+  const shared: EngineEvent[] = [{ type: "screen_started" }];
+  expect(after(...shared).own.screen).toBe(true);
+  const closed: EngineEvent = { type: "screen_ended", error: { code: "closed", message: "" } };
+  expect(after(...shared, closed)).toMatchObject({ own: { screen: false }, screenError: "closed" });
+  expect(after(closed, ...shared).screenError).toBeUndefined();
+  const unsupported: EngineEvent = { type: "screens", screens: [], error: { code: "unsupported", message: "" } };
+  expect(after(unsupported)).toMatchObject({ screens: [], screenError: "unsupported" });
+});

@@ -12,6 +12,8 @@ import type { Participant } from "./generated/Participant";
 import type { ParticipantId } from "./generated/ParticipantId";
 import type { ParticipantLevel } from "./generated/ParticipantLevel";
 import type { PeerState } from "./generated/PeerState";
+import type { Screen } from "./generated/Screen";
+import type { ScreenErrorCode } from "./generated/ScreenErrorCode";
 import { type EngineEvent, streamKey } from "./engine/CallEngine";
 import { heard, SILENT, type Voice } from "./level";
 
@@ -37,6 +39,10 @@ export interface Model {
   deviceErrors: Partial<Record<DeviceKind, DeviceErrorCode>>;
   /** Devices that the system's choice stands in for. */
   standIns: ReadonlySet<DeviceKind>;
+  /** What can be shared, once it is known. */
+  screens: Screen[] | undefined;
+  /** Why no screen is shared. */
+  screenError: ScreenErrorCode | undefined;
   /** Keys of the streams that run. */
   videos: ReadonlySet<string>;
   soundBlocked: boolean;
@@ -52,6 +58,8 @@ export const INITIAL: Model = {
   devices: { cameras: [], microphones: [], speakers: [] },
   deviceErrors: {},
   standIns: new Set(),
+  screens: undefined,
+  screenError: undefined,
   videos: new Set(),
   soundBlocked: false,
   stats: undefined,
@@ -75,6 +83,12 @@ export function reduce(model: Model, event: EngineEvent): Model {
       const { [event.device]: _, ...deviceErrors } = model.deviceErrors;
       return { ...model, deviceErrors };
     }
+    case "screens":
+      return { ...model, screens: event.screens, screenError: event.error?.code };
+    case "screen_started":
+      return { ...model, own: { ...model.own, screen: true }, screenError: undefined };
+    case "screen_ended":
+      return { ...model, own: { ...model.own, screen: false }, screenError: event.error?.code };
     case "video_started":
       return { ...model, videos: new Set(model.videos).add(streamKey(event.stream)) };
     case "video_ended":
@@ -115,7 +129,7 @@ function reduceState(model: Model, call: CallState): Model {
       return { ...model, call, callError: undefined };
     case "idle":
     case "ended":
-      return { ...model, call, others: [], soundBlocked: false };
+      return { ...model, call, others: [], soundBlocked: false, screenError: undefined };
     case "reconnecting":
       return { ...model, call };
   }

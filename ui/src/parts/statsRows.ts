@@ -5,7 +5,7 @@ import { strings } from "../strings";
 export function statsRows(peer: PeerStats | undefined): { label: string; value: string }[] {
   if (peer === undefined) return [];
   const words = strings.stats;
-  const { sent_video, sent_audio, received_video, received_audio } = peer;
+  const { sent_video, sent_screen, sent_audio, received_video, received_screen, received_audio } = peer;
   const picture = (video: { width: number; height: number; frames_per_second: number }): string =>
     video.width > 0 ? words.picture(video.width, video.height, video.frames_per_second) : words.unknown;
   return [
@@ -13,8 +13,10 @@ export function statsRows(peer: PeerStats | undefined): { label: string; value: 
     { label: words.roundTrip, value: peer.rtt_ms === null ? words.unknown : words.milliseconds(peer.rtt_ms) },
     { label: words.received, value: picture(received_video) },
     { label: words.sent, value: picture(sent_video) },
-    { label: words.receivedRate, value: words.bitrate(received_video.bitrate_bps + received_audio.bitrate_bps) },
-    { label: words.sentRate, value: words.bitrate(sent_video.bitrate_bps + sent_audio.bitrate_bps) },
+    ...(received_screen.bitrate_bps > 0 ? [{ label: words.receivedScreen, value: picture(received_screen) }] : []),
+    ...(sent_screen.bitrate_bps > 0 ? [{ label: words.sentScreen, value: picture(sent_screen) }] : []),
+    { label: words.receivedRate, value: words.bitrate(received_video.bitrate_bps + received_screen.bitrate_bps + received_audio.bitrate_bps) },
+    { label: words.sentRate, value: words.bitrate(sent_video.bitrate_bps + sent_screen.bitrate_bps + sent_audio.bitrate_bps) },
     { label: words.loss, value: words.percent(Math.max(sent_video.loss, sent_audio.loss)) },
     { label: words.concealed, value: words.percent(received_audio.concealed) },
   ];
