@@ -42,10 +42,10 @@ export function readMarker(luma, width, height) {
  * @param {Uint8Array} luma the Y plane, rows without padding
  * @param {Marker} marker
  */
-export function writeMarker(luma, width, height, { frame, time }) {
+export function writeMarker(luma, width, height, marker) {
   const cellWidth = Math.floor(width / COLUMNS);
   const cellHeight = Math.max(Math.floor(height / GRID_ROWS), 1);
-  [frame, time, checkWord(frame, time)].forEach((word, row) => {
+  markerWords(marker).forEach((word, row) => {
     for (let column = 0; column < COLUMNS; column++) {
       const value = (word >>> (COLUMNS - 1 - column)) & 1 ? WHITE : BLACK;
       for (let y = row * cellHeight; y < (row + 1) * cellHeight; y++) {
@@ -54,6 +54,11 @@ export function writeMarker(luma, width, height, { frame, time }) {
       }
     }
   });
+}
+
+/** The rows of a marker, 32 bits each. @param {Marker} marker */
+export function markerWords({ frame, time }) {
+  return [frame, time, checkWord(frame, time)];
 }
 
 /** Now, in the marker's units. */

@@ -3,10 +3,11 @@ import { createServer } from "node:net";
 import { artefactPath } from "./artefacts.mjs";
 import { APP } from "./binaries.mjs";
 import { until, within } from "./deadline.mjs";
+import { startDisplay } from "./display.mjs";
 import { Program } from "./process.mjs";
 import { arrivals, watchInPage } from "./tab.mjs";
 
-const SCREEN = "1600x1000x24";
+const SCREEN = { width: 1600, height: 1000 };
 const START_LIMIT_MS = 15_000;
 const PAGE_LIMIT_MS = 20_000;
 const SCRIPT_LIMIT_MS = 120_000;
@@ -31,8 +32,7 @@ export class DesktopWindow {
    * @param {string[]} args of the app
    */
   static async open(scope, args) {
-    const screen = new Program(scope, "Xvfb", ["-displayfd", "1", "-screen", "0", SCREEN, "-nolisten", "tcp"]);
-    const display = await screen.line((line) => /^\d+$/.test(line) && `:${line}`, "its display", START_LIMIT_MS);
+    const display = await startDisplay(scope, SCREEN);
     const port = await freePort();
     const env = {
       DISPLAY: display,
