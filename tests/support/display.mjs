@@ -1,6 +1,8 @@
 import { chromium } from "playwright-core";
-import { Program } from "./process.mjs";
+import { PEER } from "./binaries.mjs";
+import { until } from "./deadline.mjs";
 import { markerWords } from "./marker.mjs";
+import { Program, run } from "./process.mjs";
 
 const START_LIMIT_MS = 15_000;
 const BROWSER = process.env.VISAVIS_CHROMIUM_BIN ?? "/usr/bin/chromium";
@@ -35,12 +37,20 @@ export async function showMarker(scope, display, size, title) {
     executablePath: BROWSER,
     headless: false,
     env: { ...process.env, DISPLAY: display },
-    args: ["--no-sandbox", "--disable-gpu", "--kiosk", "--window-position=0,0", `--window-size=${size.width},${size.height}`],
+    args: ["--no-sandbox", "--disable-gpu", "--window-position=0,0", `--window-size=${size.width},${size.height}`],
   });
   scope.defer(() => browser.close());
   const page = await browser.newPage({ viewport: null });
+  const session = await page.context().newCDPSession(page);
+  const { windowId } = await session.send("Browser.getWindowForTarget");
+  await session.send("Browser.setWindowBounds", { windowId, bounds: { windowState: "fullscreen" } });
   const words = Array.from({ length: SCREEN_FRAMES }, (_, frame) => markerWords({ frame, time: 0 }));
   await page.evaluate(drawInPage, { words, title, intervalMs: 1000 / SCREEN_FRAMES_PER_SECOND });
+  // The window system hears of a page's title a little later.
+  const env = { DISPLAY: display, WAYLAND_DISPLAY: "" };
+  await until(START_LIMIT_MS, `a window called ${title}`, async () => {
+    return (await run(scope, PEER, ["--list-screens"], { env })).includes(title);
+  });
   return () => browser.close();
 }
 

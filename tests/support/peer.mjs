@@ -22,35 +22,41 @@ export class Peer {
   /**
    * @param {Program} program
    * @param {Recording | undefined} recording
+   * @param {Recording | undefined} screenRecording
    * @param {{ stats: string, speaker: string }} files
    */
-  constructor(program, recording, files) {
+  constructor(program, recording, screenRecording, files) {
     this.program = program;
     /** The pictures that it decodes. */
     this.recording = recording;
+    /** Those of a shared screen. */
+    this.screenRecording = screenRecording;
     this.#files = files;
   }
 
   /**
    * @param {import("./scope.mjs").Scope} scope
    * @param {string} link
-   * @param {{ name?: string, camera?: string, microphone?: string, speaker?: string, record?: boolean,
+   * @param {{ name?: string, camera?: string, microphone?: string, speaker?: string, record?: boolean, recordScreen?: boolean,
    *   namespace?: string, env?: Record<string, string>, args?: string[] }} [options] the speaker is a file unless told
    *   otherwise; see {@link sound}
    */
   static start(scope, link, options = {}) {
     const number = ++peers;
     const { name = `Peer ${number}`, camera = "pattern", microphone = "tone", record = false, args = [] } = options;
+    const { recordScreen = false } = options;
     const { namespace, env } = options;
     const file = (suffix) => join(scope.folder, `peer-${number}${suffix}`);
     const files = { stats: file(".jsonl"), speaker: file(".wav") };
     const { speaker = files.speaker } = options;
     const recording = record ? new Recording(file(".y4m")) : undefined;
-    if (recording !== undefined) scope.defer(() => recording.close());
+    const screenRecording = recordScreen ? new Recording(file("-screen.y4m")) : undefined;
+    for (const each of [recording, screenRecording]) if (each !== undefined) scope.defer(() => each.close());
     const words = [link, "--name", name, "--camera", camera, "--microphone", microphone, "--speaker", speaker];
     words.push("--stats", files.stats, ...args);
     if (recording !== undefined) words.push("--record-video", recording.path);
-    return new Peer(new Program(scope, PEER, words, { name, namespace, env }), recording, files);
+    if (screenRecording !== undefined) words.push("--record-screen", screenRecording.path);
+    return new Peer(new Program(scope, PEER, words, { name, namespace, env }), recording, screenRecording, files);
   }
 
   /** Everything that happened so far. */
@@ -110,6 +116,11 @@ export class Peer {
     );
   }
 
+  /** Pictures of another participant's screen come. */
+  seesScreen() {
+    return this.event(({ type, stream }) => type === "video_started" && stream.type === "screen", "to see a screen");
+  }
+
   /** An error of the call. @param {string} code of `ui/src/generated/CallErrorCode.ts` */
   fails(code) {
     return this.event(
@@ -152,7 +163,7 @@ export class Peer {
   /** Leaves the call; the peer has to end well. */
   async leave() {
     const { code, signal } = await this.program.end(LEAVE_LIMIT_MS);
-    await this.recording?.finished;
+    await Promise.all([this.recording?.finished, this.screenRecording?.finished]);
     if (code !== 0) throw new Error(`${this.program.name} ended with ${signal ?? code}\n${this.program.errors}`);
   }
 }

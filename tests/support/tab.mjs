@@ -34,29 +34,29 @@ export class Tab {
    * @param {import("./scope.mjs").Scope} scope
    * @param {string} link
    * @param {{ name?: string, camera?: string, microphone?: string, join?: boolean, video?: string, sound?: string,
-   *   init?: (given: any) => void, initWith?: unknown, namespace?: string, sounds?: SoundServer }}
+   *   init?: (given: any) => void, initWith?: unknown, namespace?: string, sounds?: SoundServer, display?: string }}
    *   [options] `join`: enter the room at once, which only synthetic devices may; `video`, `sound`: files that the
    *   browser takes for its camera and its microphone; `init`: runs in the page before anything else, and is given
    *   `initWith`; `namespace`: the network namespace to run in, where the page's origin needs no encryption to be trusted;
-   *   `sounds`: the sound server that it plays to
+   *   `sounds`: the sound server that it plays to; `display`: an X11 display to be on, out of sight, and to share the
+   *   whole of when it is asked to share
    */
   static async open(scope, link, options = {}) {
     const { name = "Tab", camera = "pattern", microphone = "tone", join = true, video, sound, init, initWith, namespace } = options;
-    const { sounds } = options;
+    const { sounds, display } = options;
     const browser = await chromium.launch({
       executablePath: namespace === undefined ? BROWSER : browserIn(scope, namespace),
-      env: { ...process.env, ...sounds?.env },
+      headless: display === undefined,
+      env: { ...process.env, ...sounds?.env, ...(display !== undefined && { DISPLAY: display }) },
       ignoreDefaultArgs: sounds === undefined ? [] : ["--mute-audio"],
       args: [
-        "--headless=new",
         "--no-sandbox",
         "--disable-gpu",
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
         "--autoplay-policy=no-user-gesture-required",
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        ...(display === undefined ? withoutDisplay() : outOfSight()),
         ...(video === undefined ? [] : [`--use-file-for-fake-video-capture=${video}`]),
         ...(sound === undefined ? [] : [`--use-file-for-fake-audio-capture=${sound}`]),
         ...(namespace === undefined ? [] : foreignOrigin(link)),
@@ -103,6 +103,18 @@ export class Tab {
     return { picture: arrivals(picture), tone: tones.filter(isTone).length / tones.length };
   }
 
+  /** Another participant's screen is shown, or not. */
+  async seesScreen(shown = true) {
+    const tile = this.page.getByRole("figure", { name: /'s screen$/ });
+    await tile.waitFor({ state: shown ? "visible" : "detached" });
+  }
+
+  /** The pictures of another participant's screen that arrive in a while. @returns {Promise<import("./y4m.mjs").Seen>} */
+  async watchScreen(seconds) {
+    const watched = this.page.evaluate(watchScreenInPage, seconds * 1000);
+    return arrivals(await within(seconds * 1000 + PAGE_LIMIT_MS, `${this.name} to watch a screen`, watched));
+  }
+
   /** The latest sample of `ui/src/generated/CallStats.ts`. */
   stats() {
     return this.page.evaluate(() => window.visavis.stats());
@@ -135,6 +147,12 @@ export async function watchInPage({ durationMs, intervalMs }) {
   return { picture, tones };
 }
 
+/** Runs in the page. @returns {Promise<import("../../ui/src/probe.ts").SeenFrames>} */
+export function watchScreenInPage(durationMs) {
+  const probe = window.visavis;
+  return probe.watch(probe.streams().find(({ type }) => type === "screen"), durationMs);
+}
+
 /** Adds when frames arrived, from when they were drawn and how long they took. */
 export function arrivals({ count, frames }) {
   const seen = frames.map(({ frame, time, delayMs }) => ({ frame, delayMs, arrivedMs: time / 10 + delayMs }));
@@ -146,6 +164,21 @@ function browserIn(scope, namespace) {
   const path = join(scope.folder, `chromium-in-${namespace}`);
   writeFileSync(path, `#!/bin/sh\nexec ip netns exec ${namespace} ${BROWSER} "$@"\n`, { mode: 0o755 });
   return path;
+}
+
+/** With the browser's own devices, and nobody to ask for them. */
+function withoutDisplay() {
+  return ["--headless=new", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"];
+}
+
+/** Beside the display, and awake all the same. */
+function outOfSight() {
+  return [
+    "--window-position=4000,0",
+    "--auto-select-desktop-capture-source=Entire screen",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+  ];
 }
 
 /** Devices for a page that comes neither from this host nor encrypted; no names of hosts that only multicast resolves. */

@@ -90,15 +90,28 @@ export class DesktopWindow {
     return { picture: arrivals(picture) };
   }
 
+  /** Another participant's screen is shown, or not. */
+  async seesScreen(shown = true) {
+    const isShown = () => document.querySelector(`figure[aria-label$="'s screen"]`) !== null;
+    await until(PAGE_LIMIT_MS, "a screen", async () => (await this.evaluate(isShown)) === shown);
+  }
+
   /** The latest sample of `ui/src/generated/CallStats.ts`. */
   stats() {
     return this.evaluate(() => window.visavis.stats());
   }
 
   /** Clicks the button of this accessible name. */
-  async click(name) {
+  click(name) {
+    return this.clickOn(`button[aria-label="${name}"]`);
+  }
+
+  /** Clicks what a CSS selector finds, as soon as it is there. */
+  async clickOn(value) {
     const using = "css selector";
-    const found = await request("POST", `${this.#session}/element`, { using, value: `button[aria-label="${name}"]` });
+    const found = await until(PAGE_LIMIT_MS, value, () =>
+      request("POST", `${this.#session}/element`, { using, value }).catch(() => undefined),
+    );
     await request("POST", `${this.#session}/element/${Object.values(found)[0]}/click`, {});
   }
 

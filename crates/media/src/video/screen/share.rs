@@ -48,6 +48,14 @@ impl ScreenShare {
         target: VideoTarget,
         events: impl Fn(ScreenShareEvent) + Send + 'static,
     ) -> io::Result<Self> {
+        Self::film(move || open(&choice), target, events)
+    }
+
+    fn film(
+        open: impl FnOnce() -> Result<Box<dyn Grabber>, ScreenError> + Send + 'static,
+        target: VideoTarget,
+        events: impl Fn(ScreenShareEvent) + Send + 'static,
+    ) -> io::Result<Self> {
         let (inputs, received) = sync_channel(QUEUED_INPUTS);
         thread::Builder::new().name("screen-share".to_owned()).spawn(move || {
             let worker = Worker {
@@ -60,7 +68,7 @@ impl ScreenShare {
                 refresh: Refresh::default(),
                 key_frame_wanted: false,
             };
-            if let Err(failure) = open(&choice).and_then(|grabber| worker.run(grabber, &received)) {
+            if let Err(failure) = open().and_then(|grabber| worker.run(grabber, &received)) {
                 info!(%failure, "the screen is no longer shared");
                 events(ScreenShareEvent::Failed(failure));
             }
@@ -190,5 +198,112 @@ impl<E: Fn(ScreenShareEvent)> Worker<'_, E> {
     fn on_encoder_error(&mut self, error: &EncoderError) {
         error!(%error, "the screen cannot be encoded");
         self.encoder = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::video::Size;
+    use crate::video::marker::Marker;
+    use crate::video::screen::ScreenErrorCode;
+    use crate::video::vp8::Decoder;
+
+    /// Far longer than anything here takes.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    struct Bench {
+        share: ScreenShare,
+        events: Receiver<ScreenShareEvent>,
+    }
+
+    impl Bench {
+        fn new(open: impl FnOnce() -> Result<Box<dyn Grabber>, ScreenError> + Send + 'static) -> Self {
+            let (sender, events) = mpsc::channel();
+            let target = VideoTarget { bitrate_bps: 2_000_000, frames_per_second: 10, width: 1920, height: 1080 };
+            let share = ScreenShare::film(open, target, move |event| drop(sender.send(event)));
+            Self { share: share.expect("thread"), events }
+        }
+
+        fn event(&self) -> ScreenShareEvent {
+            self.events.recv_timeout(PATIENCE).expect("an event comes")
+        }
+
+        fn encoded(&self) -> Arc<EncodedFrame> {
+            loop {
+                if let ScreenShareEvent::Encoded(frame) = self.event() {
+                    return frame;
+                }
+            }
+        }
+    }
+
+    /// A screen on which nothing happens after its first picture, or which goes after so many looks.
+    struct Still {
+        size: Size,
+        looks: u32,
+        gone_after: Option<u32>,
+    }
+
+    impl Grabber for Still {
+        fn grab(&mut self, now: Instant) -> Result<Option<Frame>, ScreenError> {
+            self.looks += 1;
+            if self.gone_after.is_some_and(|looks| self.looks > looks) {
+                return Err(ScreenError::new(ScreenErrorCode::Closed, "gone"));
+            }
+            Ok((self.looks == 1).then(|| Frame::black(self.size, now)))
+        }
+    }
+
+    fn still(gone_after: Option<u32>) -> Result<Box<dyn Grabber>, ScreenError> {
+        let size = Size::new(320, 180).expect("size");
+        Ok(Box::new(Still { size, looks: 0, gone_after }))
+    }
+
+    #[test]
+    fn a_screen_is_sent_at_its_full_size_and_can_be_read() {
+        let bench = Bench::new(|| open(&ScreenChoice::Pattern));
+        assert!(matches!(bench.event(), ScreenShareEvent::Started));
+        bench.share.set_sending(true);
+        let mut decoder = Decoder::new().expect("decoder");
+        for index in 0..3 {
+            let frame = bench.encoded();
+            assert_eq!((frame.key, frame.width, frame.height), (index == 0, 1920, 1080));
+            let picture = decoder.decode(&frame.data, Instant::now()).expect("decodes").expect("shown");
+            assert!(Marker::read(&picture).is_some());
+        }
+        bench.share.set_target(VideoTarget { width: 1280, height: 720, ..VideoTarget::default() });
+        let smaller = std::iter::repeat_with(|| bench.encoded()).find(|frame| frame.width < 1920);
+        assert_eq!(smaller.map(|frame| (frame.key, frame.width, frame.height)), Some((true, 1280, 720)));
+    }
+
+    #[test]
+    fn a_still_screen_is_sent_for_a_key_frame_all_the_same() {
+        let bench = Bench::new(|| still(None));
+        bench.share.set_sending(true);
+        assert!(bench.encoded().key, "also if the picture was taken before it was wanted");
+        bench.share.request_key_frame();
+        let key = std::iter::repeat_with(|| bench.encoded()).take(5).find(|frame| frame.key);
+        assert!(key.is_some());
+    }
+
+    #[test]
+    fn a_screen_that_goes_ends_the_share() {
+        let bench = Bench::new(|| still(Some(2)));
+        assert!(matches!(bench.event(), ScreenShareEvent::Started));
+        let ScreenShareEvent::Failed(error) = bench.event() else { panic!("nothing is sent") };
+        assert_eq!(error.code, ScreenErrorCode::Closed);
+        bench.share.request_key_frame();
+    }
+
+    #[test]
+    fn dropping_the_handle_ends_the_thread() {
+        let Bench { share, events } = Bench::new(|| still(None));
+        events.recv_timeout(PATIENCE).expect("runs");
+        drop(share);
+        assert_eq!(events.recv_timeout(PATIENCE).err(), Some(RecvTimeoutError::Disconnected));
     }
 }
