@@ -151,7 +151,7 @@ mod tests {
         ladder.handle_available(start, 60_000);
         ladder.handle_available(start + FALL_PATIENCE, 60_000);
         let mut seen = Vec::new();
-        for second in 1..20 {
+        for second in 1..25 {
             let target = ladder.handle_available(start + Duration::from_secs(second), 2_000_000);
             if seen.last() != Some(&quality(target)) {
                 seen.push(quality(target));

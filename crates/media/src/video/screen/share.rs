@@ -134,6 +134,7 @@ impl<E: Fn(ScreenShareEvent)> Worker<'_, E> {
         match input {
             Input::SetSending(sending) => {
                 self.sending = sending;
+                self.key_frame_wanted |= sending;
                 if !sending {
                     self.encoder = None;
                 }
@@ -168,7 +169,11 @@ impl<E: Fn(ScreenShareEvent)> Worker<'_, E> {
         if self.sending {
             match self.encode(&frame) {
                 Ok(Some(encoded)) => {
-                    self.key_frame_wanted &= !encoded.key;
+                    if encoded.key {
+                        self.key_frame_wanted = false;
+                        // It is coarser than what was there.
+                        self.refresh.handle_change(now);
+                    }
                     self.refresh.handle_sent(now);
                     (self.events)(ScreenShareEvent::Encoded(Arc::new(encoded)));
                 }
@@ -223,7 +228,8 @@ mod tests {
     impl Bench {
         fn new(open: impl FnOnce() -> Result<Box<dyn Grabber>, ScreenError> + Send + 'static) -> Self {
             let (sender, events) = mpsc::channel();
-            let target = VideoTarget { bitrate_bps: 2_000_000, frames_per_second: 10, width: 1920, height: 1080 };
+            let target =
+                VideoTarget { bitrate_bps: 2_000_000, frames_per_second: 10, width: 1920, height: 1080 };
             let share = ScreenShare::film(open, target, move |event| drop(sender.send(event)));
             Self { share: share.expect("thread"), events }
         }

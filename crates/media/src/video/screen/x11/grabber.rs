@@ -77,10 +77,6 @@ impl X11Grabber {
         Ok(())
     }
 
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the protocol has dozens of events that were not asked for"
-    )]
     fn on_event(&mut self, event: &Event) -> Result<(), ScreenError> {
         match (event, self.target) {
             (Event::DamageNotify(_), _) => {
