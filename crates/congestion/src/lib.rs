@@ -29,4 +29,6 @@ mod targets;
 pub use estimator::{Config, Estimate, Estimator, PacketReport, ProbeCluster};
 pub use pacer::{Class, Paced, Pacer, PacerConfig};
 pub use repair::{KeyFrameRequests, NackConfig, NackGenerator, NackOutput, NackResponder, ResponderConfig};
-pub use targets::{AudioLadder, AudioTarget, ScreenLadder, ScreenSplit, SourceLimits, VideoLadder, VideoTarget};
+pub use targets::{
+    AudioLadder, AudioTarget, ScreenLadder, ScreenSplit, SourceLimits, VideoLadder, VideoTarget,
+};

@@ -232,7 +232,7 @@ impl Actor {
     async fn accept_offer(&mut self, sdp: String, rollback: bool) -> Result<String> {
         // With other credentials than before it restarts ICE (RFC 8839 section 4.4.1.1.1).
         let before = self.connection.pc.current_remote_description().await;
-        if before.is_some_and(|before| first_ufrag(&before.sdp) != first_ufrag(&sdp)) {
+        if before.is_some_and(|before| sections::first_ufrag(&before.sdp) != sections::first_ufrag(&sdp)) {
             self.check_restart()?;
         }
         if rollback {
