@@ -240,3 +240,30 @@ fn a_caller_that_knows_no_padding_does_not_spin() {
     }
     panic!("still waiting at {:?}", now - bench.start);
 }
+
+#[test]
+fn a_camera_does_not_wait_for_a_screen_and_a_screen_fills_no_queue() {
+    let mut bench = Bench::new();
+    (0..100).for_each(|packet| bench.enqueue(Class::Screen { frame: 0 }, 1000, packet));
+    let second = bench.run(1000);
+    let bits: usize = second.iter().map(|(_, paced)| paced.size * 8).sum();
+    assert!((450_000..=550_000).contains(&bits), "1.25 times the target: {bits}");
+    bench.frame(7, 5);
+    let next: Vec<_> = bench.run(100).into_iter().take(5).map(|(_, paced)| paced.class).collect();
+    assert_eq!(next, [Class::Video { frame: 7 }; 5]);
+}
+
+#[test]
+fn a_fall_of_the_target_drops_a_screen_and_not_the_camera_before_it() {
+    let mut bench = Bench::new();
+    bench.frame(0, 2);
+    for frame in 0..4 {
+        (0..50).for_each(|packet| bench.enqueue(Class::Screen { frame }, 1000, packet));
+    }
+    let now = bench.now();
+    bench.pacer.set_target(now, TARGET_BPS / 4);
+    assert_eq!(bench.pacer.poll_dropped_screen_frames(), Some(4));
+    assert_eq!(bench.pacer.poll_dropped_frames(), None);
+    let left: Vec<_> = bench.run(1000).into_iter().map(|(_, paced)| paced.class).collect();
+    assert_eq!(left, [Class::Video { frame: 0 }; 2]);
+}

@@ -338,7 +338,7 @@ impl Actor {
             return;
         }
         let (video, audio) = self.outgoing.handle_estimate(Instant::now(), peer, estimate);
-        self.screen.handle_available(Instant::now(), self.outgoing.screen_bps());
+        self.screen.handle_available(Instant::now(), self.outgoing.screen_bps(), self.outgoing.rtt());
         if let Some(target) = video {
             self.devices.set_video_target(target);
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use visavis_congestion::{AudioLadder, Estimate, KeyFrameRequests, ScreenSplit, SourceLimits, VideoLadder};
 use visavis_media::audio::{AudioTarget, PacketTime};
@@ -22,6 +22,8 @@ const NOTABLE: f64 = 0.03;
 pub(crate) struct EncoderCounters {
     frames: AtomicU64,
     key_frames: AtomicU64,
+    /// Of the last key frame.
+    key_frame_bytes: AtomicU64,
     width: AtomicU32,
     height: AtomicU32,
 }
@@ -29,13 +31,20 @@ pub(crate) struct EncoderCounters {
 impl EncoderCounters {
     pub(crate) fn on_frame(&self, frame: &EncodedFrame) {
         self.frames.fetch_add(1, Ordering::Relaxed);
-        self.key_frames.fetch_add(u64::from(frame.key), Ordering::Relaxed);
+        if frame.key {
+            self.key_frames.fetch_add(1, Ordering::Relaxed);
+            self.key_frame_bytes.store(frame.data.len() as u64, Ordering::Relaxed);
+        }
         self.width.store(frame.width, Ordering::Relaxed);
         self.height.store(frame.height, Ordering::Relaxed);
     }
 
     pub(crate) fn frames(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn key_frame_bytes(&self) -> u64 {
+        self.key_frame_bytes.load(Ordering::Relaxed)
     }
 
     /// What is counted, without rates.
@@ -130,6 +139,11 @@ impl Outgoing {
         self.screen_bps
     }
 
+    /// Of the slowest path.
+    pub(crate) fn rtt(&self) -> Duration {
+        self.estimates.values().filter_map(|estimate| estimate.rtt).max().unwrap_or_default()
+    }
+
     pub(crate) fn forget(&mut self, peer: &ParticipantId) {
         self.estimates.remove(peer);
     }
@@ -152,8 +166,7 @@ impl Outgoing {
         estimate: Estimate,
     ) -> (Option<VideoTarget>, Option<AudioTarget>) {
         self.estimates.insert(peer.clone(), estimate);
-        self.key_frames
-            .set_rtt(self.estimates.values().filter_map(|estimate| estimate.rtt).max().unwrap_or_default());
+        self.key_frames.set_rtt(self.rtt());
         // One encoder serves all paths: the narrowest decides.
         let available = self.estimates.values().map(|estimate| estimate.target_bps).min().unwrap_or_default();
         let loss = self.estimates.values().map(|estimate| estimate.loss).fold(0.0, f64::max);
@@ -225,8 +238,6 @@ pub(crate) fn is_notable(before: VideoTarget, after: VideoTarget) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn peer(name: &str) -> ParticipantId {

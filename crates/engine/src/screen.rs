@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, mpsc};
 use visavis_congestion::{KeyFrameRequests, ScreenLadder};
@@ -105,9 +105,13 @@ impl OwnScreen {
         }
     }
 
-    /// The screen's part of what the narrowest path takes for pictures, in bit/s.
-    pub(crate) fn handle_available(&mut self, now: Instant, available_bps: u64) {
+    /// The screen's part of what the narrowest path takes for pictures, in bit/s, and the slowest round trip.
+    pub(crate) fn handle_available(&mut self, now: Instant, available_bps: u64, rtt: Duration) {
         let Some(share) = &mut self.share else { return };
+        // A key frame of a screen is large: who asks while it is under way has not seen it yet.
+        let bits = self.counters.key_frame_bytes() as f64 * 8.0;
+        self.key_frames
+            .set_rtt(rtt + Duration::from_secs_f64(bits / available_bps.max(START_BPS / 10) as f64));
         let target = as_target(share.ladder.handle_available(now, available_bps));
         if is_notable(share.target, target) {
             share.target = target;

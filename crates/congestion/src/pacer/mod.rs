@@ -1,4 +1,4 @@
-//! When packets leave: sound at once, repairs before pictures, pictures spread over time instead of in bursts of a frame.
+//! When packets leave: sound at once, repairs before pictures, a camera's before a screen's, pictures spread over time instead of in bursts of a frame.
 //!
 //! A leaky bucket in the manner of libwebrtc's `PacingController`. It is generic over the packet and never looks into
 //! it. It holds no more than the target lets out within a bounded time: what is queued beyond that leaves faster, and
@@ -20,6 +20,11 @@ const BURST: Duration = Duration::from_millis(5);
 const MAX_HURRY: f64 = 2.0;
 /// The queue leaves within no less than this, however late it is.
 const MIN_DRAIN: Duration = Duration::from_millis(10);
+/// Times the target at which a screen leaves while nothing else waits. Its key frames are large: faster, they would fill
+/// any queue on the way.
+const SCREEN_FACTOR: f64 = 1.25;
+/// How many times longer than the camera's its packets may wait.
+const SCREEN_PATIENCE: u32 = 3;
 /// A frame made for this many times the target was made for another path.
 const STALE_TARGET: f64 = 1.5;
 
@@ -35,8 +40,32 @@ pub enum Class {
     Video {
         frame: u64,
     },
+    /// As for video.
+    Screen {
+        frame: u64,
+    },
     /// What fills up a probe.
     Padding,
+}
+
+impl Class {
+    /// The frame that it is a part of.
+    fn frame(self) -> Option<u64> {
+        match self {
+            Self::Video { frame } | Self::Screen { frame } => Some(frame),
+            Self::Audio | Self::Retransmission | Self::Padding => None,
+        }
+    }
+}
+
+/// The frames of one source of pictures.
+#[derive(Debug, Default)]
+struct Frames {
+    /// The frame of the last packet that left.
+    sending: Option<u64>,
+    /// The frame of the last packet that came.
+    coming: Option<u64>,
+    dropped: u64,
 }
 
 /// How packets are paced.
@@ -76,11 +105,8 @@ pub struct Pacer<P> {
     /// Bytes sent ahead of the rate, at `paid_at`.
     debt_bytes: f64,
     paid_at: Option<Instant>,
-    /// The frame of the last video packet that left.
-    sending: Option<u64>,
-    /// The frame of the last video packet that came.
-    coming: Option<u64>,
-    dropped_frames: u64,
+    video: Frames,
+    screen: Frames,
     probe: Option<ActiveProbe>,
     next_probes: VecDeque<ProbeCluster>,
 }
@@ -93,9 +119,8 @@ impl<P> Pacer<P> {
             queue: Queue::default(),
             debt_bytes: 0.0,
             paid_at: None,
-            sending: None,
-            coming: None,
-            dropped_frames: 0,
+            video: Frames::default(),
+            screen: Frames::default(),
             probe: None,
             next_probes: VecDeque::new(),
         }
@@ -104,10 +129,18 @@ impl<P> Pacer<P> {
     /// Takes a packet of `size` bytes on the wire.
     pub fn enqueue(&mut self, now: Instant, class: Class, size: usize, packet: P) {
         self.pay(now);
-        if let Class::Video { frame } = class
-            && self.coming.replace(frame) != Some(frame)
-        {
-            self.drop_overdue(now);
+        match class {
+            Class::Video { frame } if self.video.coming.replace(frame) != Some(frame) => {
+                self.drop_overdue_video(now);
+            }
+            Class::Screen { frame } if self.screen.coming.replace(frame) != Some(frame) => {
+                self.drop_overdue_screen(now);
+            }
+            Class::Audio
+            | Class::Retransmission
+            | Class::Video { .. }
+            | Class::Screen { .. }
+            | Class::Padding => {}
         }
         self.queue.push(Waiting { packet, class, size, since: now, target_bps: self.target_bps });
     }
@@ -116,9 +149,13 @@ impl<P> Pacer<P> {
     pub fn set_target(&mut self, now: Instant, target_bps: u64) {
         self.pay(now);
         self.target_bps = target_bps;
+        let limit = target_bps as f64 * STALE_TARGET;
+        let is_stale = |waiting: &Waiting<P>| waiting.target_bps as f64 > limit;
+        if self.video_time() > self.config.max_wait {
+            self.drop_video(is_stale);
+        }
         if self.queue_time() > self.config.max_wait {
-            let limit = target_bps as f64 * STALE_TARGET;
-            self.drop_frames(|waiting| waiting.target_bps as f64 > limit);
+            self.drop_screen(is_stale);
         }
     }
 
@@ -146,8 +183,10 @@ impl<P> Pacer<P> {
                 }
             },
         };
-        if let Class::Video { frame } = waiting.class {
-            self.sending = Some(frame);
+        match waiting.class {
+            Class::Video { frame } => self.video.sending = Some(frame),
+            Class::Screen { frame } => self.screen.sending = Some(frame),
+            Class::Audio | Class::Retransmission | Class::Padding => {}
         }
         self.debt_bytes += waiting.size as f64;
         let probe_cluster = self.probe.as_mut().map(|probe| {
@@ -166,9 +205,14 @@ impl<P> Pacer<P> {
         Some(probe.ask_for_padding(now))
     }
 
-    /// How many frames were dropped since this was last asked: whoever decodes needs a key frame then.
+    /// How many frames of the camera were dropped since this was last asked: whoever decodes needs a key frame then.
     pub fn poll_dropped_frames(&mut self) -> Option<u64> {
-        Some(std::mem::take(&mut self.dropped_frames)).filter(|frames| *frames > 0)
+        Some(std::mem::take(&mut self.video.dropped)).filter(|frames| *frames > 0)
+    }
+
+    /// The same of the screen's.
+    pub fn poll_dropped_screen_frames(&mut self) -> Option<u64> {
+        Some(std::mem::take(&mut self.screen.dropped)).filter(|frames| *frames > 0)
     }
 
     /// When to ask for a packet or for padding again.
@@ -194,6 +238,15 @@ impl<P> Pacer<P> {
         Duration::from_secs_f64(self.queue.paced_bytes() as f64 * 8.0 / self.pace_bps())
     }
 
+    /// The same of what leaves before the screen.
+    fn video_time(&self) -> Duration {
+        Duration::from_secs_f64(self.video_bytes() as f64 * 8.0 / self.pace_bps())
+    }
+
+    fn video_bytes(&self) -> usize {
+        self.queue.paced_bytes() - self.queue.screen_bytes()
+    }
+
     fn pop_due(&mut self, now: Instant) -> Option<Waiting<P>> {
         let is_due = match &self.probe {
             Some(probe) => probe.is_due(now),
@@ -213,10 +266,13 @@ impl<P> Pacer<P> {
     /// The pace, or what empties the queue in time.
     fn rate_bps(&self, now: Instant) -> f64 {
         let pace = self.pace_bps();
-        let Some(oldest) = self.queue.oldest() else { return pace };
+        let Some(oldest) = self.queue.oldest() else {
+            let is_screen = self.queue.screen_bytes() > 0;
+            return if is_screen { pace * SCREEN_FACTOR / self.config.factor } else { pace };
+        };
         let age = now.saturating_duration_since(oldest);
         let left = self.config.max_wait.saturating_sub(age).max(MIN_DRAIN);
-        let needed = self.queue.paced_bytes() as f64 * 8.0 / left.as_secs_f64();
+        let needed = self.video_bytes() as f64 * 8.0 / left.as_secs_f64();
         needed.clamp(pace, MAX_HURRY * pace)
     }
 
@@ -226,22 +282,34 @@ impl<P> Pacer<P> {
         self.paid_at = Some(self.paid_at.map_or(now, |at| at.max(now)));
     }
 
-    fn drop_overdue(&mut self, now: Instant) {
+    fn drop_overdue_video(&mut self, now: Instant) {
         let waited =
             self.queue.oldest().map_or(Duration::ZERO, |oldest| now.saturating_duration_since(oldest));
-        if waited > self.config.max_age || self.queue_time() > self.config.max_age {
-            self.drop_frames(|_| true);
+        if waited > self.config.max_age || self.video_time() > self.config.max_age {
+            self.drop_video(|_| true);
+        }
+    }
+
+    fn drop_overdue_screen(&mut self, now: Instant) {
+        let oldest = self.queue.oldest_of_screen();
+        let waited = oldest.map_or(Duration::ZERO, |oldest| now.saturating_duration_since(oldest));
+        let max_age = self.config.max_age * SCREEN_PATIENCE;
+        if waited > max_age || self.queue_time() > max_age {
+            self.drop_screen(|_| true);
         }
     }
 
     /// A frame of which a part has left is finished; of what comes after it, `is_stale` decides.
-    fn drop_frames(&mut self, is_stale: impl Fn(&Waiting<P>) -> bool) {
-        let sending = self.sending;
-        let dropped = self.queue.drop_video(|waiting| match waiting.class {
-            Class::Video { frame } => Some(frame) != sending && is_stale(waiting),
-            Class::Audio | Class::Retransmission | Class::Padding => false,
-        });
-        self.dropped_frames += dropped;
+    fn drop_video(&mut self, is_stale: impl Fn(&Waiting<P>) -> bool) {
+        let sending = self.video.sending;
+        self.video.dropped +=
+            self.queue.drop_video(|waiting| waiting.class.frame() != sending && is_stale(waiting));
+    }
+
+    fn drop_screen(&mut self, is_stale: impl Fn(&Waiting<P>) -> bool) {
+        let sending = self.screen.sending;
+        self.screen.dropped +=
+            self.queue.drop_screen(|waiting| waiting.class.frame() != sending && is_stale(waiting));
     }
 
     fn advance_probe(&mut self, now: Instant) {

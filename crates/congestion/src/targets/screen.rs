@@ -22,13 +22,12 @@ struct Rung {
 }
 
 /// From best to least.
-const LADDER: [Rung; 6] = [
+const LADDER: [Rung; 5] = [
     Rung { frames_per_second: 30, width: 1920, height: 1080, min_bps: 1_200_000 },
     Rung { frames_per_second: 15, width: 1920, height: 1080, min_bps: 600_000 },
     Rung { frames_per_second: 10, width: 1920, height: 1080, min_bps: 350_000 },
-    Rung { frames_per_second: 5, width: 1920, height: 1080, min_bps: 150_000 },
-    Rung { frames_per_second: 5, width: 1280, height: 720, min_bps: 80_000 },
-    Rung { frames_per_second: 5, width: 960, height: 540, min_bps: 0 },
+    Rung { frames_per_second: 5, width: 1920, height: 1080, min_bps: 80_000 },
+    Rung { frames_per_second: 5, width: 1280, height: 720, min_bps: 0 },
 ];
 const MOST_BPS: u64 = 2_500_000;
 /// The least that is asked of the encoder; what the network really takes may be less for a while.
@@ -128,8 +127,7 @@ mod tests {
         assert_eq!(settled(700_000), (15, 1080));
         assert_eq!(settled(400_000), (10, 1080));
         assert_eq!(settled(200_000), (5, 1080));
-        assert_eq!(settled(100_000), (5, 720));
-        assert_eq!(settled(10_000), (5, 540));
+        assert_eq!(settled(10_000), (5, 720));
         assert_eq!(ladder.handle_available(now, 10_000).bitrate_bps, LEAST_BPS);
     }
 
@@ -157,7 +155,7 @@ mod tests {
                 seen.push(quality(target));
             }
         }
-        assert_eq!(seen, [(5, 540), (5, 720), (5, 1080), (10, 1080), (15, 1080), (30, 1080)]);
+        assert_eq!(seen, [(5, 720), (5, 1080), (10, 1080), (15, 1080), (30, 1080)]);
     }
 
     #[test]

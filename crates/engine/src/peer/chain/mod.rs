@@ -57,11 +57,7 @@ pub(crate) fn build(
         media_engine.register_header_extension(numbers, kind, None)?;
     }
     let nack = NackInterceptor::new(estimate.subscribe());
-    let on_dropped = on_key_frame_wish.clone();
-    let outbound = Outbound::new(estimate, sharing, move || {
-        on_dropped(VideoKind::Camera);
-        on_dropped(VideoKind::Screen);
-    });
+    let outbound = Outbound::new(estimate, sharing, screen_ssrc, on_key_frame_wish.clone());
     let registry = configure_rtcp_reports(Registry::new())
         .with(Slot::Custom(500), MeterInterceptor::new(meter, screen_ssrc, on_key_frame_wish))
         .with(Slot::Pacer, outbound)

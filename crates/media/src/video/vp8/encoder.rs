@@ -17,8 +17,6 @@ const MAX_FRAMES_PER_SECOND: u32 = 240;
 
 const MIN_QUANTIZER: u32 = 4;
 const MAX_QUANTIZER: u32 = 63;
-/// Text that is coarser cannot be read; rather fewer pictures than worse ones.
-const MAX_SCREEN_QUANTIZER: u32 = 50;
 
 /// Rate control buffer in milliseconds at the target bitrate, as in libwebrtc.
 const BUFFER_SIZE_MS: u32 = 1000;
@@ -141,11 +139,11 @@ impl Stream {
         config.rc_dropframe_thresh = DROP_FRAME_THRESHOLD;
         config.rc_resize_allowed = 0;
         config.rc_min_quantizer = MIN_QUANTIZER;
-        let (max_quantizer, screen_mode) = match settings.content {
-            Content::Camera => (MAX_QUANTIZER, 0),
-            Content::Screen => (MAX_SCREEN_QUANTIZER, 1),
+        let screen_mode = match settings.content {
+            Content::Camera => 0,
+            Content::Screen => 1,
         };
-        config.rc_max_quantizer = max_quantizer;
+        config.rc_max_quantizer = MAX_QUANTIZER;
         config.rc_undershoot_pct = 100;
         config.rc_overshoot_pct = 15;
         config.rc_buf_sz = BUFFER_SIZE_MS;

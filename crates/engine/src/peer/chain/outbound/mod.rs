@@ -32,6 +32,8 @@ use numbering::Numbering;
 pub(super) use numbering::TRANSPORT_WIDE_URI;
 use retransmission::Retransmission;
 
+use crate::peer::VideoKind;
+
 /// Sound beside the pictures, headers included.
 const AUDIO_BPS: u64 = 60_000;
 /// What the pictures' headers and repairs may take beside the pictures.
@@ -56,6 +58,7 @@ const WIRE_OVERHEAD: usize = 10 + 8 + 20;
 enum Kind {
     Audio,
     Video,
+    Screen,
     Retransmission,
 }
 
@@ -68,17 +71,19 @@ pub(super) struct Outbound<F> {
     retransmission: Retransmission,
     estimate: watch::Sender<Estimate>,
     sharing: watch::Receiver<bool>,
+    screen_ssrc: u32,
     on_frames_dropped: F,
     read_queue: VecDeque<TaggedPacket>,
     write_queue: VecDeque<TaggedPacket>,
 }
 
-impl<F: Fn()> Outbound<F> {
+impl<F: Fn(VideoKind)> Outbound<F> {
     /// Every feedback moves `estimate`, up to what can be made use of: more while `sharing`. `on_frames_dropped` hears that pictures were dropped because the path takes far
     /// less than they were made for; the far side needs a key frame then.
     pub(super) fn new(
         estimate: watch::Sender<Estimate>,
         mut sharing: watch::Receiver<bool>,
+        screen_ssrc: u32,
         on_frames_dropped: F,
     ) -> Self {
         // A screen may be shared already.
@@ -91,6 +96,7 @@ impl<F: Fn()> Outbound<F> {
             retransmission: Retransmission::new(CONFIG.start_bps),
             estimate,
             sharing,
+            screen_ssrc,
             on_frames_dropped,
             read_queue: VecDeque::new(),
             write_queue: VecDeque::new(),
@@ -144,7 +150,10 @@ impl<F: Fn()> Outbound<F> {
             self.drain(now);
         }
         if self.pacer.poll_dropped_frames().is_some() {
-            (self.on_frames_dropped)();
+            (self.on_frames_dropped)(VideoKind::Camera);
+        }
+        if self.pacer.poll_dropped_screen_frames().is_some() {
+            (self.on_frames_dropped)(VideoKind::Screen);
         }
     }
 
@@ -154,7 +163,7 @@ impl<F: Fn()> Outbound<F> {
             // Departure, which is what the delay is measured from.
             tagged.now = now;
             if let Packet::Rtp(packet) = &mut tagged.message.packet {
-                if matches!(class, Class::Video { .. }) {
+                if matches!(class, Class::Video { .. } | Class::Screen { .. }) {
                     self.retransmission.handle_sent(now, size, packet);
                 }
                 if let Some(number) = self.numbering.number(packet) {
@@ -166,7 +175,7 @@ impl<F: Fn()> Outbound<F> {
     }
 }
 
-impl<F: Fn()> Protocol<TaggedPacket, TaggedPacket, ()> for Outbound<F> {
+impl<F: Fn(VideoKind)> Protocol<TaggedPacket, TaggedPacket, ()> for Outbound<F> {
     type Rout = TaggedPacket;
     type Wout = TaggedPacket;
     type Eout = ();
@@ -216,7 +225,7 @@ impl<F: Fn()> Protocol<TaggedPacket, TaggedPacket, ()> for Outbound<F> {
     }
 }
 
-impl<F: Fn() + Send + Sync> Interceptor for Outbound<F> {
+impl<F: Fn(VideoKind) + Send + Sync> Interceptor for Outbound<F> {
     fn bind_local_stream(&mut self, info: &StreamInfo) {
         let is_video = info.mime_type.to_ascii_lowercase().starts_with("video/");
         self.numbering.bind(info);
@@ -224,7 +233,11 @@ impl<F: Fn() + Send + Sync> Interceptor for Outbound<F> {
         if let Some(rtx) = info.ssrc_rtx {
             self.kinds.insert(rtx, Kind::Retransmission);
         }
-        self.kinds.entry(info.ssrc).or_insert(if is_video { Kind::Video } else { Kind::Audio });
+        self.kinds.entry(info.ssrc).or_insert(match (is_video, info.ssrc == self.screen_ssrc) {
+            (false, _) => Kind::Audio,
+            (true, false) => Kind::Video,
+            (true, true) => Kind::Screen,
+        });
     }
 
     fn unbind_local_stream(&mut self, info: &StreamInfo) {
@@ -245,7 +258,8 @@ fn class_of(kinds: &HashMap<u32, Kind>, packet: &Packet) -> Option<Class> {
     Some(match kinds.get(&header.ssrc)? {
         Kind::Audio => Class::Audio,
         // All packets of a frame have one timestamp, and no other frame of the stream near it has.
-        Kind::Video => Class::Video { frame: u64::from(header.ssrc) << 32 | u64::from(header.timestamp) },
+        Kind::Video => Class::Video { frame: u64::from(header.timestamp) },
+        Kind::Screen => Class::Screen { frame: u64::from(header.timestamp) },
         Kind::Retransmission => Class::Retransmission,
     })
 }

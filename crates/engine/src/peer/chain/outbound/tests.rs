@@ -17,10 +17,11 @@ use super::*;
 const AUDIO: u32 = 1;
 const VIDEO: u32 = 2;
 const RTX: u32 = 3;
+const SCREEN: u32 = 4;
 const EXTENSION: u8 = 5;
 
 struct Rig {
-    outbound: Outbound<Box<dyn Fn() + Send + Sync>>,
+    outbound: Outbound<Box<dyn Fn(VideoKind) + Send + Sync>>,
     estimate: watch::Receiver<Estimate>,
     dropped: Arc<AtomicU32>,
     now: Instant,
@@ -31,10 +32,10 @@ impl Rig {
         let (publish, estimate) = watch::channel(START);
         let dropped = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&dropped);
-        let on_dropped: Box<dyn Fn() + Send + Sync> = Box::new(move || {
+        let on_dropped: Box<dyn Fn(VideoKind) + Send + Sync> = Box::new(move |_| {
             count.fetch_add(1, Ordering::Relaxed);
         });
-        let mut outbound = Outbound::new(publish, watch::channel(false).1, on_dropped);
+        let mut outbound = Outbound::new(publish, watch::channel(false).1, SCREEN, on_dropped);
         let extensions =
             vec![RTPHeaderExtension { uri: TRANSPORT_WIDE_URI.to_owned(), id: u16::from(EXTENSION) }];
         outbound.bind_local_stream(&StreamInfo {
