@@ -1,6 +1,6 @@
 /**
- * Runs in a page before anything else: lets no video be sent at more than `maxVideoBps`, has sound sent as the microphone
- * gives it, and takes down once a second what the browser says of `window.newestConnection`, in
+ * Runs in a page before anything else: leaves how video is sent to the browser alone, at no more than `maxVideoBps`, has
+ * sound sent as the microphone gives it, and takes down once a second what the browser says of `window.newestConnection`, in
  * `window.connectionSamples`.
  *
  * @typedef {object} ConnectionSample counters since the connection began, fields of webrtc-stats
@@ -22,7 +22,9 @@
 export function observeConnections({ maxVideoBps }) {
   const limit = (encodings = []) => {
     for (const encoding of encodings) {
-      if (encoding.maxBitrate !== undefined) encoding.maxBitrate = Math.min(encoding.maxBitrate, maxVideoBps);
+      const isVideo = encoding.maxFramerate !== undefined;
+      for (const ours of ["maxBitrate", "maxFramerate", "scaleResolutionDownBy"]) delete encoding[ours];
+      if (isVideo) encoding.maxBitrate = maxVideoBps;
     }
   };
   window.RTCPeerConnection = class extends RTCPeerConnection {

@@ -18,9 +18,11 @@ import { canShareScreen, LocalScreen } from "./LocalScreen";
 import { PeerConnection, type SentTracks } from "./PeerConnection";
 import { BrowserProbe } from "./BrowserProbe";
 import { RemoteSound } from "./RemoteSound";
+import { SendingControl } from "./SendingControl";
 import type { Source } from "./sections";
 import { SignalingSocket } from "./SignalingSocket";
 import { StatsSampler } from "./StatsSampler";
+import { START_TARGET } from "./VideoLadder";
 import { VideoStreams } from "./VideoStreams";
 import { VoiceLevels } from "./VoiceLevels";
 
@@ -151,7 +153,11 @@ export class BrowserEngine implements CallEngine {
   join({ server, room, name }: { server: string; room: string; name: string }): void {
     if (this.#stats !== undefined) return;
     this.#server = server;
-    this.#stats = new StatsSampler(this.#peers, (stats) => this.#emit({ type: "stats", stats }));
+    const sending = new SendingControl(this.#peers, this.#local);
+    this.#stats = new StatsSampler(this.#peers, (stats, sent) => {
+      void sending.handle(performance.now(), sent);
+      this.#emit({ type: "stats", stats });
+    });
     this.#levels = new VoiceLevels(this.#sound, (levels) => this.#emit({ type: "participant_levels", levels }));
     this.#updateNeed();
     this.#handle({ type: "join", room, name, media: this.#media });
@@ -312,6 +318,7 @@ export class BrowserEngine implements CallEngine {
     this.#levels?.stop();
     this.#levels = undefined;
     this.#sound.forgetVolumes();
+    void this.#local.setCameraFormat(START_TARGET);
     this.#updateNeed();
   }
 

@@ -4,12 +4,14 @@ import type { DeviceError } from "../../generated/DeviceError";
 import type { MediaState } from "../../generated/MediaState";
 import type { MicrophoneChoice } from "../../generated/MicrophoneChoice";
 import type { VoiceSettings } from "../../generated/VoiceSettings";
+import { bestFormat, formatConstraints, isSameFormat } from "./cameraFormat";
 import { deviceError } from "./deviceErrors";
 import { LocalSource, type OpenSource } from "./LocalSource";
 import { openPattern } from "./pattern";
 import { StandIn } from "./StandIn";
 import { openTone } from "./tone";
 import { openUserMedia } from "./userMedia";
+import { START_TARGET, type VideoFormat } from "./VideoLadder";
 
 /** What browsers do by themselves. */
 export const USUAL_VOICE: VoiceSettings = {
@@ -59,10 +61,11 @@ export class LocalMedia {
   #cameraSwitch: Switch = "on";
   #microphoneSwitch: Switch = "on";
   #needed = false;
+  #cameraFormat: VideoFormat = START_TARGET;
 
   constructor(observer: LocalMediaObserver) {
     this.#observer = observer;
-    this.#camera = new LocalSource(openCamera, {
+    this.#camera = new LocalSource((choice) => openCamera(choice, this.#cameraFormat), {
       track: (track) => this.#onTrack("camera", track),
       failed: (cause) => this.#onFailed("camera", cause),
     });
@@ -81,6 +84,24 @@ export class LocalMedia {
       microphone: this.#microphoneSwitch === "on" && this.#microphoneChoice !== "none",
       camera: this.#cameraSwitch === "on" && this.#cameraChoice !== "none",
     };
+  }
+
+  /** What the camera can deliver at most; undefined while it delivers nothing. */
+  get bestFormat(): VideoFormat | undefined {
+    const { track } = this.#camera;
+    return track && bestFormat(track);
+  }
+
+  /** Asks the camera for this, as far as it has it, now and when it is opened again. Done when it delivers that. */
+  async setCameraFormat(format: VideoFormat): Promise<void> {
+    if (isSameFormat(format, this.#cameraFormat)) return;
+    this.#cameraFormat = format;
+    try {
+      await this.#camera.track?.applyConstraints(formatConstraints(format));
+    } catch (error) {
+      // It goes on as it is, which is no worse than before.
+      console.debug("camera format not changed", error);
+    }
   }
 
   /** Whether anybody sees or hears the devices now. */
@@ -169,16 +190,9 @@ export class LocalMedia {
   }
 }
 
-async function openCamera(choice: CameraChoice): Promise<OpenSource> {
+async function openCamera(choice: CameraChoice, format: VideoFormat): Promise<OpenSource> {
   if (choice === "pattern") return openPattern();
-  return closeable(
-    await openUserMedia("video", {
-      ...exactly(choice),
-      width: { ideal: 640 },
-      height: { ideal: 360 },
-      frameRate: { ideal: 15 },
-    }),
-  );
+  return closeable(await openUserMedia("video", { ...exactly(choice), ...formatConstraints(format) }));
 }
 
 async function openMicrophone(choice: MicrophoneChoice, voice: VoiceSettings): Promise<OpenSource> {

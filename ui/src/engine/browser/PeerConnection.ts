@@ -4,13 +4,9 @@ import type { Input } from "../../generated/Input";
 import type { ParticipantId } from "../../generated/ParticipantId";
 import type { PathState } from "../../generated/PathState";
 import { iceUfrag } from "./candidates";
+import { MAX_SCREEN_BPS, type SendingLimits, START_LIMITS, videoEncoding } from "./encodings";
 import type { LocalTracks } from "./LocalMedia";
 import { kindOf, type Source, SOURCES, sourcesByMid } from "./sections";
-
-/** Bits a second that the picture may take at most; beside a screen it is a small one. */
-const MAX_VIDEO_BITRATE_BPS = 1_500_000;
-const MAX_VIDEO_BITRATE_BESIDE_SCREEN_BPS = 250_000;
-const MAX_SCREEN_BITRATE_BPS = 2_500_000;
 
 /** What is sent; a source that is missing is not. */
 export interface SentTracks extends LocalTracks {
@@ -27,7 +23,7 @@ export interface PeerConnectionObserver {
 /**
  * One `RTCPeerConnection`: does what the call core asks, strictly one operation after the other, and answers each.
  *
- * It decides nothing about the negotiation; it keeps one transceiver for each source and the senders' limits.
+ * It decides nothing about the negotiation or the limits; it keeps one transceiver for each source.
  */
 export class PeerConnection {
   readonly #peer: ParticipantId;
@@ -38,6 +34,7 @@ export class PeerConnection {
   readonly #screenStream = new MediaStream();
   readonly #transceivers = new Map<Source, RTCRtpTransceiver>();
   #tracks: SentTracks;
+  #limits: SendingLimits = START_LIMITS;
   #operations: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -65,7 +62,7 @@ export class PeerConnection {
       await this.#adoptTransceivers();
       const { sdp = "" } = await this.#connection.createAnswer();
       await this.#connection.setLocalDescription({ type: "answer", sdp });
-      await this.#limitVideo();
+      await this.#limit();
       return { type: "answer_created", peer: this.#peer, sdp };
     });
   }
@@ -73,7 +70,7 @@ export class PeerConnection {
   acceptAnswer(sdp: string): void {
     this.#negotiate(async () => {
       await this.#connection.setRemoteDescription({ type: "answer", sdp });
-      await this.#limitVideo();
+      await this.#limit();
       return { type: "answer_accepted", peer: this.#peer };
     });
   }
@@ -98,8 +95,18 @@ export class PeerConnection {
       for (const [source, { sender, direction }] of this.#transceivers) {
         if (direction !== "stopped") await sender.replaceTrack(this.#tracks[source] ?? null);
       }
-      await this.#limitVideo();
+      await this.#limit();
     });
+  }
+
+  /** Sends no more than this from now on. */
+  setLimits(limits: SendingLimits): void {
+    this.#limits = limits;
+    this.#enqueue(() => this.#limit());
+  }
+
+  get sendsScreen(): boolean {
+    return this.#tracks.screen !== undefined;
   }
 
   /** Of the media sections, as the remote side describes them. */
@@ -154,7 +161,6 @@ export class PeerConnection {
     return iceUfrag(this.#connection.localDescription?.sdp ?? "");
   }
 
-
   /** As the offering side: one transceiver a source, once. */
   async #offerTransceivers(): Promise<void> {
     for (const source of SOURCES) {
@@ -162,7 +168,7 @@ export class PeerConnection {
       const transceiver = this.#connection.addTransceiver(kindOf(source), {
         direction: "sendrecv",
         streams: [this.#streamOf(source)],
-        sendEncodings: source === "audio" ? [{}] : [{ maxBitrate: this.#maxBitrate(source) }],
+        sendEncodings: [this.#encoding(source)],
       });
       await this.#prepare(source, transceiver);
     }
@@ -196,21 +202,28 @@ export class PeerConnection {
     return source === "screen" ? this.#screenStream : this.#stream;
   }
 
-  #maxBitrate(source: "video" | "screen"): number {
-    if (source === "screen") return MAX_SCREEN_BITRATE_BPS;
-    return this.#tracks.screen === undefined ? MAX_VIDEO_BITRATE_BPS : MAX_VIDEO_BITRATE_BESIDE_SCREEN_BPS;
+  #encoding(source: Source): RTCRtpEncodingParameters {
+    const { video, soundBps } = this.#limits;
+    switch (source) {
+      case "audio":
+        return { maxBitrate: soundBps, priority: "high" };
+      case "video":
+        return { ...videoEncoding(video, pictureSize(this.#tracks.video), this.sendsScreen) };
+      case "screen":
+        return { maxBitrate: MAX_SCREEN_BPS };
+    }
   }
 
-  async #limitVideo(): Promise<void> {
-    for (const source of ["video", "screen"] as const) {
-      const transceiver = this.#transceivers.get(source);
+  async #limit(): Promise<void> {
+    for (const [source, { sender, direction, currentDirection }] of this.#transceivers) {
       // What was not negotiated yet, or was refused, has no encodings to limit.
-      if (transceiver === undefined || transceiver.currentDirection === null || transceiver.direction === "stopped") continue;
-      const parameters = transceiver.sender.getParameters();
-      for (const encoding of parameters.encodings) encoding.maxBitrate = this.#maxBitrate(source);
-      // A face in motion says more than a sharp one: on a slow path or machine the size gives way first. Text is read.
-      parameters.degradationPreference = source === "video" ? "maintain-framerate" : "maintain-resolution";
-      await transceiver.sender.setParameters(parameters);
+      if (currentDirection === null || direction === "stopped") continue;
+      const parameters = sender.getParameters();
+      for (const encoding of parameters.encodings) Object.assign(encoding, this.#encoding(source));
+      // A face in motion says more than a sharp one: what the browser does by itself, it does to the size. Text is read.
+      if (source === "video") parameters.degradationPreference = "maintain-framerate";
+      if (source === "screen") parameters.degradationPreference = "maintain-resolution";
+      await sender.setParameters(parameters);
     }
   }
 
@@ -264,6 +277,12 @@ function pathState(state: RTCPeerConnectionState): PathState | undefined {
     case "closed":
       return undefined;
   }
+}
+
+/** What the encoder gets, as far as that is known. */
+function pictureSize(track: MediaStreamTrack | undefined): { width: number; height: number } | undefined {
+  const { width, height } = track?.getSettings() ?? {};
+  return width === undefined || height === undefined ? undefined : { width, height };
 }
 
 /** Every Visavis client sends and receives VP8; the rest stays as a choice for later. */

@@ -2,17 +2,19 @@ import type { CallStats } from "../../generated/CallStats";
 import type { Milestones } from "../../generated/Milestones";
 import type { ParticipantId } from "../../generated/ParticipantId";
 import type { PeerConnection } from "./PeerConnection";
-import { peerStats, type StatsReport } from "./stats";
+import type { SentSample } from "./SendingControl";
+import { isCpuLimited, peerStats, type StatsReport } from "./stats";
 
 const INTERVAL_MS = 1000;
 
 /** Samples a call once a second, and notes when it reached its first states. */
 export class StatsSampler {
   readonly #peers: ReadonlyMap<ParticipantId, PeerConnection>;
-  readonly #report: (stats: CallStats) => void;
+  readonly #report: (stats: CallStats, sent: SentSample[]) => void;
   readonly #before = new Map<ParticipantId, StatsReport>();
   readonly #startedAt = performance.now();
   readonly #timer: ReturnType<typeof setInterval>;
+  #stopped = false;
   #milestones: Milestones = {
     joined_ms: null,
     peer_present_ms: null,
@@ -22,7 +24,10 @@ export class StatsSampler {
   };
 
   /** Begins with the wish to join. */
-  constructor(peers: ReadonlyMap<ParticipantId, PeerConnection>, report: (stats: CallStats) => void) {
+  constructor(
+    peers: ReadonlyMap<ParticipantId, PeerConnection>,
+    report: (stats: CallStats, sent: SentSample[]) => void,
+  ) {
     this.#peers = peers;
     this.#report = report;
     this.#timer = setInterval(() => void this.#sample(), INTERVAL_MS);
@@ -33,7 +38,9 @@ export class StatsSampler {
     this.#milestones = { ...this.#milestones, [milestone]: this.#milestones[milestone] ?? this.#timeMs() };
   }
 
+  /** Nothing is reported from now on. */
   stop(): void {
+    this.#stopped = true;
     clearInterval(this.#timer);
   }
 
@@ -42,9 +49,12 @@ export class StatsSampler {
       const report = (await connection.stats()) as unknown as StatsReport;
       const stats = peerStats(participant, report, this.#before.get(participant), connection.sources);
       this.#before.set(participant, report);
-      return stats;
+      return { stats, cpuLimited: isCpuLimited(report) };
     });
-    this.#report({ time_ms: this.#timeMs(), milestones: this.#milestones, peers: await Promise.all(peers) });
+    const sent = await Promise.all(peers);
+    if (this.#stopped) return;
+    const stats = sent.map(({ stats }) => stats);
+    this.#report({ time_ms: this.#timeMs(), milestones: this.#milestones, peers: stats }, sent);
   }
 
   #timeMs(): number {

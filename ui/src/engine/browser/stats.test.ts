@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { peerStats, type StatsObject, type StatsReport } from "./stats";
+import { isCpuLimited, peerStats, type StatsObject, type StatsReport } from "./stats";
 
 function report(timestamp: number, ...objects: Record<string, unknown>[]): StatsReport {
   return new Map(objects.map((object) => [String(object["id"]), { timestamp, ...object } as StatsObject]));
@@ -82,4 +82,11 @@ test("the camera and the screen are told apart by their media sections", () => {
   const stats = peerStats("b", both, undefined, sources);
   expect([stats.received_video.width, stats.received_screen.width]).toEqual([640, 1920]);
   expect(peerStats("b", report(0, video("c", "1", 640)), undefined, sources).received_screen.width).toBe(0);
+});
+
+test("only a sender that says so lacks processor time", () => {
+  const sender = (qualityLimitationReason: string) => report(0, { id: "o", type: "outbound-rtp", kind: "video", qualityLimitationReason });
+  expect(isCpuLimited(sender("cpu"))).toBe(true);
+  expect(isCpuLimited(sender("bandwidth"))).toBe(false);
+  expect(isCpuLimited(report(0))).toBe(false);
 });

@@ -40,6 +40,11 @@ export function peerStats(
   };
 }
 
+/** Whether the browser sends less of a picture than it may for want of processor time. */
+export function isCpuLimited(report: StatsReport): boolean {
+  return find(report, (it) => it.type === "outbound-rtp" && it["qualityLimitationReason"] === "cpu") !== undefined;
+}
+
 /** The same object now and a report earlier. */
 interface Sample {
   now: StatsObject | undefined;

@@ -1,0 +1,51 @@
+import { START_TARGET, type VideoTarget } from "./VideoLadder";
+
+/** Sound's share of a path, in bit/s, with what its packets carry besides. */
+export const SOUND_SHARE_BPS = 50_000;
+/** What Opus takes of a path, in bit/s, from best to least; the same as `crates/congestion/src/targets/audio.rs`. */
+const SOUND = [
+  { fromBps: 250_000, bps: 32_000 },
+  { fromBps: 130_000, bps: 24_000 },
+  { fromBps: 80_000, bps: 20_000 },
+  { fromBps: 45_000, bps: 16_000 },
+];
+const LEAST_SOUND_BPS = 12_000;
+
+/** The most that a screen takes, in bit/s, and what it leaves to the camera's picture beside it. */
+export const MAX_SCREEN_BPS = 2_500_000;
+export const BESIDE_SCREEN_BPS = 250_000;
+
+/** The part of a picture's encoding that the browser is told. */
+export interface VideoEncoding {
+  maxBitrate: number;
+  maxFramerate: number;
+  scaleResolutionDownBy: number;
+}
+
+/** @param source size of the pictures that the encoder gets; undefined while there are none */
+export function videoEncoding(
+  target: VideoTarget,
+  source: { width: number; height: number } | undefined,
+  besideScreen: boolean,
+): VideoEncoding {
+  // A telephone's camera that is held upright is measured across as well.
+  const lines = source === undefined ? 0 : Math.min(source.width, source.height);
+  return {
+    maxBitrate: besideScreen ? Math.min(target.maxBps, BESIDE_SCREEN_BPS) : target.maxBps,
+    maxFramerate: target.framesPerSecond,
+    scaleResolutionDownBy: Math.max(1, lines / target.height),
+  };
+}
+
+/** What a connection may send at most. */
+export interface SendingLimits {
+  video: VideoTarget;
+  soundBps: number;
+}
+
+export const START_LIMITS: SendingLimits = { video: START_TARGET, soundBps: soundBps(undefined) };
+
+/** The most that sound takes of a path, in bit/s; all that it wants where the browser does not tell what there is. */
+export function soundBps(availableBps = Infinity): number {
+  return SOUND.find(({ fromBps }) => availableBps >= fromBps)?.bps ?? LEAST_SOUND_BPS;
+}
