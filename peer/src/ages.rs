@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use visavis_engine::FrameSink;
 use visavis_engine::api::StreamId;
@@ -15,7 +15,15 @@ const PLAUSIBLE: Duration = Duration::from_secs(60);
 
 /// Ages of the pictures decoded since they were last asked for.
 pub(crate) struct PictureAges {
-    ages: Receiver<Duration>,
+    ages: Receiver<(SystemTime, Duration)>,
+}
+
+/// Of pictures in the order of decoding, in milliseconds.
+#[derive(Default)]
+pub(crate) struct Ages {
+    pub(crate) ages_ms: Vec<f64>,
+    /// Unix time at which each had that age.
+    pub(crate) times_ms: Vec<f64>,
 }
 
 /// A sink that passes everything on and notes the ages of the others' pictures, from camera to decoded.
@@ -25,11 +33,12 @@ pub(crate) fn measure(next: FrameSink) -> (FrameSink, PictureAges) {
         match stream {
             StreamId::Own | StreamId::Screen(_) => {}
             StreamId::Participant(_) => {
-                if let Some(age) = Marker::read(&frame).map(|marker| marker.age(SystemTime::now()))
+                let now = SystemTime::now();
+                if let Some(age) = Marker::read(&frame).map(|marker| marker.age(now))
                     && age < PLAUSIBLE
                 {
                     // Nobody may be asking.
-                    let _ = sender.try_send(age);
+                    let _ = sender.try_send((now, age));
                 }
             }
         }
@@ -39,8 +48,16 @@ pub(crate) fn measure(next: FrameSink) -> (FrameSink, PictureAges) {
 }
 
 impl PictureAges {
-    /// In milliseconds, in the order of decoding.
-    pub(crate) fn take(&self) -> Vec<f64> {
-        self.ages.try_iter().map(|age| age.as_secs_f64() * 1e3).collect()
+    pub(crate) fn take(&self) -> Ages {
+        let mut taken = Ages::default();
+        for (now, age) in self.ages.try_iter() {
+            taken.ages_ms.push(milliseconds(age));
+            taken.times_ms.push(milliseconds(now.duration_since(UNIX_EPOCH).unwrap_or_default()));
+        }
+        taken
     }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
 }

@@ -19,7 +19,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "default", env = "VISAVIS_CAMERA")]
     pub(crate) camera: CameraChoice,
 
-    /// Sound to send: default, none, tone (440 Hz), a .wav file, or a device of --list-devices
+    /// Sound to send: default, none, tone (440 Hz), pips (at each half second), a .wav file, or a device of --list-devices
     #[arg(long, default_value = "default", env = "VISAVIS_MICROPHONE")]
     pub(crate) microphone: MicrophoneChoice,
 

@@ -8,7 +8,7 @@ use anyhow::Context;
 use serde::Serialize;
 use visavis_engine::api::{CallStats, Event};
 
-use crate::ages::PictureAges;
+use crate::ages::{Ages, PictureAges};
 
 /// Where events and statistics are written.
 pub(crate) struct Report {
@@ -23,6 +23,8 @@ struct StatsLine<'a> {
     stats: &'a CallStats,
     /// Camera to decoded, of each picture since the last line that carries a time code.
     picture_ages_ms: Vec<f64>,
+    /// Unix time at which each was decoded.
+    picture_times_ms: Vec<f64>,
 }
 
 impl Report {
@@ -44,8 +46,11 @@ impl Report {
 
     pub(crate) fn stats(&mut self, stats: &CallStats) -> anyhow::Result<()> {
         match &mut self.stats {
-            Some(file) => line(file, &StatsLine { stats, picture_ages_ms: self.ages.take() })
-                .context("cannot write the statistics"),
+            Some(file) => {
+                let Ages { ages_ms, times_ms } = self.ages.take();
+                line(file, &StatsLine { stats, picture_ages_ms: ages_ms, picture_times_ms: times_ms })
+                    .context("cannot write the statistics")
+            }
             None => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { PEER } from "./binaries.mjs";
 import { Program } from "./process.mjs";
@@ -158,6 +158,11 @@ export class Peer {
   /** What its speaker has played: all of it once it has left, before that all but the last half second. */
   sound() {
     return readWav(this.#files.speaker);
+  }
+
+  /** When the first sample of that was due: the file is made for it. @returns {number} Unix time in milliseconds */
+  soundBeganMs() {
+    return statSync(this.#files.speaker).birthtimeMs;
   }
 
   /** Leaves the call; the peer has to end well. */

@@ -18,7 +18,7 @@ pub enum CameraChoice {
     Device(String),
 }
 
-/// Where the sound comes from. As text: `default`, `none`, `tone`, a path ending in `.wav`, or a device id.
+/// Where the sound comes from. As text: `default`, `none`, `tone`, `pips`, a path ending in `.wav`, or a device id.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(try_from = "String", into = "String")]
 #[ts(type = "string")]
@@ -28,6 +28,8 @@ pub enum MicrophoneChoice {
     None,
     /// A steady 440 Hz tone.
     Tone,
+    /// A time signal: a short pip at each half second of Unix time, so that whoever hears it knows how old it is.
+    Pips,
     File(PathBuf),
     Device(String),
 }
@@ -108,7 +110,7 @@ macro_rules! choice_text {
 }
 
 choice_text!(CameraChoice, ".y4m", { "default" => Default, "none" => None, "pattern" => Pattern });
-choice_text!(MicrophoneChoice, ".wav", { "default" => Default, "none" => None, "tone" => Tone });
+choice_text!(MicrophoneChoice, ".wav", { "default" => Default, "none" => None, "tone" => Tone, "pips" => Pips });
 choice_text!(SpeakerChoice, ".wav", { "default" => Default, "none" => None });
 
 const WINDOW_PREFIX: &str = "window:";

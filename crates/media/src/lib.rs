@@ -3,6 +3,7 @@
 pub mod audio;
 mod choice;
 mod device;
+pub mod sync;
 pub mod video;
 
 pub use choice::*;

@@ -283,7 +283,10 @@ impl From<&CameraChoice> for Chosen {
 impl From<&MicrophoneChoice> for Chosen {
     fn from(choice: &MicrophoneChoice) -> Self {
         match choice {
-            MicrophoneChoice::None | MicrophoneChoice::Tone | MicrophoneChoice::File(_) => Self::Synthetic,
+            MicrophoneChoice::None
+            | MicrophoneChoice::Tone
+            | MicrophoneChoice::Pips
+            | MicrophoneChoice::File(_) => Self::Synthetic,
             MicrophoneChoice::Default => Self::SystemChoice,
             MicrophoneChoice::Device(id) => Self::Device(id.clone()),
         }

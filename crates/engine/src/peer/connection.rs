@@ -11,8 +11,6 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpRtxParameters, RtpCodecKind,
 };
 use rtc::shared::error::Result;
-use tokio::sync::watch;
-use visavis_congestion::Estimate;
 use visavis_protocol::IceServer;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -23,7 +21,7 @@ use webrtc::peer_connection::{
 use webrtc::rtp_transceiver::RtpSender;
 
 use super::VideoKind;
-use super::chain::{self, Meter};
+use super::chain::{self, CNAME, Wires};
 
 /// Without an answer to checks for this long the path counts as disconnected, and then as failed.
 const ICE_DISCONNECTED: Duration = Duration::from_secs(3);
@@ -74,11 +72,7 @@ pub(crate) struct OutgoingTrack {
 /// What a connection tells, and where it goes.
 pub(crate) struct Listeners<F> {
     pub(crate) handler: Arc<dyn PeerConnectionEventHandler>,
-    pub(crate) meter: Arc<Meter>,
-    pub(crate) estimate: watch::Sender<Estimate>,
-    /// Whether a screen is shared, so that more can be made use of.
-    pub(crate) sharing: watch::Receiver<bool>,
-    pub(crate) on_key_frame_wish: F,
+    pub(crate) wires: Wires<F>,
 }
 
 pub(crate) async fn open<F>(ice_servers: &[IceServer], listeners: Listeners<F>) -> Result<Connection>
@@ -96,8 +90,8 @@ where
         }
     };
     // One stream for microphone and camera, so that the far side plays them in step.
-    let audio = add_track(&pc, "visavis", "audio", RtpCodecKind::Audio, rand::random()).await?;
-    let camera = add_track(&pc, "visavis", "video", RtpCodecKind::Video, rand::random()).await?;
+    let audio = add_track(&pc, CNAME, "audio", RtpCodecKind::Audio, rand::random()).await?;
+    let camera = add_track(&pc, CNAME, "video", RtpCodecKind::Video, rand::random()).await?;
     let screen = add_track(&pc, "visavis-screen", "screen", RtpCodecKind::Video, screen_ssrc).await?;
     Ok(Connection { pc, tracks: OutgoingTracks { audio, camera, screen }, mdns })
 }
@@ -124,14 +118,7 @@ where
         RTCRtpCodecParameters { rtp_codec: rtx(), payload_type: RTX_PAYLOAD_TYPE },
         RtpCodecKind::Video,
     )?;
-    let registry = chain::build(
-        &mut media_engine,
-        Arc::clone(&listeners.meter),
-        listeners.estimate.clone(),
-        listeners.sharing.clone(),
-        screen_ssrc,
-        listeners.on_key_frame_wish.clone(),
-    )?;
+    let registry = chain::build(&mut media_engine, listeners.wires.clone(), screen_ssrc)?;
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(Some(ICE_DISCONNECTED), Some(ICE_FAILED), Some(ICE_KEEPALIVE))
         .with_ice_connection_attempts(Some(ICE_CHECK_INTERVAL), Some(ICE_CHECKS))

@@ -11,6 +11,8 @@ use visavis_media::video::VideoReceiver;
 use visavis_media::video::receive::RtpVideoPacket;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
+use super::lip_sync::Incoming;
+
 /// Where the packets of a track go.
 pub(crate) enum Destination {
     Audio(Arc<AudioStream>),
@@ -21,8 +23,21 @@ pub(crate) enum Destination {
     },
 }
 
-/// Hands over packets until the track ends; `on_first` hears of the first.
-pub(crate) async fn run(track: Arc<dyn TrackRemote>, mut destination: Destination, on_first: impl Fn()) {
+impl Destination {
+    fn incoming(&self, ssrc: u32) -> Incoming {
+        match self {
+            Self::Audio(stream) => Incoming::Audio(ssrc, Arc::clone(stream)),
+            Self::Video { receiver, .. } => Incoming::Video(ssrc, Arc::clone(receiver)),
+        }
+    }
+}
+
+/// Hands over packets until the track ends; `on_first` is told of the stream when its first packet comes.
+pub(crate) async fn run(
+    track: Arc<dyn TrackRemote>,
+    mut destination: Destination,
+    on_first: impl Fn(Incoming),
+) {
     let mut media_ssrc = None;
     loop {
         let event = match &mut destination {
@@ -40,7 +55,7 @@ pub(crate) async fn run(track: Arc<dyn TrackRemote>, mut destination: Destinatio
         match event {
             Some(TrackRemoteEvent::OnRtpPacket(packet)) => {
                 if media_ssrc.is_none() {
-                    on_first();
+                    on_first(destination.incoming(packet.header.ssrc));
                 }
                 // What is left of a retransmission stream after unwrapping is padding.
                 if *media_ssrc.get_or_insert(packet.header.ssrc) == packet.header.ssrc {

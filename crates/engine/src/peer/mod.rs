@@ -5,6 +5,7 @@ mod chain;
 mod connection;
 mod downlink;
 mod handler;
+mod lip_sync;
 mod sections;
 mod stats;
 mod uplink;
@@ -31,10 +32,11 @@ use webrtc::peer_connection::{
 
 use crate::api::PeerStats;
 use crate::network::Addresses;
-use chain::Meter;
+use chain::{CaptureClocks, Meter, RemoteReports, Wires};
 use connection::{Connection, Listeners};
 use downlink::Destination;
 use handler::{Handler, Notice};
+use lip_sync::Incoming;
 use stats::Sampler;
 
 pub(crate) use uplink::Media;
@@ -135,13 +137,19 @@ async fn run(context: PeerContext, mut commands: mpsc::Receiver<PeerCommand>) {
     let (notices, mut inbox) = mpsc::channel(QUEUE);
     let meter = Arc::new(Meter::default());
     let (estimate, mut estimates) = watch::channel(chain::START);
+    let (captured, clocks) = watch::channel(CaptureClocks::new());
+    let (remote_reports, reports) = watch::channel(RemoteReports::new());
     let on_event = Arc::clone(&context.on_event);
     let listeners = Listeners {
         handler: Arc::new(Handler { notices }),
-        meter: Arc::clone(&meter),
-        estimate,
-        sharing: context.sharing.clone(),
-        on_key_frame_wish: move |kind| on_event(PeerEvent::KeyFrameWanted(kind)),
+        wires: Wires {
+            meter: Arc::clone(&meter),
+            estimate,
+            sharing: context.sharing.clone(),
+            captured: clocks,
+            reports: remote_reports,
+            on_key_frame_wish: move |kind| on_event(PeerEvent::KeyFrameWanted(kind)),
+        },
     };
     let connection = match connection::open(&context.ice_servers, listeners).await {
         Ok(connection) => connection,
@@ -151,7 +159,7 @@ async fn run(context: PeerContext, mut commands: mpsc::Receiver<PeerCommand>) {
             return;
         }
     };
-    let mut actor = Actor::new(context, connection, meter);
+    let mut actor = Actor::new(context, connection, meter, captured, reports);
     loop {
         tokio::select! {
             command = commands.recv() => match command {
@@ -177,10 +185,17 @@ struct Actor {
     ufrag: String,
     tasks: JoinSet<()>,
     sampler: Sampler,
+    lip_sync: mpsc::Sender<Incoming>,
 }
 
 impl Actor {
-    fn new(context: PeerContext, connection: Connection, meter: Arc<Meter>) -> Self {
+    fn new(
+        context: PeerContext,
+        connection: Connection,
+        meter: Arc<Meter>,
+        captured: watch::Sender<CaptureClocks>,
+        reports: watch::Receiver<RemoteReports>,
+    ) -> Self {
         let (connected, is_connected) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let on_event = Arc::clone(&context.on_event);
@@ -188,9 +203,20 @@ impl Actor {
             connection.tracks.clone(),
             context.media.subscribe(),
             is_connected,
+            captured,
             move |kind| on_event(PeerEvent::KeyFrameWanted(kind)),
         ));
-        Self { context, connection, connected, ufrag: String::new(), tasks, sampler: Sampler::new(meter) }
+        let (lip_sync, incoming) = mpsc::channel(QUEUE);
+        tasks.spawn(lip_sync::run(incoming, reports));
+        Self {
+            context,
+            connection,
+            connected,
+            ufrag: String::new(),
+            tasks,
+            sampler: Sampler::new(meter),
+            lip_sync,
+        }
     }
 
     async fn on_command(&mut self, command: PeerCommand) {
@@ -355,11 +381,13 @@ impl Actor {
         };
         if let Some(destination) = destination {
             let on_event = Arc::clone(&self.context.on_event);
-            let is_audio = matches!(destination, Destination::Audio(_));
-            self.tasks.spawn(downlink::run(track, destination, move || {
-                if is_audio {
+            let lip_sync = self.lip_sync.clone();
+            self.tasks.spawn(downlink::run(track, destination, move |incoming| {
+                if matches!(incoming, Incoming::Audio(..)) {
                     on_event(PeerEvent::FirstAudio);
                 }
+                // The streams of a connection fit its queue.
+                let _ = lip_sync.try_send(incoming);
             }));
         }
     }

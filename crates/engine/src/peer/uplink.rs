@@ -1,23 +1,30 @@
 //! From encoded media to RTP packets on the outgoing tracks of one peer connection.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rtc::rtp;
 use tokio::sync::{broadcast, watch};
 use tracing::debug;
 use visavis_media::audio::EncodedAudio;
+use visavis_media::sync::CaptureClock;
 use visavis_media::video::EncodedFrame;
 use visavis_media::video::rtp::packetize;
 use webrtc::media_stream::track_local::TrackLocal;
 
 use super::VideoKind;
+use super::chain::CaptureClocks;
 use super::connection::{OutgoingTrack, OutgoingTracks};
 
 /// Largest RTP payload, so that packets with all their headers fit a path of 1280 bytes.
 const MAX_PAYLOAD: usize = 1_160;
-const VIDEO_CLOCK_HZ: u128 = 90_000;
+const AUDIO_CLOCK_HZ: u32 = 48_000;
+const VIDEO_CLOCK_HZ: u32 = 90_000;
+
+/// How much older what an Opus decoder gives is than what the packet's timestamp names: what a voice encoder looks ahead
+/// (`OPUS_GET_LOOKAHEAD`).
+const OPUS_LOOKAHEAD: Duration = Duration::from_micros(6_500);
 
 /// Encoded media on its way to every peer.
 #[derive(Debug, Clone)]
@@ -28,11 +35,13 @@ pub(crate) enum Media {
 }
 
 /// Sends everything that comes while `connected`, until the source or the connection is gone.
-/// `on_gap` is called when pictures were missed and the far side needs a key frame.
+/// `captured` is told when what is sent was captured. `on_gap` is called when pictures were missed and the far side needs a
+/// key frame.
 pub(crate) async fn run(
     tracks: OutgoingTracks,
     mut media: broadcast::Receiver<Media>,
     mut connected: watch::Receiver<bool>,
+    captured: watch::Sender<CaptureClocks>,
     on_gap: impl Fn(VideoKind),
 ) {
     let epoch = Instant::now();
@@ -54,10 +63,12 @@ pub(crate) async fn run(
         };
         match next {
             Ok(Media::Audio(packet)) => {
-                audio.send(packet.timestamp, packet.starts_talk, packet.data.clone()).await
+                let heard = packet.captured.checked_sub(OPUS_LOOKAHEAD).unwrap_or(packet.captured);
+                audio.tell_captured(&captured, AUDIO_CLOCK_HZ, packet.timestamp, heard);
+                audio.send(packet.timestamp, packet.starts_talk, packet.data.clone()).await;
             }
-            Ok(Media::Video(frame)) => camera.send(&frame).await,
-            Ok(Media::Screen(frame)) => screen.send(&frame).await,
+            Ok(Media::Video(frame)) => camera.send(&frame, &captured).await,
+            Ok(Media::Screen(frame)) => screen.send(&frame, &captured).await,
             Err(broadcast::error::RecvError::Lagged(missed)) => {
                 debug!(missed, "the way to the network is blocked");
                 (camera.needs_key_frame, screen.needs_key_frame) = (true, true);
@@ -83,14 +94,15 @@ impl VideoStream {
         Self { stream: Stream::new(track), epoch, picture_id: rand::random(), needs_key_frame: true }
     }
 
-    async fn send(&mut self, frame: &EncodedFrame) {
+    async fn send(&mut self, frame: &EncodedFrame, captured: &watch::Sender<CaptureClocks>) {
         self.needs_key_frame &= !frame.key;
         if self.needs_key_frame {
             return;
         }
         let since = frame.captured.saturating_duration_since(self.epoch);
-        let ticks = since.as_micros() * VIDEO_CLOCK_HZ / 1_000_000;
+        let ticks = since.as_micros() * u128::from(VIDEO_CLOCK_HZ) / 1_000_000;
         let timestamp = u32::try_from(ticks & u128::from(u32::MAX)).unwrap_or_default();
+        self.stream.tell_captured(captured, VIDEO_CLOCK_HZ, timestamp, frame.captured);
         let payloads = packetize(&frame.data, MAX_PAYLOAD, self.picture_id);
         self.picture_id = self.picture_id.wrapping_add(1);
         let last = payloads.len().saturating_sub(1);
@@ -111,6 +123,23 @@ struct Stream {
 impl Stream {
     fn new(track: OutgoingTrack) -> Self {
         Self { track, payload_type: None, sequence: rand::random(), timestamp_offset: rand::random() }
+    }
+
+    /// Of the media that is sent next.
+    fn tell_captured(
+        &self,
+        clocks: &watch::Sender<CaptureClocks>,
+        clock_hz: u32,
+        timestamp: u32,
+        captured: Instant,
+    ) {
+        let timestamp = timestamp.wrapping_add(self.timestamp_offset);
+        clocks.send_modify(|clocks| {
+            clocks
+                .entry(self.track.ssrc)
+                .or_insert_with(|| CaptureClock::new(clock_hz, timestamp, captured))
+                .handle_packet(timestamp, captured);
+        });
     }
 
     async fn send(&mut self, timestamp: u32, marker: bool, payload: Bytes) {

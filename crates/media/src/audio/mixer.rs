@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::jitter::{JitterBuffer, JitterStats, RtpAudioPacket};
 use super::level::LevelMeter;
@@ -62,6 +62,13 @@ impl<K: PartialEq + Copy> Mixer<K> {
     /// How loud all of it is, from the next block on.
     pub fn set_output_volume(&mut self, volume: Volume) {
         self.output.set(volume);
+    }
+
+    /// See [`JitterBuffer::set_minimum_delay`].
+    pub fn set_minimum_delay(&mut self, key: K, minimum: Duration) {
+        if let Some(stream) = self.streams.iter_mut().find(|stream| stream.key == key) {
+            stream.buffer.set_minimum_delay(minimum);
+        }
     }
 
     /// Takes 10 ms of every stream and gives their sum, within full scale.

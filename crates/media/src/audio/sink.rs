@@ -11,11 +11,12 @@ use super::Block;
 use super::hardware::{Closing, OwnedDevice, Report, SpeakerEnd, open_speaker};
 use super::jitter::{JitterStats, RtpAudioPacket};
 use super::mixer::Mixer;
-use super::pace::Pacer;
+use super::pace::{BLOCK_TIME, Pacer};
 use super::speaker::OpenSpeaker;
 use super::voice::RenderSender;
 use super::volume::Volume;
 use super::wav::WavRecorder;
+use crate::sync::Playout;
 use crate::{DeviceError, SpeakerChoice};
 
 /// How often the worker looks at the ring of a device.
@@ -51,6 +52,8 @@ pub struct AudioStreamId(u64);
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct AudioStreamStats {
     pub buffer: JitterStats,
+    /// The sample that follows the last one; `None` while no sound flows.
+    pub playout: Option<Playout>,
     /// From the jitter buffer to the ear: the ring and what the system says of the device.
     pub output_delay: Duration,
     /// How often the ring of the present speaker ran dry.
@@ -72,6 +75,7 @@ pub struct AudioStream {
     id: AudioStreamId,
     packets: SyncSender<(Instant, RtpAudioPacket)>,
     stats: watch::Receiver<AudioStreamStats>,
+    minimum_delay: watch::Sender<Duration>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -104,15 +108,17 @@ impl AudioSink {
         let id = AudioStreamId(self.next_stream.fetch_add(1, Ordering::Relaxed));
         let (sender, packets) = mpsc::sync_channel(MAX_WAITING_PACKETS);
         let (publish, stats) = watch::channel(AudioStreamStats::default());
+        let (minimum_delay, wanted_delay) = watch::channel(Duration::ZERO);
         let dropped = Arc::new(AtomicU64::new(0));
         self.send(Command::AddStream(Stream {
             id,
             packets,
             stats: publish,
+            minimum_delay: wanted_delay,
             dropped: Arc::clone(&dropped),
             heard: false,
         }));
-        AudioStream { id, packets: sender, stats, dropped }
+        AudioStream { id, packets: sender, stats, minimum_delay, dropped }
     }
 
     /// How loud a stream is among the others; as it comes, to begin with.
@@ -161,6 +167,11 @@ impl AudioStream {
         }
     }
 
+    /// Plays so far behind the fastest packets at least, up to half a second.
+    pub fn set_minimum_delay(&self, minimum: Duration) {
+        self.minimum_delay.send_replace(minimum);
+    }
+
     /// How it plays, at most 100 ms ago.
     pub fn stats(&self) -> AudioStreamStats {
         *self.stats.borrow()
@@ -172,6 +183,7 @@ struct Stream {
     id: AudioStreamId,
     packets: Receiver<(Instant, RtpAudioPacket)>,
     stats: watch::Sender<AudioStreamStats>,
+    minimum_delay: watch::Receiver<Duration>,
     dropped: Arc<AtomicU64>,
     heard: bool,
 }
@@ -303,7 +315,10 @@ impl<E: Fn(AudioSinkEvent)> Worker<E> {
     /// Sorts waiting packets into their jitter buffers, and forgets streams that were dropped.
     fn receive(&mut self) {
         let mixer = &mut self.mixer;
-        self.streams.retain(|stream| {
+        self.streams.retain_mut(|stream| {
+            if stream.minimum_delay.has_changed().unwrap_or(false) {
+                mixer.set_minimum_delay(stream.id, *stream.minimum_delay.borrow_and_update());
+            }
             loop {
                 match stream.packets.try_recv() {
                     Ok((arrived, packet)) => mixer.handle_packet(arrived, stream.id, packet),
@@ -370,8 +385,15 @@ impl<E: Fn(AudioSinkEvent)> Worker<E> {
             }
             if self.blocks.is_multiple_of(BLOCKS_PER_STATS) {
                 let dropped_packets = stream.dropped.load(Ordering::Relaxed);
+                let playout = buffer.playing.map(|timestamp| Playout {
+                    timestamp,
+                    at: now + BLOCK_TIME + output_delay,
+                    delay: buffer.delay,
+                    needed: buffer.needed_delay,
+                });
                 stream.stats.send_replace(AudioStreamStats {
                     buffer,
+                    playout,
                     output_delay,
                     underruns,
                     dropped_packets,

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Block;
 use super::hardware::{Closing, MicrophoneEnd, OwnedDevice, Report, open_microphone};
@@ -12,7 +12,7 @@ use super::microphone::{OpenMicrophone, Reading};
 use super::opus::{AudioTarget, OpusError};
 use super::pace::Pacer;
 use super::packetizer::{EncodedAudio, VoicePacketizer};
-use super::synthetic::{Synthetic, Tone};
+use super::synthetic::{Pips, Synthetic, Tone};
 use super::voice::{RenderReceiver, VoiceProcessor, VoiceSettings};
 use super::wav::WavLoop;
 use crate::{DeviceError, MicrophoneChoice};
@@ -215,6 +215,7 @@ impl<E: Fn(AudioSourceEvent)> Worker<E> {
         self.input = match choice {
             MicrophoneChoice::None => Input::None,
             MicrophoneChoice::Tone => self.synthetic(Synthetic::Tone(Tone::default()), now),
+            MicrophoneChoice::Pips => self.synthetic(Synthetic::Pips(Pips::new(now, SystemTime::now())), now),
             MicrophoneChoice::File(path) => {
                 let wav = open_wav(&path).map_err(Fault::Device)?;
                 self.synthetic(wav, now)
@@ -257,7 +258,7 @@ impl<E: Fn(AudioSourceEvent)> Worker<E> {
     ) -> Result<(), Fault> {
         let Some(pacer) = pacer else { return Ok(()) };
         while let Some(captured) = pacer.poll(now) {
-            let block = synthetic.next_block().map_err(Fault::Device)?;
+            let block = synthetic.next_block(captured).map_err(Fault::Device)?;
             if !std::mem::replace(started, true) {
                 (self.events)(AudioSourceEvent::Started);
             }

@@ -11,6 +11,7 @@ use tracing::{debug, warn};
 use super::Frame;
 use super::receive::{AssembledFrame, BufferCounters, FrameBuffer, FreezeDetector, RtpVideoPacket};
 use super::vp8::Decoder;
+use crate::sync::Playout;
 
 /// Packets that may wait for the thread: more than a second of 5 Mbit/s.
 const QUEUED_INPUTS: usize = 512;
@@ -48,6 +49,8 @@ pub struct ReceiverStats {
     /// `frames_emitted` frames.
     pub jitter_buffer_delay: Duration,
     pub frames_emitted: u64,
+    /// The last picture; `None` before the first.
+    pub playout: Option<Playout>,
 }
 
 impl ReceiverStats {
@@ -70,6 +73,7 @@ pub struct VideoReceiver {
 enum Input {
     Packet { arrived: Instant, packet: RtpVideoPacket },
     RoundTrip(Duration),
+    MinimumDelay(Duration),
 }
 
 impl VideoReceiver {
@@ -108,6 +112,13 @@ impl VideoReceiver {
     pub fn set_round_trip(&self, round_trip: Duration) {
         if self.inputs.try_send(Input::RoundTrip(round_trip)).is_err() {
             debug!("no room for a round-trip time");
+        }
+    }
+
+    /// Holds pictures so much longer than the fastest ones at least, up to half a second.
+    pub fn set_minimum_delay(&self, minimum: Duration) {
+        if self.inputs.try_send(Input::MinimumDelay(minimum)).is_err() {
+            debug!("no room for a minimum delay");
         }
     }
 
@@ -156,6 +167,7 @@ impl<E: FnMut(VideoReceiverEvent)> Worker<E> {
         match input {
             Input::Packet { arrived, packet } => self.buffer.handle_packet(arrived, packet),
             Input::RoundTrip(round_trip) => self.buffer.set_round_trip(round_trip),
+            Input::MinimumDelay(minimum) => self.buffer.set_minimum_delay(minimum),
         }
     }
 
@@ -173,6 +185,12 @@ impl<E: FnMut(VideoReceiverEvent)> Worker<E> {
                 let Some(picture) = picture else { return };
                 self.stats.width = picture.width();
                 self.stats.height = picture.height();
+                self.stats.playout = Some(Playout {
+                    timestamp: frame.timestamp,
+                    at: now,
+                    delay: frame.delay,
+                    needed: self.buffer.needed_delay(),
+                });
                 self.freezes.handle_frame(now);
                 self.publish();
                 let timestamp = frame.timestamp;

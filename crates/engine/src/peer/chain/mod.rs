@@ -1,20 +1,19 @@
 //! The interceptor chain of a peer connection: what happens to packets between the tracks and the wire.
 //!
 //! From the wire inwards: meter, the way out (numbers, pacing, repair, estimate), RTX unwrapping, NACK, transport-wide
-//! feedback, reports. Of the crate's own machinery only feedback and reports are used.
+//! feedback, sender reports, receiver reports. Of the crate's own machinery only feedback and receiver reports are used.
 
 mod meter;
 mod nack;
 mod outbound;
+mod reports;
 mod rtx;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use rtc::interceptor::{Registry, Slot, TwccReceiverBuilder};
-use rtc::peer_connection::configuration::interceptor_registry::{
-    configure_rtcp_reports, configure_simulcast_extension_headers,
-};
+use rtc::interceptor::{ReceiverReportBuilder, Registry, Slot, TwccReceiverBuilder};
+use rtc::peer_connection::configuration::interceptor_registry::configure_simulcast_extension_headers;
 use rtc::rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpHeaderExtensionCapability, RtpCodecKind};
 use rtc::shared::error::Result;
 use tokio::sync::watch;
@@ -24,25 +23,39 @@ use webrtc::peer_connection::MediaEngine;
 use super::VideoKind;
 pub(crate) use meter::{Meter, Traffic};
 pub(crate) use outbound::START;
+pub(crate) use reports::{CNAME, CaptureClocks, RemoteReports};
 
 use meter::MeterInterceptor;
 use nack::NackInterceptor;
 use outbound::{Outbound, TRANSPORT_WIDE_URI};
+use reports::SenderReports;
 use rtx::RtxUnwrapper;
 
 /// How often arrivals are reported: what is not known yet cannot be reacted to, and libwebrtc reports as often.
 const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Builds the chain. Every feedback of the far side moves `estimate`; `on_key_frame_wish` is called on the connection's
-/// own task and must not block. `screen_ssrc` tells the own screen from the own camera.
-pub(crate) fn build(
-    media_engine: &mut MediaEngine,
-    meter: Arc<Meter>,
-    estimate: watch::Sender<Estimate>,
-    sharing: watch::Receiver<bool>,
-    screen_ssrc: u32,
-    on_key_frame_wish: impl Fn(VideoKind) + Clone + Send + Sync + 'static,
-) -> Result<Registry> {
+/// What goes between the chain and the rest of a connection.
+#[derive(Clone)]
+pub(crate) struct Wires<F> {
+    pub(crate) meter: Arc<Meter>,
+    /// Moved by every feedback of the far side.
+    pub(crate) estimate: watch::Sender<Estimate>,
+    /// Whether a screen is shared, so that more can be made use of.
+    pub(crate) sharing: watch::Receiver<bool>,
+    /// When what is sent was captured.
+    pub(crate) captured: watch::Receiver<CaptureClocks>,
+    /// What the far side tells of that.
+    pub(crate) reports: watch::Sender<RemoteReports>,
+    /// Called on the connection's own task; must not block.
+    pub(crate) on_key_frame_wish: F,
+}
+
+/// Builds the chain. `screen_ssrc` tells the own screen from the own camera.
+pub(crate) fn build<F>(media_engine: &mut MediaEngine, wires: Wires<F>, screen_ssrc: u32) -> Result<Registry>
+where
+    F: Fn(VideoKind) + Clone + Send + Sync + 'static,
+{
+    let Wires { meter, estimate, sharing, captured, reports, on_key_frame_wish } = wires;
     for parameter in ["", "pli"] {
         let feedback = RTCPFeedback { typ: "nack".to_owned(), parameter: parameter.to_owned() };
         media_engine.register_feedback(feedback, RtpCodecKind::Video);
@@ -58,11 +71,13 @@ pub(crate) fn build(
     }
     let nack = NackInterceptor::new(estimate.subscribe());
     let outbound = Outbound::new(estimate, sharing, screen_ssrc, on_key_frame_wish.clone());
-    let registry = configure_rtcp_reports(Registry::new())
+    let registry = Registry::new()
         .with(Slot::Custom(500), MeterInterceptor::new(meter, screen_ssrc, on_key_frame_wish))
         .with(Slot::Pacer, outbound)
         .with(Slot::Custom(6_500), RtxUnwrapper::default())
         .with(Slot::NackGenerator, nack)
-        .with(Slot::TwccReceiver, TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build());
+        .with(Slot::TwccReceiver, TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build())
+        .with(Slot::SenderReport, SenderReports::new(captured, reports))
+        .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build());
     Ok(registry)
 }

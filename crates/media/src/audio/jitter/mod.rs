@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use self::delay::DelayEstimator;
+use self::delay::{DelayEstimator, MAX_TARGET};
 use self::playout::Playout;
 use self::queue::{Inserted, PacketQueue, QueuedPacket};
 pub use self::stats::JitterStats;
@@ -70,6 +70,8 @@ pub struct JitterBuffer {
     clock: SampleClock,
     unwrapper: Unwrapper,
     delays: DelayEstimator,
+    /// The delay that is asked for from outside, in samples.
+    minimum_delay: i64,
     queue: PacketQueue,
     playout: Playout,
     /// Of the last blocks, how far the wall clock was ahead of the media clock, in samples.
@@ -87,6 +89,7 @@ impl JitterBuffer {
             clock: SampleClock::default(),
             unwrapper: Unwrapper::default(),
             delays: DelayEstimator::new(),
+            minimum_delay: 0,
             queue: PacketQueue::default(),
             playout: Playout::new()?,
             offsets: VecDeque::with_capacity(JUDGED_BLOCKS),
@@ -94,6 +97,11 @@ impl JitterBuffer {
             failed_stretches: 0,
             stats: JitterStats::default(),
         })
+    }
+
+    /// Plays so far behind the fastest packets at least, up to half a second, so that it is in step with something else.
+    pub fn set_minimum_delay(&mut self, minimum: Duration) {
+        self.minimum_delay = ((minimum.as_secs_f64() * f64::from(SAMPLE_RATE)) as i64).min(MAX_TARGET);
     }
 
     /// Takes a packet that arrived at `now`.
@@ -144,7 +152,8 @@ impl JitterBuffer {
     pub fn stats(&self) -> JitterStats {
         JitterStats {
             delay: duration(self.playout.position().and(self.delay()).unwrap_or(0)),
-            target_delay: duration(self.delays.target()),
+            target_delay: duration(self.target()),
+            needed_delay: duration(self.delays.target()),
             // RTP timestamps wrap around.
             playing: self.playout.position().map(|position| position as u32),
             ..self.stats
@@ -154,7 +163,7 @@ impl JitterBuffer {
     /// Starts with the packet whose time has come, leaving out what would be too late by then.
     fn start(&mut self, now: i64) -> bool {
         let Some(base) = self.delays.base() else { return false };
-        let due = now - base - self.delays.target();
+        let due = now - base - self.target();
         while self.queue.second_timestamp().is_some_and(|second| second <= due) {
             self.queue.pop();
             self.stats.skipped_packets += 1;
@@ -185,7 +194,7 @@ impl JitterBuffer {
         self.offsets.push_back(now - position);
         self.unstretched += 1;
         let Some(delay) = self.delay().filter(|_| self.offsets.len() == JUDGED_BLOCKS) else { return };
-        let excess = delay - self.delays.target();
+        let excess = delay - self.target();
         if excess > MAX_EXCESS {
             self.playout.skip();
             self.start(now);
@@ -223,6 +232,10 @@ impl JitterBuffer {
     /// What changed the delay for all blocks to come makes the past blocks comparable.
     fn move_offsets(&mut self, moved: i64) {
         self.offsets.iter_mut().for_each(|offset| *offset += moved);
+    }
+
+    fn target(&self) -> i64 {
+        self.delays.target().max(self.minimum_delay)
     }
 
     /// The least delay of the last blocks.

@@ -24,6 +24,8 @@ pub struct JitterStats {
     pub delay: Duration,
     /// How far it aims to be.
     pub target_delay: Duration,
+    /// How far it would aim to be if it only had jitter to even out.
+    pub needed_delay: Duration,
     /// The RTP timestamp of the sample played next, while sound flows.
     pub playing: Option<u32>,
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::key_request::KeyRequest;
-use super::playout::Playout;
+use super::playout::{Playout, Schedule};
 use super::sequence::{Position, SequenceUnwrapper, TimestampUnwrapper};
 use super::{AssembledFrame, RtpVideoPacket};
 use crate::video::rtp::Descriptor;
@@ -45,6 +45,7 @@ pub struct FrameBuffer {
     /// The next frame, which is whole and waits for its time.
     pending: Option<Pending>,
     playout: Option<Playout>,
+    minimum_delay: Duration,
     key_request: KeyRequest,
     round_trip: Duration,
     counters: BufferCounters,
@@ -81,7 +82,7 @@ struct Pending {
     /// Positions of the first packet and of the one after the last.
     start: i64,
     end: i64,
-    render_at: Instant,
+    schedule: Schedule,
 }
 
 impl Default for FrameBuffer {
@@ -100,6 +101,7 @@ impl FrameBuffer {
             continuity: Continuity::KeyFrame,
             pending: None,
             playout: None,
+            minimum_delay: Duration::ZERO,
             key_request: KeyRequest::default(),
             round_trip: Duration::ZERO,
             counters: BufferCounters::default(),
@@ -110,6 +112,20 @@ impl FrameBuffer {
     pub fn set_round_trip(&mut self, round_trip: Duration) {
         self.round_trip = round_trip;
         self.key_request.set_round_trip(round_trip);
+    }
+
+    /// Holds frames so much longer than the fastest recent one at least, up to half a second, so that they are in step
+    /// with something else.
+    pub fn set_minimum_delay(&mut self, minimum: Duration) {
+        self.minimum_delay = minimum;
+        if let Some(playout) = &mut self.playout {
+            playout.set_minimum_delay(minimum);
+        }
+    }
+
+    /// How much longer than the fastest recent one frames are to be held because of jitter alone.
+    pub fn needed_delay(&self) -> Duration {
+        self.playout.as_ref().map(Playout::needed).unwrap_or_default()
     }
 
     pub fn counters(&self) -> BufferCounters {
@@ -161,7 +177,7 @@ impl FrameBuffer {
 
     /// The next frame, once it is whole, decodable and due.
     pub fn poll_frame(&mut self, now: Instant) -> Option<AssembledFrame> {
-        let pending = self.pending.filter(|pending| pending.render_at <= now)?;
+        let pending = self.pending.filter(|pending| pending.schedule.render_at <= now)?;
         let frame = self.take(pending);
         self.pending = None;
         self.continuity = Continuity::Next { position: pending.end, blocked_since: None };
@@ -178,7 +194,7 @@ impl FrameBuffer {
 
     /// When to poll again if no packet comes before.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let frame = self.pending.map(|pending| pending.render_at);
+        let frame = self.pending.map(|pending| pending.schedule.render_at);
         [frame, self.key_request.poll_timeout()].into_iter().flatten().min()
     }
 
@@ -242,8 +258,8 @@ impl FrameBuffer {
         };
         if let Some((start, end)) = frame {
             self.drop_before(start);
-            let render_at = self.render_at(now, start, end);
-            self.pending = Some(Pending { start, end, render_at });
+            let schedule = self.schedule(now, start, end);
+            self.pending = Some(Pending { start, end, schedule });
             self.key_request.satisfy();
             return;
         }
@@ -297,7 +313,7 @@ impl FrameBuffer {
         }
     }
 
-    fn render_at(&mut self, now: Instant, start: i64, end: i64) -> Instant {
+    fn schedule(&mut self, now: Instant, start: i64, end: i64) -> Schedule {
         let mut completed: Option<Instant> = None;
         let mut in_order = true;
         let mut timestamp = 0;
@@ -307,8 +323,12 @@ impl FrameBuffer {
             timestamp = packet.timestamp;
         }
         let completed = completed.unwrap_or(now);
-        let playout = self.playout.get_or_insert_with(|| Playout::new(completed));
-        playout.render_at(timestamp, completed, !in_order)
+        let playout = self.playout.get_or_insert_with(|| {
+            let mut playout = Playout::new(completed);
+            playout.set_minimum_delay(self.minimum_delay);
+            playout
+        });
+        playout.schedule(timestamp, completed, !in_order)
     }
 
     fn take(&mut self, frame: Pending) -> Option<AssembledFrame> {
@@ -322,7 +342,8 @@ impl FrameBuffer {
             timestamp: first.raw_timestamp,
             key: matches!(first.content, Content::Media { key: true, .. }),
             first_arrival: first.arrived,
-            render_at: frame.render_at,
+            render_at: frame.schedule.render_at,
+            delay: frame.schedule.delay,
         };
         for packet in packets.values() {
             assembled.first_arrival = assembled.first_arrival.min(packet.arrived);

@@ -16,7 +16,7 @@ mod tests;
 pub use buffer::{BufferCounters, FrameBuffer};
 pub(super) use freeze::FreezeDetector;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -43,4 +43,6 @@ pub struct AssembledFrame {
     pub first_arrival: Instant,
     /// When it was to be handed out to even out the jitter; never later than the time it was.
     pub render_at: Instant,
+    /// How much longer after its media time `render_at` is than for the fastest recent frame.
+    pub delay: Duration,
 }

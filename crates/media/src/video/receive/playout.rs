@@ -13,6 +13,8 @@ const COVERED_PERCENT: usize = 95;
 /// Jitter up to this is not worth a delay.
 const TOLERATED_US: i64 = 10_000;
 const MAX_DELAY_US: i64 = 300_000;
+/// Bound of the delay that is asked for from outside.
+const MAX_MINIMUM_US: i64 = 500_000;
 /// How much earlier than the one before it a frame may be shown: this, or a quarter of the excess.
 const MIN_SPEED_UP_US: i64 = 5_000;
 
@@ -32,8 +34,18 @@ pub(super) struct Playout {
     /// How much later than the fastest recent one each frame came.
     jitters: VecDeque<i64>,
     fastest: Option<i64>,
+    /// How long after the fastest one frames are shown at least.
+    minimum: i64,
     /// The transit after which frames are shown.
     shown_after: i64,
+}
+
+/// When a frame is to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Schedule {
+    pub(super) render_at: Instant,
+    /// How much longer that is after its media time than for the fastest recent frame.
+    pub(super) delay: Duration,
 }
 
 impl Playout {
@@ -43,23 +55,38 @@ impl Playout {
             transits: VecDeque::with_capacity(TRANSIT_WINDOW),
             jitters: VecDeque::with_capacity(JITTER_WINDOW),
             fastest: None,
+            minimum: 0,
             shown_after: i64::MIN,
         }
     }
 
+    /// From the next frame on frames are shown so much later than the fastest recent one at least, up to half a second.
+    pub(super) fn set_minimum_delay(&mut self, minimum: Duration) {
+        self.minimum = micros(minimum).min(MAX_MINIMUM_US);
+    }
+
+    /// The delay that jitter alone asks for.
+    pub(super) fn needed(&self) -> Duration {
+        Duration::from_micros(self.covering_delay().unsigned_abs())
+    }
+
     /// When to show the frame with this unwrapped RTP timestamp that became whole at `completed`. A frame that a
     /// retransmission delayed says nothing about the link's jitter.
-    pub(super) fn render_at(&mut self, timestamp: i64, completed: Instant, retransmitted: bool) -> Instant {
+    pub(super) fn schedule(&mut self, timestamp: i64, completed: Instant, retransmitted: bool) -> Schedule {
         let media_time = timestamp.saturating_mul(1_000_000) / CLOCK_HZ;
         let transit = micros(completed.saturating_duration_since(self.epoch)) - media_time;
         if self.fastest.is_some_and(|fastest| (transit - fastest).abs() > DISCONTINUITY_US) {
-            *self = Self::new(self.epoch);
+            *self = Self { minimum: self.minimum, ..Self::new(self.epoch) };
         }
         if !retransmitted {
             self.observe(transit);
         }
         let wait = self.shown_after.saturating_sub(transit).max(0);
-        completed + Duration::from_micros(wait.unsigned_abs())
+        let delay = (transit + wait - self.fastest.unwrap_or(transit)).max(0);
+        Schedule {
+            render_at: completed + Duration::from_micros(wait.unsigned_abs()),
+            delay: Duration::from_micros(delay.unsigned_abs()),
+        }
     }
 
     fn observe(&mut self, transit: i64) {
@@ -72,12 +99,12 @@ impl Playout {
         }
         push_bounded(&mut self.jitters, transit - fastest, JITTER_WINDOW);
 
-        let wanted = fastest + self.covering_delay();
+        let wanted = fastest + self.covering_delay().max(self.minimum);
         let excess = self.shown_after.saturating_sub(wanted);
         self.shown_after = if excess <= TOLERATED_US {
             wanted
         } else {
-            (self.shown_after - MIN_SPEED_UP_US.max(excess / 4)).min(fastest + MAX_DELAY_US)
+            (self.shown_after - MIN_SPEED_UP_US.max(excess / 4)).min(fastest + MAX_DELAY_US.max(self.minimum))
         };
     }
 
@@ -119,7 +146,7 @@ mod tests {
             .enumerate()
             .map(|(index, extra)| {
                 let completed = start + FRAME * index as u32 + Duration::from_millis(50 + extra);
-                playout.render_at(TICKS * index as i64, completed, false) - completed
+                playout.schedule(TICKS * index as i64, completed, false).render_at - completed
             })
             .collect()
     }
@@ -165,13 +192,35 @@ mod tests {
     }
 
     #[test]
+    fn frames_wait_as_long_as_they_are_told_to_and_no_longer() {
+        let start = Instant::now();
+        let mut playout = Playout::new(start);
+        let mut waits = |minimum: u64, extra: u64, index: u32| {
+            playout.set_minimum_delay(Duration::from_millis(minimum));
+            let completed = start + FRAME * index + Duration::from_millis(50 + extra);
+            let Schedule { render_at, delay } = playout.schedule(TICKS * i64::from(index), completed, false);
+            // Frames come at thirds of a millisecond.
+            let ms = |duration: Duration| (duration.as_secs_f64() * 1000.0).round() as u64;
+            (ms(render_at - completed), ms(delay), playout.needed())
+        };
+        assert_eq!(waits(0, 0, 0), (0, 0, Duration::ZERO));
+        assert_eq!(waits(80, 0, 1), (80, 80, Duration::ZERO), "at once");
+        assert_eq!(waits(80, 9, 2), (71, 80, Duration::ZERO), "whatever jitter is within it");
+        let (wait, delay, _) = waits(0, 0, 3);
+        assert!((50..80).contains(&wait) && wait == delay, "{wait} ms: the way back is no jerk");
+        let last = (4..60).map(|index| waits(0, 0, index).0).last();
+        assert_eq!(last, Some(0));
+        assert_eq!(waits(9_000, 0, 60).0, 500, "bounded");
+    }
+
+    #[test]
     fn a_new_time_base_is_followed() {
         let start = Instant::now();
         let mut playout = Playout::new(start);
         for (index, timestamp) in [(0, 900_000_000), (1, 900_006_000), (2, 0), (3, 6000), (4, 90_000_000)] {
             let completed = start + FRAME * index;
-            let render_at = playout.render_at(timestamp, completed, false);
-            assert_eq!(render_at, completed);
+            let schedule = playout.schedule(timestamp, completed, false);
+            assert_eq!(schedule.render_at, completed);
         }
     }
 }
