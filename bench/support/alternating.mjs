@@ -29,7 +29,8 @@ export const DEMAND_BPS = HEADERS * MAX_VIDEO_BPS + SOUND_BPS;
 /**
  * What senders are given, and whether receivers keep what came of it, for scores.
  *
- * @typedef {{ video: string, sound: string, maxVideoBps: number, keeps: boolean }} Material
+ * @typedef {{ video: string, sound: string, camera: import("./clip.mjs").Format, maxVideoBps: number, keeps: boolean
+ *   }} Material
  */
 
 /**
@@ -68,7 +69,7 @@ export class Alternating {
     if (process.getuid() !== 0) throw new Error("the emulated link needs root");
     const folder = mkdtempSync(join(tmpdir(), "visavis-bench-"));
     const files = { video: join(folder, "camera.y4m"), sound: join(folder, "microphone.wav") };
-    const material = { ...files, maxVideoBps: MAX_VIDEO_BPS, keeps: this.#scored };
+    const material = { ...files, camera: CAMERA, maxVideoBps: MAX_VIDEO_BPS, keeps: this.#scored };
     try {
       writeGrainyClip(material.video, CAMERA);
       if (this.#scored) writeSpeech(material.sound);

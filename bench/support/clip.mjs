@@ -3,7 +3,9 @@ import { writeMarker } from "../../tests/support/marker.mjs";
 import { beeps } from "../../tests/support/tone.mjs";
 import { writeWav } from "../../tests/support/wav.mjs";
 
-/** What a call begins with. */
+/** @typedef {{ width: number, height: number, framesPerSecond: number }} Format */
+
+/** What a call begins with. @type {Format} */
 const FORMAT = { width: 640, height: 360, framesPerSecond: 15 };
 const SECONDS = 5;
 /** How far the picture wanders, in pixels, and how strong its grain is. */
@@ -21,7 +23,7 @@ const OCTAVES = [
  * picture's number in its marker, whose time is 0. It is played over and over, without a jump where it begins anew.
  *
  * @param {string} path
- * @param {{ width: number, height: number, framesPerSecond: number }} [format]
+ * @param {Format} [format]
  */
 export function writeGrainyClip(path, { width, height, framesPerSecond } = FORMAT) {
   const random = generator(1);

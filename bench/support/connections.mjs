@@ -1,6 +1,6 @@
 /**
- * Runs in a page before anything else: leaves how video is sent to the browser alone, at no more than `maxVideoBps`, has
- * sound sent as the microphone gives it, and takes down once a second what the browser says of `window.newestConnection`, in
+ * Runs in a page before anything else: leaves how video is sent to the browser alone, as the camera gives it and at no
+ * more than `maxVideoBps`, has sound sent as the microphone gives it, and takes down once a second what the browser says of `window.newestConnection`, in
  * `window.connectionSamples`.
  *
  * @typedef {object} ConnectionSample counters since the connection began, fields of webrtc-stats
@@ -19,7 +19,7 @@
  * @property {number} height of the video that is sent
  * @property {number} rttMs
  */
-export function observeConnections({ maxVideoBps }) {
+export function observeConnections({ maxVideoBps, camera }) {
   const limit = (encodings = []) => {
     for (const encoding of encodings) {
       const isVideo = encoding.maxFramerate !== undefined;
@@ -46,7 +46,10 @@ export function observeConnections({ maxVideoBps }) {
 
   const asItIs = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
   const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-  navigator.mediaDevices.getUserMedia = ({ audio, ...more }) => open({ ...more, ...(audio && { audio: { ...audio, ...asItIs } }) });
+  const whole = { width: camera.width, height: camera.height, frameRate: camera.framesPerSecond };
+  navigator.mediaDevices.getUserMedia = ({ audio, video }) =>
+    open({ ...(audio && { audio: { ...audio, ...asItIs } }), ...(video && { video: { ...video, ...whole } }) });
+  MediaStreamTrack.prototype.applyConstraints = async () => undefined;
 
   window.connectionSamples = [];
   setInterval(async () => {

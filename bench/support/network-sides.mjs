@@ -12,7 +12,7 @@ const PICTURE_INTERVAL_MS = 500;
  * that its video may take, and whether what it receives is to be kept.
  *
  * @typedef {{ link: string, namespace: string, name: string, sends: boolean, video: string, sound: string,
- *   maxVideoBps: number, keeps: boolean }} Setting
+ *   camera: import("./clip.mjs").Format, maxVideoBps: number, keeps: boolean }} Setting
  */
 
 /**
@@ -92,9 +92,9 @@ export async function engine(scope, { link, namespace, name, sends, video, sound
 }
 
 /** The UI in Chromium. @param {Setting} setting @returns {Promise<NetworkSide>} */
-export async function browser(scope, { link, namespace, name, sends, video, sound, maxVideoBps, keeps }) {
+export async function browser(scope, { link, namespace, name, sends, video, sound, camera, maxVideoBps, keeps }) {
   const devices = sends ? { camera: "default", microphone: "default" } : { camera: "none", microphone: "none" };
-  const observed = { init: observeConnections, initWith: { maxVideoBps } };
+  const observed = { init: observeConnections, initWith: { maxVideoBps, camera } };
   const side = await Tab.open(scope, link, { name, namespace, video, sound, join: false, ...devices, ...observed });
   const samples = (from) => side.page.evaluate((from) => window.connectionSamples.slice(from), from);
   let first;
