@@ -9,7 +9,11 @@ const WEIGHT: f64 = 0.1;
 /// later than it would have been, which nobody sees.
 const STEP_US: f64 = 20_000.0;
 
-/// How fast a minimum goes when the other stream is not there, an update: a mute changes nothing visible.
+/// For so many updates, ten seconds, nothing changes while a stream is not there: speech pauses, and nothing need be sent
+/// meanwhile.
+const HOLD_UPDATES: u32 = 100;
+
+/// How fast a minimum goes when the other stream stays away, an update: a mute changes nothing visible.
 const RELEASE_US: f64 = 2_000.0;
 
 /// From when a picture is handed out until it is on a screen: half a refresh, and drawing it. libwebrtc assumes as much.
@@ -52,6 +56,8 @@ pub struct Synchronizer {
     video_way: Smoothed,
     audio_age: Smoothed,
     minimum_us: Minimums,
+    /// Updates since both streams were there.
+    alone: u32,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +75,7 @@ impl Synchronizer {
             video_way: Smoothed::default(),
             audio_age: Smoothed::default(),
             minimum_us: Minimums::default(),
+            alone: 0,
         }
     }
 
@@ -76,9 +83,11 @@ impl Synchronizer {
     pub fn update(&mut self, audio: Option<Received>, video: Option<Received>) -> MinimumDelays {
         match audio.zip(video).and_then(|(audio, video)| self.wanted(audio, video)) {
             Some(wanted) => {
+                self.alone = 0;
                 approach(&mut self.minimum_us.audio, wanted.audio, STEP_US);
                 approach(&mut self.minimum_us.video, wanted.video, STEP_US);
             }
+            None if self.alone < HOLD_UPDATES => self.alone += 1,
             None => {
                 approach(&mut self.minimum_us.audio, 0.0, RELEASE_US);
                 approach(&mut self.minimum_us.video, 0.0, RELEASE_US);
@@ -296,13 +305,16 @@ mod tests {
     }
 
     #[test]
-    fn a_muted_sender_gets_its_picture_back_slowly() {
+    fn a_pause_in_speech_changes_nothing_and_a_muted_sender_gets_its_picture_back_slowly() {
         let mut call = Call { audio_way: 90, ..Call::new() };
         call.run(5);
         let waited = call.minimum.video;
         call.audio_plays = false;
+        call.run(HOLD_UPDATES / 10);
+        assert_eq!(call.minimum.video, waited);
         call.update();
-        assert!(waited - call.minimum.video <= duration(RELEASE_US));
+        let released = waited - call.minimum.video;
+        assert!(!released.is_zero() && released <= duration(RELEASE_US), "{released:?}");
         call.run(10);
         assert_eq!(call.minimum.video, Duration::ZERO);
     }
