@@ -369,9 +369,10 @@ impl Actor {
     }
 
     async fn on_track(&mut self, track: Arc<dyn TrackRemote>) {
+        let mut is_screen = false;
         let destination = if track.kind().await == RtpCodecKind::Video {
             let screen_ssrc = self.sampler.meter.remote_screen_ssrc.load(Ordering::Relaxed);
-            let is_screen = track.ssrcs().await.contains(&screen_ssrc);
+            is_screen = track.ssrcs().await.contains(&screen_ssrc);
             self.receive_video(if is_screen { VideoKind::Screen } else { VideoKind::Camera })
         } else {
             let stream = Arc::new(self.context.speaker.add_stream());
@@ -386,8 +387,10 @@ impl Actor {
                 if matches!(incoming, Incoming::Audio(..)) {
                     on_event(PeerEvent::FirstAudio);
                 }
-                // The streams of a connection fit its queue.
-                let _ = lip_sync.try_send(incoming);
+                // A screen has no lips. The streams of a connection fit the queue.
+                if !is_screen {
+                    let _ = lip_sync.try_send(incoming);
+                }
             }));
         }
     }
