@@ -19,9 +19,12 @@ export class SoundServer {
     this.env = env;
   }
 
-  /** @param {import("./scope.mjs").Scope} scope */
-  static async start(scope) {
-    const folder = join(scope.folder, "sound");
+  /**
+   * @param {import("./scope.mjs").Scope} scope
+   * @param {string} [name] tells it from others of the same test
+   */
+  static async start(scope, name = "sound") {
+    const folder = join(scope.folder, name);
     mkdirSync(folder, { mode: 0o700 });
     const socket = join(folder, "native");
     const config = join(folder, "default.pa");
