@@ -385,7 +385,7 @@ impl<E: Fn(AudioSinkEvent)> Worker<E> {
             }
             if self.blocks.is_multiple_of(BLOCKS_PER_STATS) {
                 let dropped_packets = stream.dropped.load(Ordering::Relaxed);
-                let playout = buffer.playing.map(|timestamp| Playout {
+                let playout = buffer.playing_received.map(|timestamp| Playout {
                     timestamp,
                     at: now + BLOCK_TIME + output_delay,
                     delay: buffer.delay,

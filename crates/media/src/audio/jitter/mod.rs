@@ -156,6 +156,7 @@ impl JitterBuffer {
             needed_delay: duration(self.delays.target()),
             // RTP timestamps wrap around.
             playing: self.playout.position().map(|position| position as u32),
+            playing_received: self.playout.received_position().map(|position| position as u32),
             ..self.stats
         }
     }

@@ -93,6 +93,11 @@ impl Playout {
         }
     }
 
+    /// The same, unless what is played is made up: the sound's time stands still meanwhile.
+    pub(super) fn received_position(&self) -> Option<i64> {
+        self.position().filter(|_| self.concealed == 0)
+    }
+
     /// Whether a packet of this timestamp comes too late.
     pub(super) fn is_past(&self, timestamp: i64) -> bool {
         match self.state {

@@ -28,6 +28,8 @@ pub struct JitterStats {
     pub needed_delay: Duration,
     /// The RTP timestamp of the sample played next, while sound flows.
     pub playing: Option<u32>,
+    /// The same, unless it is made up: the sound's time stands still meanwhile.
+    pub playing_received: Option<u32>,
 }
 
 impl JitterStats {

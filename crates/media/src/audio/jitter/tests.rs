@@ -403,3 +403,26 @@ fn after_an_outage_playout_is_back_at_the_live_edge() {
     assert!(heard.stats.concealed() > 0.04, "{:?}", heard.stats);
     assert!(heard.final_delay_ms(5) <= 80.0, "{} ms", heard.final_delay_ms(5));
 }
+
+#[test]
+fn sound_that_is_made_up_tells_no_time() {
+    let origin = Instant::now();
+    let mut buffer = JitterBuffer::new().expect("decoder");
+    let mut path = voice(1).into_iter().peekable();
+    let mut told = Vec::new();
+    for block in 0..150_u64 {
+        let now_ms = block * 10;
+        while let Some(sent) = path.next_if(|sent| sent.at_ms <= now_ms as f64) {
+            buffer.handle_packet(origin + Duration::from_millis(now_ms), sent.packet);
+        }
+        buffer.pull(origin + Duration::from_millis(now_ms), &mut [0.0; BLOCK_SAMPLES]);
+        // In samples, how far behind the clock.
+        told.extend(
+            buffer.stats().playing_received.map(|timestamp| now_ms as i64 * 48 - i64::from(timestamp)),
+        );
+    }
+    assert!((80..=105).contains(&told.len()), "{} of 100 blocks", told.len());
+    let [least, most] =
+        [told.iter().min(), told.iter().max()].map(|bound| bound.copied().unwrap_or_default());
+    assert!(most - least <= 960, "what is heard is {least} to {most} samples old");
+}
