@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::held::Held;
 use super::load::EncoderLoad;
 use super::rungs::{FIRST, LADDER, Rung, SourceLimits};
 
@@ -32,15 +33,21 @@ pub struct VideoLadder {
     /// The best rung that the source fills.
     best: usize,
     load: EncoderLoad,
-    /// Since when a better rung has been affordable.
-    affordable_since: Option<Instant>,
-    /// Since when this one has not been.
-    short_since: Option<Instant>,
+    /// A better rung is affordable.
+    affordable: Held,
+    /// This one is not.
+    short: Held,
 }
 
 impl Default for VideoLadder {
     fn default() -> Self {
-        Self { rung: FIRST, best: 0, load: EncoderLoad::default(), affordable_since: None, short_since: None }
+        Self {
+            rung: FIRST,
+            best: 0,
+            load: EncoderLoad::default(),
+            affordable: Held::default(),
+            short: Held::default(),
+        }
     }
 }
 
@@ -59,7 +66,7 @@ impl VideoLadder {
     pub fn handle_busy(&mut self, now: Instant, busy: f64) {
         if self.load.handle_busy(now, self.current(), busy) && self.rung + 1 < LADDER.len() {
             self.rung += 1;
-            (self.affordable_since, self.short_since) = (None, None);
+            self.start_anew();
         }
     }
 
@@ -82,31 +89,27 @@ impl VideoLadder {
 
     fn fall(&mut self, now: Instant, available_bps: u64) {
         let min_bps = self.current().min_bps;
-        if available_bps >= min_bps {
-            self.short_since = None;
-            return;
-        }
-        let since = *self.short_since.get_or_insert(now);
-        let is_long = now.saturating_duration_since(since) >= FALL_PATIENCE;
+        let is_long = self.short.for_long(now, available_bps < min_bps, FALL_PATIENCE);
         if !is_long && available_bps as f64 >= FALL_AT_ONCE * min_bps as f64 {
             return;
         }
         while self.rung + 1 < LADDER.len() && available_bps < self.current().min_bps {
             self.rung += 1;
         }
-        (self.affordable_since, self.short_since) = (None, None);
+        self.start_anew();
     }
 
     fn climb(&mut self, now: Instant, available_bps: u64) {
-        let Some(better) = self.better(now, available_bps) else {
-            self.affordable_since = None;
-            return;
-        };
-        let since = *self.affordable_since.get_or_insert(now);
-        if now.saturating_duration_since(since) >= CLIMB_PATIENCE {
-            self.rung = better;
-            self.affordable_since = None;
+        let better = self.better(now, available_bps);
+        if self.affordable.for_long(now, better.is_some(), CLIMB_PATIENCE) {
+            self.rung = better.unwrap_or(self.rung);
+            self.start_anew();
         }
+    }
+
+    fn start_anew(&mut self) {
+        self.affordable.forget();
+        self.short.forget();
     }
 
     /// The best rung that can be had, at most one size up.

@@ -1,6 +1,7 @@
 //! What the encoders are asked for: how a bitrate is divided between sound and pictures, and what is made of each part.
 
 mod audio;
+mod held;
 mod ladder;
 mod load;
 mod rungs;

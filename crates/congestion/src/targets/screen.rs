@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::VideoTarget;
+use super::held::Held;
 
 /// The camera beside a screen is a small picture: this share of what there is, within these bounds in bit/s, and never
 /// more than half.
@@ -59,10 +60,10 @@ impl ScreenSplit {
 #[derive(Debug, Default)]
 pub struct ScreenLadder {
     rung: usize,
-    /// Since when the next better rung has been affordable.
-    affordable_since: Option<Instant>,
-    /// Since when this one has not been.
-    short_since: Option<Instant>,
+    /// A better rung is affordable.
+    affordable: Held,
+    /// This one is not.
+    short: Held,
 }
 
 impl ScreenLadder {
@@ -79,30 +80,26 @@ impl ScreenLadder {
     }
 
     fn fall(&mut self, now: Instant, available_bps: u64) {
-        if available_bps >= LADDER[self.rung].min_bps {
-            self.short_since = None;
-            return;
+        let is_short = available_bps < LADDER[self.rung].min_bps;
+        if self.short.for_long(now, is_short, FALL_PATIENCE) {
+            let affordable = LADDER.iter().position(|rung| available_bps >= rung.min_bps);
+            self.rung = affordable.unwrap_or(LADDER.len() - 1);
+            self.start_anew();
         }
-        let since = *self.short_since.get_or_insert(now);
-        if now.saturating_duration_since(since) < FALL_PATIENCE {
-            return;
-        }
-        let affordable = LADDER.iter().position(|rung| available_bps >= rung.min_bps);
-        self.rung = affordable.unwrap_or(LADDER.len() - 1);
-        (self.affordable_since, self.short_since) = (None, None);
     }
 
     fn climb(&mut self, now: Instant, available_bps: u64) {
         let Some(better) = self.rung.checked_sub(1) else { return };
-        if (available_bps as f64) < LADDER[better].min_bps as f64 * CLIMB_MARGIN {
-            self.affordable_since = None;
-            return;
-        }
-        let since = *self.affordable_since.get_or_insert(now);
-        if now.saturating_duration_since(since) >= CLIMB_PATIENCE {
+        let is_affordable = available_bps as f64 >= LADDER[better].min_bps as f64 * CLIMB_MARGIN;
+        if self.affordable.for_long(now, is_affordable, CLIMB_PATIENCE) {
             self.rung = better;
-            self.affordable_since = None;
+            self.start_anew();
         }
+    }
+
+    fn start_anew(&mut self) {
+        self.affordable.forget();
+        self.short.forget();
     }
 }
 
