@@ -27,12 +27,18 @@ export function row(name, ours, peer, aim) {
   return { name, ours: round(ours), peer: round(peer), ratio: peer === 0 ? null : round(ours / peer), aim, holds };
 }
 
-/** Prints the rows as a table, and writes them where the command line says. */
-export function publish(bench, rows) {
+/**
+ * Prints the rows as a table, and writes them where the command line says.
+ *
+ * @param {string} bench
+ * @param {Row[]} rows
+ * @param {[string, string]} [compared] what is compared with what
+ */
+export function publish(bench, rows, compared = ["ours", "Chromium"]) {
   const machine = `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}, Linux`;
   console.log(`\n${bench}, on ${machine}\n`);
   const line = (cells) => `| ${cells.join(" | ")} |`;
-  console.log(line(["measure", "ours", "Chromium", "ratio", "aim", "holds"]));
+  console.log(line(["measure", ...compared, "ratio", "aim", "holds"]));
   console.log(line(["---", "---", "---", "---", "---", "---"]));
   for (const { name, ours, peer, ratio, aim, holds } of rows) {
     console.log(line([name, ours, peer, ratio ?? "-", aim.replace("<=", "≤ ").replace(">=", "≥ "), holds ? "yes" : "no"]));

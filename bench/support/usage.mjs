@@ -79,3 +79,25 @@ export async function measure(root, seconds) {
   }
   return { cpu: (cpuSeconds(pids) - before) / elapsed(), peakBytes };
 }
+
+/**
+ * What a side uses, interval by interval.
+ *
+ * @param {number} root its first process
+ * @returns {Promise<{ seconds: number, cpu: number, bytes: number }[]>} `cpu`: seconds of processor time per second;
+ *   `bytes`: at the end of the interval
+ */
+export async function follow(root, seconds, intervalS) {
+  const pids = family(root);
+  const samples = [];
+  const elapsed = () => performance.now() / 1000 - began;
+  const began = performance.now() / 1000;
+  let [at, used] = [0, cpuSeconds(pids)];
+  while (samples.length < Math.floor(seconds / intervalS)) {
+    await new Promise((resolve) => setTimeout(resolve, 1000 * ((samples.length + 1) * intervalS - elapsed())));
+    const [now, nowUsed] = [elapsed(), cpuSeconds(pids)];
+    samples.push({ seconds: Number(now.toFixed(1)), cpu: (nowUsed - used) / (now - at), bytes: pssBytes(pids) });
+    [at, used] = [now, nowUsed];
+  }
+  return samples;
+}
