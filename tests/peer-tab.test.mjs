@@ -33,10 +33,12 @@ test("a headless peer and a browser tab see and hear each other", { timeout: 120
   const stop = peer.recording.watch();
   const tabSaw = await tab.watch(SECONDS);
   const peerSaw = stop();
+  const shown = await tab.shownSeconds();
   await tab.screenshot("peer-tab.png");
   const { milestones } = await tab.stats();
   await peer.leave();
 
+  assert.ok(shown.length === 2 && shown.every((seconds) => seconds >= SECONDS - 1), `pictures are shown for ${shown} s`);
   checkPicture(t, "the tab", tabSaw.picture, { seconds: SECONDS });
   checkPicture(t, "the peer", peerSaw, { seconds: SECONDS, clipFrames: CLIP.frames });
   t.diagnostic(`the tab hears the tone in ${(100 * tabSaw.tone).toFixed(1)} % of the time`);

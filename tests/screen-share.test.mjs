@@ -31,7 +31,9 @@ test("a peer shares an X11 screen with a tab, off and on again, and the camera g
   peer.command({ type: "share_screen", screen: "screen" });
   await tab.seesScreen();
   const [camera, screen] = await Promise.all([tab.watch(SECONDS), tab.watchScreen(SECONDS)]);
+  const shown = await tab.shownSeconds();
   await tab.screenshot("screen-share-tab.png");
+  assert.ok(shown.length === 3 && shown.every((seconds) => seconds >= SECONDS - 1), `pictures are shown for ${shown} s`);
   checkPicture(t, "the tab", camera.picture, { seconds: SECONDS });
   checkScreen(t, "the tab", screen);
 

@@ -124,6 +124,11 @@ export class Tab {
     await this.page.getByRole("button", { name: "Leave" }).click();
   }
 
+  /** For how long each picture on the page has been shown without beginning anew, in seconds. */
+  async shownSeconds() {
+    return await this.page.evaluate(() => [...document.querySelectorAll("video")].map(({ currentTime }) => currentTime));
+  }
+
   /** Keeps what it looks like. */
   async screenshot(name) {
     await this.page.screenshot({ path: artefactPath(name) });
