@@ -56,7 +56,12 @@ export function observeConnections({ maxVideoBps, camera }) {
     const newest = window.newestConnection;
     if (newest?.connectionState !== "connected") return;
     const report = [...(await newest.getStats()).values()];
-    const find = (type, kind) => report.find((it) => it.type === type && (kind === undefined || it.kind === kind)) ?? {};
+    // Of two streams of pictures the one that flows: the other is the screen's.
+    const flow = ({ bytesReceived, bytesSent }) => bytesReceived ?? bytesSent ?? 0;
+    const find = (type, kind) =>
+      report
+        .filter((it) => it.type === type && (kind === undefined || it.kind === kind))
+        .sort((a, b) => flow(b) - flow(a))[0] ?? {};
     const [video, audio] = [find("inbound-rtp", "video"), find("inbound-rtp", "audio")];
     const sent = find("outbound-rtp", "video");
     const { selectedCandidatePairId } = find("transport");
