@@ -96,6 +96,8 @@ impl Actor {
                     Some(Request::Engine(command)) => self.engine.send(command).await,
                     Some(Request::ShutDown(done)) => {
                         self.shut_down().await;
+                        // Before anybody hears of the end: what is asked for from then on is not taken.
+                        drop(inbox);
                         // Whoever asked may have lost patience.
                         let _ = done.send(());
                         return;
