@@ -8,6 +8,7 @@ mod busy;
 pub mod camera;
 mod capture;
 pub mod convert;
+mod fitting;
 mod format;
 mod frame;
 mod latest;

@@ -9,9 +9,10 @@ use tracing::{error, warn};
 
 use super::busy::BusyMeter;
 use super::capture::{Capture, CaptureEvent, Finished, is_device};
+use super::fitting::FittingEncoder;
 use super::pacing::RateLimiter;
-use super::vp8::{Encoder, EncoderError, EncoderSettings};
-use super::{EncodedFrame, Frame, Scaler, Size, SourceFormat, VideoTarget};
+use super::vp8::EncoderSettings;
+use super::{EncodedFrame, Frame, SourceFormat, VideoTarget};
 use crate::{CameraChoice, DeviceError, DeviceErrorCode, DeviceKind};
 
 /// Commands and notices that may wait for the thread.
@@ -32,7 +33,7 @@ pub enum VideoSourceEvent {
     Failed(DeviceError),
     /// The best that the source can give, whatever it gives now.
     Limits(SourceFormat),
-    /// Every picture, no larger than 640x360.
+    /// Every picture, as it was taken.
     Preview(Arc<Frame>),
     Encoded(Arc<EncodedFrame>),
     /// Which share of the last second was spent on encoding, 0 to 1.
@@ -71,16 +72,13 @@ impl VideoSource {
             choice: CameraChoice::None,
             enabled: true,
             sending: false,
-            target: VideoTarget::default(),
             quality: Quality::First,
             capturing: None,
             generation: 0,
             closing: None,
-            encoder: None,
+            encoder: FittingEncoder::new(EncoderSettings::default(), VideoTarget::default()),
             limiter: RateLimiter::default(),
             busy: BusyMeter::default(),
-            scaler: Scaler::default(),
-            preview_scaler: Scaler::default(),
         };
         thread::Builder::new().name("video-source".to_owned()).spawn(move || worker.run(&received))?;
         Ok(Self { inputs, closed })
@@ -137,19 +135,14 @@ struct Worker<E> {
     choice: CameraChoice,
     enabled: bool,
     sending: bool,
-    target: VideoTarget,
     quality: Quality,
     capturing: Option<Capturing>,
     generation: u64,
     /// The last camera that was stopped; it may not be closed yet.
     closing: Option<Finished>,
-    /// Only while sending.
-    encoder: Option<Encoder>,
+    encoder: FittingEncoder,
     limiter: RateLimiter,
     busy: BusyMeter,
-    scaler: Scaler,
-    /// Of its own: a scaler keeps its tables for one pair of sizes.
-    preview_scaler: Scaler,
 }
 
 /// How a camera is opened.
@@ -216,15 +209,11 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
             Input::SetSending(sending) => {
                 self.sending = sending;
                 if !sending {
-                    self.encoder = None;
+                    self.encoder.stop();
                 }
             }
             Input::SetTarget(target) => self.on_target(target),
-            Input::RequestKeyFrame => {
-                if let Some(encoder) = &mut self.encoder {
-                    encoder.request_key_frame();
-                }
-            }
+            Input::RequestKeyFrame => self.encoder.request_key_frame(),
             Input::Capture(generation, event) if generation == self.generation => match event {
                 CaptureEvent::Opened { format, best } => self.on_opened(format, best),
                 CaptureEvent::FrameReady => self.on_frame_ready(),
@@ -272,7 +261,7 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
     /// A camera shows the own picture at its first rate at least, whatever the network takes.
     fn capture_rate(&self) -> u32 {
         let least = if is_device(&self.choice) { SourceFormat::FIRST.frames_per_second } else { 1 };
-        self.target.frames_per_second.max(least)
+        self.encoder.target().frames_per_second.max(least)
     }
 
     fn on_opened(&mut self, format: SourceFormat, best: SourceFormat) {
@@ -287,7 +276,7 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
     /// Opens a camera anew when the network takes more than it delivers now.
     fn reopen_if_short(&mut self) {
         let Some(Capturing { formats: Some((format, best)), progress, .. }) = self.capturing else { return };
-        if self.quality == Quality::First && best.has_more_for(self.target, format) {
+        if self.quality == Quality::First && best.has_more_for(self.encoder.target(), format) {
             self.quality = Quality::Best;
             self.restart_capture(match progress {
                 Progress::Opening => Progress::Opening,
@@ -297,15 +286,12 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
     }
 
     fn on_target(&mut self, target: VideoTarget) {
-        self.target = target;
+        self.encoder.set_target(target);
         let rate = self.capture_rate();
         if let Some(capturing) = &self.capturing {
             capturing.capture.set_frames_per_second(rate);
         }
         self.reopen_if_short();
-        if let Some(Err(error)) = self.encoder.as_mut().map(|encoder| encoder.set_target(target)) {
-            self.on_encoder_error(&error);
-        }
     }
 
     fn on_stall(&mut self) {
@@ -334,48 +320,22 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
             (self.events)(VideoSourceEvent::Started);
         }
         let frame = Arc::new(frame);
-        if self.sending && self.limiter.accept(frame.captured(), self.target.frame_interval()) {
-            let began = Instant::now();
-            let encoded = self.encode(&frame);
-            let busy = self.busy.handle_work(began, Instant::now());
-            match encoded {
-                Ok(Some(encoded)) => (self.events)(VideoSourceEvent::Encoded(Arc::new(encoded))),
-                Ok(None) => {}
-                Err(error) => self.on_encoder_error(&error),
-            }
-            if let Some(busy) = busy {
-                (self.events)(VideoSourceEvent::Busy(busy));
-            }
+        if self.sending && self.limiter.accept(frame.captured(), self.encoder.target().frame_interval()) {
+            self.encode(&frame);
         }
-        let preview = self.preview(frame);
-        (self.events)(VideoSourceEvent::Preview(preview));
+        (self.events)(VideoSourceEvent::Preview(frame));
     }
 
-    fn preview(&mut self, frame: Arc<Frame>) -> Arc<Frame> {
-        match Size::new(SourceFormat::FIRST.width, SourceFormat::FIRST.height) {
-            Ok(largest) if frame.size().fit_within(largest) != frame.size() => {
-                let size = frame.size().fit_within(largest);
-                Arc::new(self.preview_scaler.scale(&frame, size))
-            }
-            Ok(_) | Err(_) => frame,
+    fn encode(&mut self, frame: &Frame) {
+        let began = Instant::now();
+        let encoded = self.encoder.encode(frame);
+        let busy = self.busy.handle_work(began, Instant::now());
+        if let Some(encoded) = encoded {
+            (self.events)(VideoSourceEvent::Encoded(Arc::new(encoded)));
         }
-    }
-
-    fn encode(&mut self, frame: &Frame) -> Result<Option<EncodedFrame>, EncoderError> {
-        let size = frame.size().fit_within(self.target.size()?);
-        let encoder =
-            self.encoder.get_or_insert_with(|| Encoder::new(EncoderSettings::default(), self.target));
-        if size == frame.size() {
-            encoder.encode(frame)
-        } else {
-            encoder.encode(&self.scaler.scale(frame, size))
+        if let Some(busy) = busy {
+            (self.events)(VideoSourceEvent::Busy(busy));
         }
-    }
-
-    /// The next picture gets a new encoder.
-    fn on_encoder_error(&mut self, error: &EncoderError) {
-        error!(%error, "the own video cannot be encoded");
-        self.encoder = None;
     }
 }
 
@@ -386,6 +346,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::video::Size;
     use crate::video::marker::Marker;
     use crate::video::vp8::Decoder;
     use crate::video::y4m::Y4mWriter;

@@ -9,8 +9,9 @@ use tracing::{debug, error, info};
 use super::refresh::Refresh;
 use super::{Grabber, ScreenError, open};
 use crate::ScreenChoice;
-use crate::video::vp8::{Encoder, EncoderError, EncoderSettings};
-use crate::video::{EncodedFrame, Frame, Scaler, VideoTarget};
+use crate::video::fitting::FittingEncoder;
+use crate::video::vp8::EncoderSettings;
+use crate::video::{EncodedFrame, Frame, VideoTarget};
 
 /// Commands that may wait for the thread.
 const QUEUED_INPUTS: usize = 64;
@@ -60,10 +61,8 @@ impl ScreenShare {
         thread::Builder::new().name("screen-share".to_owned()).spawn(move || {
             let worker = Worker {
                 events: &events,
-                target,
                 sending: false,
-                encoder: None,
-                scaler: Scaler::default(),
+                encoder: FittingEncoder::new(EncoderSettings::screen(), target),
                 last: None,
                 refresh: Refresh::default(),
                 key_frame_wanted: false,
@@ -103,11 +102,8 @@ impl ScreenShare {
 
 struct Worker<'a, E> {
     events: &'a E,
-    target: VideoTarget,
     sending: bool,
-    /// Only while sending.
-    encoder: Option<Encoder>,
-    scaler: Scaler,
+    encoder: FittingEncoder,
     last: Option<Frame>,
     refresh: Refresh,
     key_frame_wanted: bool,
@@ -124,7 +120,7 @@ impl<E: Fn(ScreenShareEvent)> Worker<'_, E> {
                     let started = Instant::now();
                     self.on_tick(grabber.as_mut(), started)?;
                     let busy = started.elapsed().div_f64(BUSY_SHARE);
-                    due = (due + self.target.frame_interval()).max(started + busy);
+                    due = (due + self.encoder.target().frame_interval()).max(started + busy);
                 }
             }
         }
@@ -136,15 +132,10 @@ impl<E: Fn(ScreenShareEvent)> Worker<'_, E> {
                 self.sending = sending;
                 self.key_frame_wanted |= sending;
                 if !sending {
-                    self.encoder = None;
+                    self.encoder.stop();
                 }
             }
-            Input::SetTarget(target) => {
-                self.target = target;
-                if let Some(Err(error)) = self.encoder.as_mut().map(|encoder| encoder.set_target(target)) {
-                    self.on_encoder_error(&error);
-                }
-            }
+            Input::SetTarget(target) => self.encoder.set_target(target),
             Input::RequestKeyFrame => self.key_frame_wanted = true,
         }
     }
@@ -167,42 +158,21 @@ impl<E: Fn(ScreenShareEvent)> Worker<'_, E> {
     fn send(&mut self, now: Instant) {
         let Some(frame) = self.last.take() else { return };
         if self.sending {
-            match self.encode(&frame) {
-                Ok(Some(encoded)) => {
-                    if encoded.key {
-                        self.key_frame_wanted = false;
-                        // It is coarser than what was there.
-                        self.refresh.handle_change(now);
-                    }
-                    self.refresh.handle_sent(now);
-                    (self.events)(ScreenShareEvent::Encoded(Arc::new(encoded)));
+            if self.key_frame_wanted {
+                self.encoder.request_key_frame();
+            }
+            // One that was dropped to hold the bitrate is due all the same.
+            if let Some(encoded) = self.encoder.encode(&frame) {
+                if encoded.key {
+                    self.key_frame_wanted = false;
+                    // It is coarser than what was there.
+                    self.refresh.handle_change(now);
                 }
-                // Dropped to hold the bitrate; it is due all the same.
-                Ok(None) => {}
-                Err(error) => self.on_encoder_error(&error),
+                self.refresh.handle_sent(now);
+                (self.events)(ScreenShareEvent::Encoded(Arc::new(encoded)));
             }
         }
         self.last = Some(frame);
-    }
-
-    fn encode(&mut self, frame: &Frame) -> Result<Option<EncodedFrame>, EncoderError> {
-        let size = frame.size().fit_within(self.target.size()?);
-        let target = self.target;
-        let encoder = self.encoder.get_or_insert_with(|| Encoder::new(EncoderSettings::screen(), target));
-        if self.key_frame_wanted {
-            encoder.request_key_frame();
-        }
-        if size == frame.size() {
-            encoder.encode(frame)
-        } else {
-            encoder.encode(&self.scaler.scale(frame, size))
-        }
-    }
-
-    /// The next picture gets a new encoder.
-    fn on_encoder_error(&mut self, error: &EncoderError) {
-        error!(%error, "the screen cannot be encoded");
-        self.encoder = None;
     }
 }
 
