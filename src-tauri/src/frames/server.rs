@@ -15,7 +15,7 @@ use tracing::{debug, warn};
 
 use super::admission::Token;
 use super::hub::FrameHub;
-use super::wire::{WallClock, message, parse_acknowledgement};
+use super::wire::{Writer, parse_acknowledgement};
 
 /// Connections that may be in their handshake at the same time; more have to wait.
 const MAX_HANDSHAKES: usize = 8;
@@ -106,11 +106,11 @@ fn forbidden() -> ErrorResponse {
 
 /// Sends what there is to send until the page is gone.
 async fn serve(mut socket: WebSocketStream<TcpStream>, hub: FrameHub) -> Result<(), WebSocketError> {
-    let clock = WallClock::now();
+    let mut writer = Writer::new();
     hub.on_new_page();
     loop {
         while let Some(output) = hub.poll_output() {
-            match message(output, clock) {
+            match writer.message(output) {
                 Ok(message) => socket.send(message).await?,
                 Err(error) => warn!(%error, "a stream cannot be announced"),
             }

@@ -23,6 +23,7 @@ pub(super) enum Output {
 pub(super) struct NumberedFrame {
     pub(super) index: u16,
     pub(super) sequence: u32,
+    pub(super) is_own: bool,
     pub(super) frame: Arc<Frame>,
 }
 
@@ -122,7 +123,8 @@ impl Slots {
         let frame = stream.latest.take()?;
         stream.in_flight = Some(stream.sequence);
         self.next_turn = index.wrapping_add(1);
-        Some(NumberedFrame { index, sequence: stream.sequence, frame })
+        let is_own = stream.id == StreamId::Own;
+        Some(NumberedFrame { index, sequence: stream.sequence, is_own, frame })
     }
 
     fn find(&self, id: &StreamId) -> Option<u16> {
