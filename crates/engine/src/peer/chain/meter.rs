@@ -1,21 +1,19 @@
 //! Counts what crosses the wire, and hears key frame requests.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Instant;
 
-use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::interceptor::{Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::rtp;
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
 use rtc::shared::marshal::MarshalSize;
 
+use super::stage::Stage;
 use crate::peer::VideoKind;
 
 /// Counters of one track in one direction, since the connection began.
@@ -56,27 +54,17 @@ struct Stream {
     primary: u32,
 }
 
-pub(super) struct MeterInterceptor<F> {
+pub(super) struct MeterStage<F> {
     meter: Arc<Meter>,
     screen_ssrc: u32,
     on_key_frame_wish: F,
     local: HashMap<u32, Stream>,
     remote: HashMap<u32, Stream>,
-    read_queue: VecDeque<TaggedPacket>,
-    write_queue: VecDeque<TaggedPacket>,
 }
 
-impl<F> MeterInterceptor<F> {
+impl<F> MeterStage<F> {
     pub(super) fn new(meter: Arc<Meter>, screen_ssrc: u32, on_key_frame_wish: F) -> Self {
-        Self {
-            meter,
-            screen_ssrc,
-            on_key_frame_wish,
-            local: HashMap::new(),
-            remote: HashMap::new(),
-            read_queue: VecDeque::new(),
-            write_queue: VecDeque::new(),
-        }
+        Self { meter, screen_ssrc, on_key_frame_wish, local: HashMap::new(), remote: HashMap::new() }
     }
 
     fn sent(&self, ssrc: u32) -> Option<(&Traffic, Stream)> {
@@ -101,7 +89,7 @@ impl<F> MeterInterceptor<F> {
     }
 }
 
-impl<F: Fn(VideoKind)> MeterInterceptor<F> {
+impl<F: Fn(VideoKind)> MeterStage<F> {
     fn wish_for_key_frame(&self, Stream { primary, .. }: Stream) {
         let is_screen = primary == self.screen_ssrc;
         (self.on_key_frame_wish)(if is_screen { VideoKind::Screen } else { VideoKind::Camera });
@@ -153,56 +141,36 @@ impl<F: Fn(VideoKind)> MeterInterceptor<F> {
     }
 }
 
-impl<F: Fn(VideoKind)> Protocol<TaggedPacket, TaggedPacket, ()> for MeterInterceptor<F> {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, tagged: TaggedPacket) -> Result<(), Error> {
+impl<F: Fn(VideoKind) + Send + Sync> Stage for MeterStage<F> {
+    fn on_read(&mut self, tagged: &mut TaggedPacket) {
         match &tagged.message.packet {
             Packet::Rtp(packet) => count(self.received(packet.header.ssrc), packet),
             Packet::Rtcp(packets) => packets.iter().for_each(|packet| self.on_feedback(packet.as_ref())),
             _ => {}
         }
-        self.read_queue.push_back(tagged);
-        Ok(())
     }
 
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read_queue.pop_front()
-    }
-
-    fn handle_write(&mut self, tagged: TaggedPacket) -> Result<(), Error> {
+    fn on_write(&mut self, tagged: &mut TaggedPacket) {
         match &tagged.message.packet {
             Packet::Rtp(packet) => count(self.sent(packet.header.ssrc), packet),
             Packet::Rtcp(packets) => packets.iter().for_each(|packet| self.on_own_feedback(packet.as_ref())),
             _ => {}
         }
-        self.write_queue.push_back(tagged);
-        Ok(())
     }
 
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.write_queue.pop_front()
-    }
-}
-
-impl<F: Fn(VideoKind) + Send + Sync> Interceptor for MeterInterceptor<F> {
-    fn bind_local_stream(&mut self, info: &StreamInfo) {
+    fn bind_local(&mut self, info: &StreamInfo) {
         bind(&mut self.local, info);
     }
 
-    fn unbind_local_stream(&mut self, info: &StreamInfo) {
+    fn unbind_local(&mut self, info: &StreamInfo) {
         unbind(&mut self.local, info);
     }
 
-    fn bind_remote_stream(&mut self, info: &StreamInfo) {
+    fn bind_remote(&mut self, info: &StreamInfo) {
         bind(&mut self.remote, info);
     }
 
-    fn unbind_remote_stream(&mut self, info: &StreamInfo) {
+    fn unbind_remote(&mut self, info: &StreamInfo) {
         unbind(&mut self.remote, info);
     }
 }

@@ -8,6 +8,7 @@ mod nack;
 mod outbound;
 mod reports;
 mod rtx;
+mod stage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +26,12 @@ pub(crate) use meter::{Meter, Traffic};
 pub(crate) use outbound::START;
 pub(crate) use reports::{CNAME, CaptureClocks, RemoteReports};
 
-use meter::MeterInterceptor;
-use nack::NackInterceptor;
+use meter::MeterStage;
+use nack::NackRequests;
 use outbound::{Outbound, TRANSPORT_WIDE_URI};
 use reports::SenderReports;
 use rtx::RtxUnwrapper;
+use stage::Staged;
 
 /// How often arrivals are reported: what is not known yet cannot be reacted to, and libwebrtc reports as often.
 const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
@@ -69,15 +71,16 @@ where
         let numbers = RTCRtpHeaderExtensionCapability { uri: TRANSPORT_WIDE_URI.to_owned() };
         media_engine.register_header_extension(numbers, kind, None)?;
     }
-    let nack = NackInterceptor::new(estimate.subscribe());
-    let outbound = Outbound::new(estimate, sharing, screen_ssrc, on_key_frame_wish.clone());
+    let nack = NackRequests::new(estimate.subscribe());
+    let meter = MeterStage::new(meter, screen_ssrc, on_key_frame_wish.clone());
+    let outbound = Outbound::new(estimate, sharing, screen_ssrc, on_key_frame_wish);
     let registry = Registry::new()
-        .with(Slot::Custom(500), MeterInterceptor::new(meter, screen_ssrc, on_key_frame_wish))
+        .with(Slot::Custom(500), Staged::new(meter))
         .with(Slot::Pacer, outbound)
-        .with(Slot::Custom(6_500), RtxUnwrapper::default())
-        .with(Slot::NackGenerator, nack)
+        .with(Slot::Custom(6_500), Staged::new(RtxUnwrapper::default()))
+        .with(Slot::NackGenerator, Staged::new(nack))
         .with(Slot::TwccReceiver, TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build())
-        .with(Slot::SenderReport, SenderReports::new(captured, reports))
+        .with(Slot::SenderReport, Staged::new(SenderReports::new(captured, reports)))
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build());
     Ok(registry)
 }

@@ -5,17 +5,16 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use rtc::interceptor::{AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::interceptor::{Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp;
 use rtc::rtcp::source_description::{
     SdesType, SourceDescription, SourceDescriptionChunk, SourceDescriptionItem,
 };
 use rtc::rtp;
-use rtc::sansio::Protocol;
-use rtc::shared::TransportContext;
-use rtc::shared::error::Error;
 use tokio::sync::watch;
 use visavis_media::sync::{CaptureClock, NtpTime, SenderReport};
+
+use super::stage::{Stage, own_rtcp};
 
 /// How often each stream is reported.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -37,8 +36,7 @@ pub(super) struct SenderReports {
     received: HashSet<u32>,
     /// One moment by both clocks. Steps of the system's clock are not followed: a report is compared with others only.
     wallclock: (Instant, NtpTime),
-    read_queue: VecDeque<TaggedPacket>,
-    write_queue: VecDeque<TaggedPacket>,
+    own: VecDeque<TaggedPacket>,
 }
 
 /// What was sent of a stream, since it began.
@@ -62,8 +60,7 @@ impl SenderReports {
             local: HashMap::new(),
             received: HashSet::new(),
             wallclock: (Instant::now(), NtpTime::at(SystemTime::now())),
-            read_queue: VecDeque::new(),
-            write_queue: VecDeque::new(),
+            own: VecDeque::new(),
         }
     }
 
@@ -85,11 +82,7 @@ impl SenderReports {
                 octet_count: sent.octets,
                 ..Default::default()
             };
-            self.write_queue.push_back(TaggedPacket {
-                now,
-                transport: TransportContext::default(),
-                message: AttributedPacket::new(Packet::Rtcp(vec![Box::new(report), Box::new(cname(ssrc))])),
-            });
+            self.own.push_back(own_rtcp(now, vec![Box::new(report), Box::new(cname(ssrc))]));
         }
     }
 
@@ -112,68 +105,50 @@ impl Sent {
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for SenderReports {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, tagged: TaggedPacket) -> Result<(), Error> {
+impl Stage for SenderReports {
+    fn on_read(&mut self, tagged: &mut TaggedPacket) {
         if let Packet::Rtcp(packets) = &tagged.message.packet {
             packets
                 .iter()
                 .filter_map(|packet| packet.as_any().downcast_ref())
                 .for_each(|report| self.on_report(report));
         }
-        self.read_queue.push_back(tagged);
-        Ok(())
     }
 
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read_queue.pop_front()
-    }
-
-    fn handle_write(&mut self, tagged: TaggedPacket) -> Result<(), Error> {
-        let now = tagged.now;
+    fn on_write(&mut self, tagged: &mut TaggedPacket) {
         if let Packet::Rtp(packet) = &tagged.message.packet
             && let Some(sent) = self.local.get_mut(&packet.header.ssrc)
         {
-            sent.count(now, packet);
+            sent.count(tagged.now, packet);
         }
-        self.write_queue.push_back(tagged);
-        self.report(now);
-        Ok(())
+        self.report(tagged.now);
     }
 
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.write_queue.pop_front()
-    }
-
-    fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+    fn on_timeout(&mut self, now: Instant) {
         self.report(now);
-        Ok(())
     }
 
     fn poll_timeout(&mut self) -> Option<Instant> {
         self.local.values().filter_map(|sent| sent.report_due).min()
     }
-}
 
-impl Interceptor for SenderReports {
-    fn bind_local_stream(&mut self, info: &StreamInfo) {
+    fn poll_own(&mut self) -> Option<TaggedPacket> {
+        self.own.pop_front()
+    }
+
+    fn bind_local(&mut self, info: &StreamInfo) {
         self.local.entry(info.ssrc).or_default();
     }
 
-    fn unbind_local_stream(&mut self, info: &StreamInfo) {
+    fn unbind_local(&mut self, info: &StreamInfo) {
         self.local.remove(&info.ssrc);
     }
 
-    fn bind_remote_stream(&mut self, info: &StreamInfo) {
+    fn bind_remote(&mut self, info: &StreamInfo) {
         self.received.insert(info.ssrc);
     }
 
-    fn unbind_remote_stream(&mut self, info: &StreamInfo) {
+    fn unbind_remote(&mut self, info: &StreamInfo) {
         self.received.remove(&info.ssrc);
         self.remote.send_modify(|reports| {
             reports.remove(&info.ssrc);
@@ -189,6 +164,9 @@ fn cname(source: u32) -> SourceDescription {
 
 #[cfg(test)]
 mod tests {
+    use rtc::interceptor::AttributedPacket;
+    use rtc::shared::TransportContext;
+
     use super::*;
 
     const AUDIO: u32 = 1;
@@ -207,8 +185,8 @@ mod tests {
             let (publish, remote) = watch::channel(RemoteReports::new());
             let mut reports = SenderReports::new(clocks, publish);
             for ssrc in [AUDIO, VIDEO] {
-                reports.bind_local_stream(&StreamInfo { ssrc, ..Default::default() });
-                reports.bind_remote_stream(&StreamInfo { ssrc, ..Default::default() });
+                reports.bind_local(&StreamInfo { ssrc, ..Default::default() });
+                reports.bind_remote(&StreamInfo { ssrc, ..Default::default() });
             }
             Self { reports, captured, remote, now: Instant::now() }
         }
@@ -229,12 +207,13 @@ mod tests {
             });
             let header = rtp::Header { version: 2, ssrc, timestamp, ..Default::default() };
             let packet = rtp::Packet { header, payload: Bytes::from_static(&[0; 100]) };
-            self.reports.handle_write(self.tagged(Packet::Rtp(packet))).expect("never fails");
+            let mut tagged = self.tagged(Packet::Rtp(packet));
+            self.reports.on_write(&mut tagged);
         }
 
-        /// What goes out, without the media, by SSRC.
+        /// What it adds, by SSRC.
         fn written(&mut self) -> HashMap<u32, rtcp::sender_report::SenderReport> {
-            std::iter::from_fn(|| self.reports.poll_write())
+            std::iter::from_fn(|| self.reports.poll_own())
                 .filter_map(|tagged| {
                     let Packet::Rtcp(packets) = tagged.message.packet else { return None };
                     Some(packets)
@@ -273,7 +252,7 @@ mod tests {
         assert!(rig.written().is_empty());
         let due = rig.now + INTERVAL;
         assert_eq!(rig.reports.poll_timeout(), Some(due));
-        rig.reports.handle_timeout(due).expect("never fails");
+        rig.reports.on_timeout(due);
         let second = rig.written().remove(&AUDIO).expect("after a second");
         assert_eq!(second.ntp_time - first.ntp_time, 1 << 32);
         assert_eq!((second.packet_count, second.rtp_time), (2, 960 + 48_000));
@@ -289,9 +268,8 @@ mod tests {
                 rtp_time: 8,
                 ..Default::default()
             };
-            let packet = rig.tagged(Packet::Rtcp(vec![Box::new(report)]));
-            rig.reports.handle_read(packet).expect("never fails");
-            assert!(rig.reports.poll_read().is_some(), "and goes on");
+            let mut packet = rig.tagged(Packet::Rtcp(vec![Box::new(report)]));
+            rig.reports.on_read(&mut packet);
         }
         let known = HashMap::from([(VIDEO, SenderReport { ntp: NtpTime(7 << 32), timestamp: 8 })]);
         assert_eq!(*rig.remote.borrow(), known);

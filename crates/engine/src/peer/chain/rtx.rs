@@ -1,12 +1,11 @@
 //! Puts retransmissions (RFC 4588) back into the stream they repair, so that everything above sees one stream.
 
-use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::collections::HashMap;
 
 use bytes::Buf;
-use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
+use rtc::interceptor::{Packet, StreamInfo, TaggedPacket};
+
+use super::stage::Stage;
 
 /// The stream that a retransmission stream repairs.
 #[derive(Debug, Clone, Copy)]
@@ -19,18 +18,10 @@ struct Primary {
 pub(super) struct RtxUnwrapper {
     /// By the SSRC of the retransmission stream.
     primaries: HashMap<u32, Primary>,
-    read_queue: VecDeque<TaggedPacket>,
-    write_queue: VecDeque<TaggedPacket>,
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for RtxUnwrapper {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, mut tagged: TaggedPacket) -> Result<(), Error> {
+impl Stage for RtxUnwrapper {
+    fn on_read(&mut self, tagged: &mut TaggedPacket) {
         if let Packet::Rtp(packet) = &mut tagged.message.packet
             && let Some(primary) = self.primaries.get(&packet.header.ssrc)
             // Shorter ones are padding that probes the path; feedback must still count them.
@@ -40,35 +31,15 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtxUnwrapper {
             packet.header.payload_type = primary.payload_type;
             packet.header.sequence_number = packet.payload.get_u16();
         }
-        self.read_queue.push_back(tagged);
-        Ok(())
     }
 
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read_queue.pop_front()
-    }
-
-    fn handle_write(&mut self, tagged: TaggedPacket) -> Result<(), Error> {
-        self.write_queue.push_back(tagged);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.write_queue.pop_front()
-    }
-}
-
-impl Interceptor for RtxUnwrapper {
-    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
-
-    fn bind_remote_stream(&mut self, info: &StreamInfo) {
+    fn bind_remote(&mut self, info: &StreamInfo) {
         if let Some(rtx) = info.ssrc_rtx {
             self.primaries.insert(rtx, Primary { ssrc: info.ssrc, payload_type: info.payload_type });
         }
     }
 
-    fn unbind_remote_stream(&mut self, info: &StreamInfo) {
+    fn unbind_remote(&mut self, info: &StreamInfo) {
         if let Some(rtx) = info.ssrc_rtx {
             self.primaries.remove(&rtx);
         }
@@ -77,6 +48,8 @@ impl Interceptor for RtxUnwrapper {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use bytes::Bytes;
     use rtc::interceptor::AttributedPacket;
     use rtc::rtp;
@@ -89,7 +62,7 @@ mod tests {
     /// What comes out for a packet of this stream with this payload.
     fn unwrapped(ssrc: u32, payload: &'static [u8]) -> rtp::Packet {
         let mut unwrapper = RtxUnwrapper::default();
-        unwrapper.bind_remote_stream(&StreamInfo {
+        unwrapper.bind_remote(&StreamInfo {
             ssrc: 1,
             payload_type: 96,
             ssrc_rtx: Some(RTX),
@@ -99,13 +72,13 @@ mod tests {
         let header =
             rtp::Header { version: 2, ssrc, payload_type: 97, sequence_number: 500, ..Default::default() };
         let packet = Packet::Rtp(rtp::Packet { header, payload: Bytes::from_static(payload) });
-        let tagged = TransportMessage {
+        let mut tagged = TransportMessage {
             now: Instant::now(),
             transport: TransportContext::default(),
             message: AttributedPacket::new(packet),
         };
-        unwrapper.handle_read(tagged).expect("never fails");
-        let Packet::Rtp(packet) = unwrapper.poll_read().expect("every packet goes on").message.packet else {
+        unwrapper.on_read(&mut tagged);
+        let Packet::Rtp(packet) = tagged.message.packet else {
             panic!("what goes in as RTP comes out as RTP");
         };
         packet

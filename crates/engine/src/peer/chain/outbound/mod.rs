@@ -78,8 +78,8 @@ pub(super) struct Outbound<F> {
 }
 
 impl<F: Fn(VideoKind)> Outbound<F> {
-    /// Every feedback moves `estimate`, up to what can be made use of: more while `sharing`. `on_frames_dropped` hears that pictures were dropped because the path takes far
-    /// less than they were made for; the far side needs a key frame then.
+    /// Every feedback moves `estimate`, up to what can be made use of: more while `sharing`. `on_frames_dropped` hears
+    /// that pictures were dropped because the path takes far less than they were made for: the far side needs a key frame.
     pub(super) fn new(
         estimate: watch::Sender<Estimate>,
         mut sharing: watch::Receiver<bool>,
