@@ -104,7 +104,6 @@ pub(crate) struct Outgoing {
     key_frames: KeyFrameRequests,
     video: VideoTarget,
     audio: AudioTarget,
-    sharing: bool,
     screen_bps: u64,
     last: (Instant, u64),
 }
@@ -119,7 +118,6 @@ impl Outgoing {
             key_frames: KeyFrameRequests::default(),
             video: VideoTarget::default(),
             audio: AudioTarget::default(),
-            sharing: false,
             screen_bps: 0,
             last: (now, 0),
         }
@@ -127,11 +125,6 @@ impl Outgoing {
 
     pub(crate) fn counters(&self) -> Arc<EncoderCounters> {
         Arc::clone(&self.counters)
-    }
-
-    /// Whether a screen takes its part, from the next estimate on.
-    pub(crate) fn set_sharing(&mut self, sharing: bool) {
-        self.sharing = sharing;
     }
 
     /// What is there for the screen, in bit/s.
@@ -158,12 +151,13 @@ impl Outgoing {
         self.video_ladder.handle_busy(now, busy);
     }
 
-    /// A path's estimate moved. Gives the targets that changed.
+    /// A path's estimate moved. A screen takes its part while it is `shared`. Gives the targets that changed.
     pub(crate) fn handle_estimate(
         &mut self,
         now: Instant,
         peer: &ParticipantId,
         estimate: Estimate,
+        shared: bool,
     ) -> (Option<VideoTarget>, Option<AudioTarget>) {
         self.estimates.insert(peer.clone(), estimate);
         self.key_frames.set_rtt(self.rtt());
@@ -172,19 +166,13 @@ impl Outgoing {
         let loss = self.estimates.values().map(|estimate| estimate.loss).fold(0.0, f64::max);
         let sound = self.audio_ladder.handle_available(available, loss);
         let video_bps = (available.saturating_sub(sound.wire_bps()) as f64 * VIDEO_SHARE) as u64;
-        let split = if self.sharing {
+        let split = if shared {
             ScreenSplit::of(video_bps)
         } else {
             ScreenSplit { camera_bps: video_bps, screen_bps: 0 }
         };
         self.screen_bps = split.screen_bps;
-        let rung = self.video_ladder.handle_available(now, split.camera_bps);
-        let video = VideoTarget {
-            bitrate_bps: rung.bitrate_bps,
-            frames_per_second: rung.frames_per_second,
-            width: rung.width,
-            height: rung.height,
-        };
+        let video = as_target(self.video_ladder.handle_available(now, split.camera_bps));
         let audio = AudioTarget {
             bitrate_bps: sound.bitrate_bps,
             packet_time: PacketTime::of(sound.packet_time),
@@ -229,6 +217,12 @@ impl Outgoing {
     }
 }
 
+/// What a ladder chose, as the encoders are told.
+pub(crate) fn as_target(target: visavis_congestion::VideoTarget) -> VideoTarget {
+    let visavis_congestion::VideoTarget { bitrate_bps, frames_per_second, width, height } = target;
+    VideoTarget { bitrate_bps, frames_per_second, width, height }
+}
+
 /// Whether an encoder is to be told.
 pub(crate) fn is_notable(before: VideoTarget, after: VideoTarget) -> bool {
     let change = after.bitrate_bps.abs_diff(before.bitrate_bps) as f64;
@@ -252,11 +246,11 @@ mod tests {
     fn the_narrowest_path_decides_until_it_is_gone() {
         let now = Instant::now();
         let mut outgoing = Outgoing::new(now);
-        outgoing.handle_estimate(now, &peer("wide"), estimate(2_000_000, 0.0));
-        let (video, _) = outgoing.handle_estimate(now, &peer("narrow"), estimate(300_000, 0.0));
+        outgoing.handle_estimate(now, &peer("wide"), estimate(2_000_000, 0.0), false);
+        let (video, _) = outgoing.handle_estimate(now, &peer("narrow"), estimate(300_000, 0.0), false);
         assert!(video.expect("a lower target").bitrate_bps < 252_000);
         outgoing.forget(&peer("narrow"));
-        let (video, _) = outgoing.handle_estimate(now, &peer("wide"), estimate(2_000_000, 0.0));
+        let (video, _) = outgoing.handle_estimate(now, &peer("wide"), estimate(2_000_000, 0.0), false);
         assert_eq!(video.expect("a higher target").bitrate_bps, 800_000, "the most for 640x360 at 15");
     }
 
@@ -264,15 +258,13 @@ mod tests {
     fn a_screen_takes_its_part_from_the_camera() {
         let now = Instant::now();
         let mut outgoing = Outgoing::new(now);
-        outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0));
+        outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0), false);
         assert_eq!(outgoing.screen_bps(), 0);
-        outgoing.set_sharing(true);
-        let (video, _) = outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0));
+        let (video, _) = outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0), true);
         let camera_bps = video.expect("a lower target").bitrate_bps;
         assert!((150_000..=250_000).contains(&camera_bps), "{camera_bps}");
         assert!(outgoing.screen_bps() > 1_500_000, "{}", outgoing.screen_bps());
-        outgoing.set_sharing(false);
-        let (video, _) = outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0));
+        let (video, _) = outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0), false);
         assert_eq!(video.expect("a higher target").bitrate_bps, 800_000, "the most for 640x360 at 15");
     }
 
@@ -280,9 +272,9 @@ mod tests {
     fn small_changes_are_not_told() {
         let now = Instant::now();
         let mut outgoing = Outgoing::new(now);
-        assert!(outgoing.handle_estimate(now, &peer("a"), estimate(500_000, 0.0)).0.is_some());
-        assert!(outgoing.handle_estimate(now, &peer("a"), estimate(505_000, 0.0)).0.is_none());
-        assert!(outgoing.handle_estimate(now, &peer("a"), estimate(530_000, 0.0)).0.is_some());
+        assert!(outgoing.handle_estimate(now, &peer("a"), estimate(500_000, 0.0), false).0.is_some());
+        assert!(outgoing.handle_estimate(now, &peer("a"), estimate(505_000, 0.0), false).0.is_none());
+        assert!(outgoing.handle_estimate(now, &peer("a"), estimate(530_000, 0.0), false).0.is_some());
     }
 
     #[test]
@@ -290,13 +282,13 @@ mod tests {
         let now = Instant::now();
         let mut outgoing = Outgoing::new(now);
         assert_eq!(
-            outgoing.handle_estimate(now, &peer("a"), estimate(500_000, 0.01)).1,
+            outgoing.handle_estimate(now, &peer("a"), estimate(500_000, 0.01), false).1,
             None,
             "10 % is the default"
         );
-        let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.18));
+        let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.18), false);
         assert_eq!(audio.map(|target| target.expected_loss_percent), Some(18));
-        let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.9));
+        let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.9), false);
         assert_eq!(audio.map(|target| target.expected_loss_percent), Some(30));
     }
 

@@ -79,8 +79,8 @@ pub(crate) async fn open<F>(ice_servers: &[IceServer], listeners: Listeners<F>) 
 where
     F: Fn(VideoKind) + Clone + Send + Sync + 'static,
 {
-    // A host without a multicast route cannot resolve `.local` candidates, and can call all the same.
     let screen_ssrc = rand::random();
+    // A host without a multicast route cannot resolve `.local` candidates, and can call all the same.
     let (pc, mdns) = match build(ice_servers, &listeners, screen_ssrc, MulticastDnsMode::QueryOnly).await {
         Ok(pc) => (pc, MulticastDnsMode::QueryOnly),
         Err(error) => {

@@ -1,3 +1,5 @@
+mod peers;
+
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::Arc;
@@ -5,10 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, mpsc, watch};
 use tracing::{debug, warn};
-use visavis_call::{Call, CallErrorCode, CallEvent, CallState, Input, Output, PathState};
-use visavis_congestion::Estimate;
+use visavis_call::{Call, CallErrorCode, CallEvent, CallState, Input, Output};
 use visavis_media::audio::voice::VoiceSettings;
-use visavis_media::audio::{AudioStreamId, Volume};
 use visavis_media::video::Frame;
 use visavis_media::video::screen::{self as screens, ScreenError};
 use visavis_media::{DeviceChoice, DeviceKind, DeviceList, ScreenChoice};
@@ -19,9 +19,9 @@ use crate::devices::{self, Devices};
 use crate::inner::{Inner, tell};
 use crate::network::{self, Addresses};
 use crate::outgoing::Outgoing;
-use crate::peer::{Media, Peer, PeerCommand, PeerContext, PeerEvent, VideoKind};
+use crate::peer::{Media, Peer, PeerCommand};
 use crate::sampling;
-use crate::screen::{OwnScreen, ScreenEvent};
+use crate::screen::{OthersScreens, OwnScreen, ScreenEvent};
 use crate::signaling::{Signaling, SignalingEvent};
 use crate::voices::Voices;
 
@@ -82,9 +82,7 @@ struct Actor {
     voices: Voices,
     preview: bool,
     screen: OwnScreen,
-    sharing: watch::Sender<bool>,
-    /// Whose screens have been seen, now or earlier in the call.
-    screens_seen: HashSet<ParticipantId>,
+    others_screens: OthersScreens,
     outgoing: Outgoing,
     media: broadcast::Sender<Media>,
     frames: FrameSink,
@@ -119,8 +117,7 @@ impl Actor {
             voices: Voices::default(),
             preview: false,
             screen: OwnScreen::new(media.clone(), inner.clone()),
-            sharing: watch::Sender::new(false),
-            screens_seen: HashSet::new(),
+            others_screens: OthersScreens::default(),
             outgoing,
             media,
             frames: config.frames,
@@ -259,94 +256,6 @@ impl Actor {
         self.feed(Input::NetworkChanged);
     }
 
-    fn on_peer(&mut self, peer: ParticipantId, event: PeerEvent) {
-        if !self.peers.contains_key(&peer) {
-            return;
-        }
-        let input = match event {
-            PeerEvent::OfferCreated { sdp } => Input::OfferCreated { peer, sdp },
-            PeerEvent::AnswerCreated { sdp } => Input::AnswerCreated { peer, sdp },
-            PeerEvent::AnswerAccepted => Input::AnswerAccepted { peer },
-            PeerEvent::NegotiationFailed => Input::NegotiationFailed { peer },
-            PeerEvent::Candidate(candidate) => Input::LocalCandidate { peer, candidate },
-            PeerEvent::CandidatesEnded { ufrag } => Input::LocalCandidatesEnded { peer, ufrag },
-            PeerEvent::Path(state) => {
-                self.on_path(&peer, state);
-                Input::Path { peer, state }
-            }
-            PeerEvent::KeyFrameWanted(VideoKind::Camera) => return self.outgoing.handle_key_frame_wish(),
-            PeerEvent::KeyFrameWanted(VideoKind::Screen) => return self.screen.handle_key_frame_wish(),
-            PeerEvent::Estimate(estimate) => return self.on_estimate(&peer, estimate),
-            PeerEvent::Voice(stream) => return self.on_voice(peer, stream),
-            PeerEvent::FirstAudio => return self.reach(|milestones| &mut milestones.first_audio_ms),
-            PeerEvent::FirstFrame(VideoKind::Screen) => {
-                self.screens_seen.insert(peer.clone());
-                return self.emit(Event::VideoStarted { stream: StreamId::Screen(peer) });
-            }
-            PeerEvent::FirstFrame(VideoKind::Camera) => {
-                self.reach(|milestones| &mut milestones.first_frame_ms);
-                return self.emit(Event::VideoStarted { stream: StreamId::Participant(peer) });
-            }
-        };
-        self.feed(input);
-    }
-
-    fn on_voice(&mut self, participant: ParticipantId, stream: AudioStreamId) {
-        if let Some(volume) = self.voices.begin(participant, stream) {
-            self.devices.speaker().set_volume(stream, volume);
-        }
-    }
-
-    fn on_voice_levels(&self, levels: &[(AudioStreamId, f32)]) {
-        let levels = self.voices.levels(levels);
-        if !levels.is_empty() {
-            self.emit(Event::ParticipantLevels { levels });
-        }
-    }
-
-    fn set_participant_volume(&mut self, participant: ParticipantId, volume: Volume) {
-        for stream in self.voices.set_volume(participant, volume) {
-            self.devices.speaker().set_volume(stream, volume);
-        }
-    }
-
-    fn on_path(&mut self, peer: &ParticipantId, state: PathState) {
-        match state {
-            PathState::Connected => {
-                self.reach(|milestones| &mut milestones.connected_ms);
-                self.connected.insert(peer.clone());
-                self.devices.set_sending(true);
-                self.screen.set_sending(true);
-                self.outgoing.handle_key_frame_wish();
-                self.screen.handle_key_frame_wish();
-            }
-            PathState::Disconnected | PathState::Failed => self.disconnect(peer),
-            // The restart that follows takes a moment; what is sent meanwhile is dropped on the way.
-            PathState::Moved => {}
-        }
-    }
-
-    fn disconnect(&mut self, peer: &ParticipantId) {
-        self.connected.remove(peer);
-        self.outgoing.forget(peer);
-        self.devices.set_sending(!self.connected.is_empty());
-        self.screen.set_sending(!self.connected.is_empty());
-    }
-
-    fn on_estimate(&mut self, peer: &ParticipantId, estimate: Estimate) {
-        if !self.connected.contains(peer) {
-            return;
-        }
-        let (video, audio) = self.outgoing.handle_estimate(Instant::now(), peer, estimate);
-        self.screen.handle_available(Instant::now(), self.outgoing.screen_bps(), self.outgoing.rtt());
-        if let Some(target) = video {
-            self.devices.set_video_target(target);
-        }
-        if let Some(target) = audio {
-            self.devices.set_audio_target(target);
-        }
-    }
-
     fn feed(&mut self, input: Input) {
         self.call.handle(Instant::now(), input);
     }
@@ -379,8 +288,8 @@ impl Actor {
                 self.peers.remove(&peer);
                 self.voices.end(&peer);
                 self.disconnect(&peer);
-                if self.screens_seen.remove(&peer) {
-                    self.emit(Event::VideoEnded { stream: StreamId::Screen(peer.clone()) });
+                if let Some(event) = self.others_screens.end(&peer) {
+                    self.emit(event);
                 }
                 self.emit(Event::VideoEnded { stream: StreamId::Participant(peer) });
             }
@@ -405,7 +314,7 @@ impl Actor {
             CallEvent::State { state: CallState::Ended } => {
                 self.joined_at = None;
                 self.voices.clear();
-                self.screens_seen.clear();
+                self.others_screens.clear();
                 self.stop_screen(None);
                 self.apply_active();
             }
@@ -413,7 +322,11 @@ impl Actor {
             | CallEvent::ParticipantJoined { .. }
             | CallEvent::ParticipantLeft { .. }
             | CallEvent::Peer { .. } => {}
-            CallEvent::Media { participant, media } => self.on_media(participant, *media),
+            CallEvent::Media { participant, media } => {
+                if let Some(event) = self.others_screens.handle_shared(participant, media.screen) {
+                    self.emit(event);
+                }
+            }
             CallEvent::Error { code } => report(*code),
         }
         self.emit(Event::Call { event });
@@ -429,28 +342,6 @@ impl Actor {
                 let _ = inner.send(Inner::Signaling { attempt, event }).await;
             }
         }));
-    }
-
-    fn peer_context(&self, id: &ParticipantId, ice_servers: Vec<visavis_protocol::IceServer>) -> PeerContext {
-        let streams = (StreamId::Participant(id.clone()), StreamId::Screen(id.clone()));
-        let (frames, inner, id) = (Arc::clone(&self.frames), self.inner.clone(), id.clone());
-        PeerContext {
-            ice_servers,
-            media: self.media.clone(),
-            speaker: self.devices.speaker(),
-            sharing: self.sharing.subscribe(),
-            on_frame: Arc::new(move |kind, frame| match kind {
-                VideoKind::Camera => frames(&streams.0, frame),
-                VideoKind::Screen => frames(&streams.1, frame),
-            }),
-            on_event: Arc::new(move |event| tell(&inner, Inner::Peer { id: id.clone(), event })),
-        }
-    }
-
-    fn ask(&self, peer: &ParticipantId, command: PeerCommand) {
-        if let Some(peer) = self.peers.get(peer) {
-            peer.send(command);
-        }
     }
 
     fn apply_active(&mut self) {
@@ -473,16 +364,12 @@ impl Actor {
             return;
         }
         if let Err(error) = self.screen.start(choice) {
-            return self.stop_screen(Some(error));
+            self.stop_screen(Some(error));
         }
-        self.outgoing.set_sharing(true);
-        self.sharing.send_replace(true);
     }
 
     fn stop_screen(&mut self, error: Option<ScreenError>) {
         if self.screen.stop() || error.is_some() {
-            self.outgoing.set_sharing(false);
-            self.sharing.send_replace(false);
             self.emit(Event::ScreenEnded { error });
             self.tell_media();
         }
@@ -496,18 +383,6 @@ impl Actor {
                 self.tell_media();
             }
             ScreenEvent::Failed(error) => self.stop_screen(Some(error)),
-        }
-    }
-
-    /// A screen that is shared again comes over the track that it had before.
-    fn on_media(&self, participant: &ParticipantId, media: MediaState) {
-        if self.screens_seen.contains(participant) {
-            let stream = StreamId::Screen(participant.clone());
-            self.emit(if media.screen {
-                Event::VideoStarted { stream }
-            } else {
-                Event::VideoEnded { stream }
-            });
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 use visavis_congestion::{KeyFrameRequests, ScreenLadder};
 use visavis_media::ScreenChoice;
 use visavis_media::video::VideoTarget;
@@ -13,7 +13,7 @@ use visavis_media::video::screen::{ScreenError, ScreenErrorCode, ScreenShare, Sc
 
 use crate::api::SentStats;
 use crate::inner::{Inner, tell};
-use crate::outgoing::{EncoderCounters, is_notable};
+use crate::outgoing::{EncoderCounters, as_target, is_notable};
 use crate::peer::Media;
 
 /// What a share is started with, in bit/s, before its part of an estimate is known.
@@ -33,6 +33,8 @@ pub(crate) struct OwnScreen {
     counters: Arc<EncoderCounters>,
     key_frames: KeyFrameRequests,
     share: Option<Share>,
+    /// Whether there is one, for the connections: more can be made use of then.
+    sharing: watch::Sender<bool>,
     sending: bool,
     /// Tells the present share from earlier ones, whose threads may not have ended.
     generation: Arc<AtomicU64>,
@@ -56,10 +58,21 @@ impl OwnScreen {
             counters: Arc::new(EncoderCounters::default()),
             key_frames: KeyFrameRequests::default(),
             share: None,
+            sharing: watch::Sender::new(false),
             sending: false,
             generation: Arc::new(AtomicU64::new(0)),
             last: (Instant::now(), 0),
         }
+    }
+
+    /// Whether there is a share, now and from now on.
+    pub(crate) fn sharing(&self) -> watch::Receiver<bool> {
+        self.sharing.subscribe()
+    }
+
+    /// Whether a share takes its part of what is there.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.share.is_some()
     }
 
     /// Whether the others are shown a screen.
@@ -77,12 +90,14 @@ impl OwnScreen {
         let handle = ScreenShare::start(choice, target, listener).map_err(failed)?;
         handle.set_sending(self.sending);
         self.share = Some(Share { handle, ladder, target, started: false });
+        self.sharing.send_replace(true);
         Ok(())
     }
 
     /// Ends the share. Tells whether there was one.
     pub(crate) fn stop(&mut self) -> bool {
         self.generation.fetch_add(1, Ordering::Relaxed);
+        self.sharing.send_replace(false);
         self.share.take().is_some()
     }
 
@@ -167,9 +182,4 @@ impl OwnScreen {
             ScreenShareEvent::Encoded(_) => {}
         }
     }
-}
-
-fn as_target(target: visavis_congestion::VideoTarget) -> VideoTarget {
-    let visavis_congestion::VideoTarget { bitrate_bps, frames_per_second, width, height } = target;
-    VideoTarget { bitrate_bps, frames_per_second, width, height }
 }

@@ -1,0 +1,127 @@
+//! What the actor hears from the connections, and what they are given.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use visavis_call::{Input, PathState};
+use visavis_congestion::Estimate;
+use visavis_media::audio::{AudioStreamId, Volume};
+use visavis_protocol::{IceServer, ParticipantId};
+
+use super::Actor;
+use crate::api::{Event, StreamId};
+use crate::inner::{Inner, tell};
+use crate::peer::{PeerCommand, PeerContext, PeerEvent, VideoKind};
+
+impl Actor {
+    pub(super) fn on_peer(&mut self, peer: ParticipantId, event: PeerEvent) {
+        if !self.peers.contains_key(&peer) {
+            return;
+        }
+        let input = match event {
+            PeerEvent::OfferCreated { sdp } => Input::OfferCreated { peer, sdp },
+            PeerEvent::AnswerCreated { sdp } => Input::AnswerCreated { peer, sdp },
+            PeerEvent::AnswerAccepted => Input::AnswerAccepted { peer },
+            PeerEvent::NegotiationFailed => Input::NegotiationFailed { peer },
+            PeerEvent::Candidate(candidate) => Input::LocalCandidate { peer, candidate },
+            PeerEvent::CandidatesEnded { ufrag } => Input::LocalCandidatesEnded { peer, ufrag },
+            PeerEvent::Path(state) => {
+                self.on_path(&peer, state);
+                Input::Path { peer, state }
+            }
+            PeerEvent::KeyFrameWanted(VideoKind::Camera) => return self.outgoing.handle_key_frame_wish(),
+            PeerEvent::KeyFrameWanted(VideoKind::Screen) => return self.screen.handle_key_frame_wish(),
+            PeerEvent::Estimate(estimate) => return self.on_estimate(&peer, estimate),
+            PeerEvent::Voice(stream) => return self.on_voice(peer, stream),
+            PeerEvent::FirstAudio => return self.reach(|milestones| &mut milestones.first_audio_ms),
+            PeerEvent::FirstFrame(VideoKind::Screen) => {
+                let event = self.others_screens.handle_first_frame(peer);
+                return self.emit(event);
+            }
+            PeerEvent::FirstFrame(VideoKind::Camera) => {
+                self.reach(|milestones| &mut milestones.first_frame_ms);
+                return self.emit(Event::VideoStarted { stream: StreamId::Participant(peer) });
+            }
+        };
+        self.feed(input);
+    }
+
+    fn on_voice(&mut self, participant: ParticipantId, stream: AudioStreamId) {
+        if let Some(volume) = self.voices.begin(participant, stream) {
+            self.devices.speaker().set_volume(stream, volume);
+        }
+    }
+
+    pub(super) fn on_voice_levels(&self, levels: &[(AudioStreamId, f32)]) {
+        let levels = self.voices.levels(levels);
+        if !levels.is_empty() {
+            self.emit(Event::ParticipantLevels { levels });
+        }
+    }
+
+    pub(super) fn set_participant_volume(&mut self, participant: ParticipantId, volume: Volume) {
+        for stream in self.voices.set_volume(participant, volume) {
+            self.devices.speaker().set_volume(stream, volume);
+        }
+    }
+
+    fn on_path(&mut self, peer: &ParticipantId, state: PathState) {
+        match state {
+            PathState::Connected => {
+                self.reach(|milestones| &mut milestones.connected_ms);
+                self.connected.insert(peer.clone());
+                self.devices.set_sending(true);
+                self.screen.set_sending(true);
+                self.outgoing.handle_key_frame_wish();
+                self.screen.handle_key_frame_wish();
+            }
+            PathState::Disconnected | PathState::Failed => self.disconnect(peer),
+            // The restart that follows takes a moment; what is sent meanwhile is dropped on the way.
+            PathState::Moved => {}
+        }
+    }
+
+    pub(super) fn disconnect(&mut self, peer: &ParticipantId) {
+        self.connected.remove(peer);
+        self.outgoing.forget(peer);
+        self.devices.set_sending(!self.connected.is_empty());
+        self.screen.set_sending(!self.connected.is_empty());
+    }
+
+    fn on_estimate(&mut self, peer: &ParticipantId, estimate: Estimate) {
+        if !self.connected.contains(peer) {
+            return;
+        }
+        let (video, audio) =
+            self.outgoing.handle_estimate(Instant::now(), peer, estimate, self.screen.is_shared());
+        self.screen.handle_available(Instant::now(), self.outgoing.screen_bps(), self.outgoing.rtt());
+        if let Some(target) = video {
+            self.devices.set_video_target(target);
+        }
+        if let Some(target) = audio {
+            self.devices.set_audio_target(target);
+        }
+    }
+
+    pub(super) fn peer_context(&self, id: &ParticipantId, ice_servers: Vec<IceServer>) -> PeerContext {
+        let streams = (StreamId::Participant(id.clone()), StreamId::Screen(id.clone()));
+        let (frames, inner, id) = (Arc::clone(&self.frames), self.inner.clone(), id.clone());
+        PeerContext {
+            ice_servers,
+            media: self.media.clone(),
+            speaker: self.devices.speaker(),
+            sharing: self.screen.sharing(),
+            on_frame: Arc::new(move |kind, frame| match kind {
+                VideoKind::Camera => frames(&streams.0, frame),
+                VideoKind::Screen => frames(&streams.1, frame),
+            }),
+            on_event: Arc::new(move |event| tell(&inner, Inner::Peer { id: id.clone(), event })),
+        }
+    }
+
+    pub(super) fn ask(&self, peer: &ParticipantId, command: PeerCommand) {
+        if let Some(peer) = self.peers.get(peer) {
+            peer.send(command);
+        }
+    }
+}
