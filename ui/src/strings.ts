@@ -78,6 +78,7 @@ export const strings = {
     windows: "Windows",
     unnamed: "Without a name",
     looking: "Looking…",
+    none: "There is nothing here to share.",
     size: (width: number, height: number) => `${width} × ${height}`,
     cancel: "Cancel",
     sharing: "You are sharing your screen",
