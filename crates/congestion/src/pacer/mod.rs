@@ -1,4 +1,5 @@
-//! When packets leave: sound at once, repairs before pictures, a camera's before a screen's, pictures spread over time instead of in bursts of a frame.
+//! When packets leave: sound at once, repairs before pictures, a camera's before a screen's, pictures spread over time
+//! instead of in bursts of a frame.
 //!
 //! A leaky bucket in the manner of libwebrtc's `PacingController`. It is generic over the packet and never looks into
 //! it. It holds no more than the target lets out within a bounded time: what is queued beyond that leaves faster, and

@@ -66,7 +66,7 @@ impl<K: PartialEq + Copy> Mixer<K> {
 
     /// See [`JitterBuffer::set_minimum_delay`].
     pub fn set_minimum_delay(&mut self, key: K, minimum: Duration) {
-        if let Some(stream) = self.streams.iter_mut().find(|stream| stream.key == key) {
+        if let Some(stream) = self.stream(key) {
             stream.buffer.set_minimum_delay(minimum);
         }
     }
