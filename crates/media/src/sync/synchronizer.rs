@@ -22,6 +22,12 @@ const SHOWING_US: f64 = 10_000.0;
 /// No stream waits longer than this for the other.
 const MAX_MINIMUM_US: f64 = 500_000.0;
 
+/// Sound that comes no more than this behind its picture is in step, and no picture waits for it: viewers begin to notice
+/// at 125 ms (ITU-R BT.1359), and libwebrtc leaves nearly as much.
+const IN_STEP_US: f64 = 35_000.0;
+/// Less, by this share of what the pictures' jitter asks for: where the path jitters, ages vary, and none is to be out.
+const JITTER_SHARE: f64 = 0.5;
+
 /// Streams that are so far apart are not, but their reports are wrong.
 const MAX_APART_US: f64 = 2_000_000.0;
 
@@ -47,7 +53,7 @@ pub struct MinimumDelays {
 ///
 /// A stream's age is the time at which it comes out less the time of its capture by the sender's clock. Part of it is
 /// added by the jitter buffer, the rest is its way. If the jitter of the pictures asks for more than that of the sound
-/// does, the sound waits; the pictures follow the age that the sound has in the end.
+/// does, the sound waits; the pictures are held until the sound is in step with them, and no longer.
 #[derive(Debug)]
 pub struct Synchronizer {
     epoch: Instant,
@@ -98,6 +104,7 @@ impl Synchronizer {
 
     fn wanted(&mut self, audio: Received, video: Received) -> Option<Minimums> {
         let (audio_age, video_age) = (self.age(&audio), self.age(&video) + SHOWING_US);
+        let tolerated = (IN_STEP_US - JITTER_SHARE * micros(video.playout.needed)).max(0.0);
         let audio_way = self.audio_way.learn(audio_age - micros(audio.playout.delay));
         let video_way = self.video_way.learn(video_age - micros(video.playout.delay));
         let audio_age = self.audio_age.learn(audio_age);
@@ -108,7 +115,7 @@ impl Synchronizer {
         let video_needs = video_way + micros(video.playout.needed);
         Some(Minimums {
             audio: if video_needs > audio_needs { bounded(video_needs - audio_way) } else { 0.0 },
-            video: bounded(audio_age - video_way),
+            video: bounded(audio_age - tolerated - video_way),
         })
     }
 
@@ -247,13 +254,33 @@ mod tests {
         duration.as_millis() as u64
     }
 
+    /// How far behind the sound is left, in milliseconds, where nothing varies.
+    const IN_STEP: i64 = 35;
+
     #[test]
-    fn the_picture_waits_for_sound_that_takes_longer() {
-        let mut call = Call { audio_way: 90, ..Call::new() };
-        assert_eq!(call.apart(), 55);
-        call.run(3);
-        assert!(call.apart().abs() <= 2, "{} ms, {:?}", call.apart(), call.minimum);
+    fn the_picture_waits_for_sound_that_takes_longer_until_it_is_in_step() {
+        let mut call = Call { audio_way: 120, ..Call::new() };
+        assert_eq!(call.apart(), 85);
+        call.run(20);
+        assert!((call.apart() - IN_STEP).abs() <= 2, "{} ms, {:?}", call.apart(), call.minimum);
         assert_eq!(call.minimum.audio, Duration::ZERO, "what is late anyway is not held");
+    }
+
+    #[test]
+    fn nothing_waits_for_sound_that_is_in_step() {
+        let mut call = Call { audio_way: 60, ..Call::new() };
+        assert_eq!(call.apart(), 25);
+        call.run(20);
+        assert_eq!((call.apart(), call.minimum), (25, MinimumDelays::default()));
+    }
+
+    #[test]
+    fn less_is_left_where_the_path_jitters() {
+        for (needs, left) in [(0, IN_STEP), (30, 20), (70, 0), (200, 0)] {
+            let mut call = Call { audio_way: 300, video_needs: needs, ..Call::new() };
+            call.run(20);
+            assert!((call.apart() - left).abs() <= 2, "{} ms where {needs} ms are needed", call.apart());
+        }
     }
 
     #[test]
@@ -284,9 +311,10 @@ mod tests {
             assert!(call.minimum.video.abs_diff(last) <= duration(STEP_US));
             last = call.minimum.video;
         }
-        assert!(call.apart().abs() <= 5, "{} ms", call.apart());
+        call.run(20);
+        assert!((call.apart() - IN_STEP).abs() <= 5, "{} ms", call.apart());
         call.audio_way -= 120;
-        call.run(5);
+        call.run(20);
         assert!(call.minimum.video.abs_diff(before.video) <= Duration::from_millis(2));
     }
 
@@ -306,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_pause_in_speech_changes_nothing_and_a_muted_sender_gets_its_picture_back_slowly() {
-        let mut call = Call { audio_way: 90, ..Call::new() };
+        let mut call = Call { audio_way: 120, ..Call::new() };
         call.run(5);
         let waited = call.minimum.video;
         call.audio_plays = false;
