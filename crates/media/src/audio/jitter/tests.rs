@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use super::*;
 use crate::audio::opus::{AudioTarget, OpusEncoder};
-use crate::audio::{BLOCK_SAMPLES, PACKET_SAMPLES};
+use crate::audio::{BLOCK_SAMPLES, PACKET_SAMPLES, VoicePacketizer};
 
 const HZ: f64 = 200.0;
 const HARMONICS: u32 = 5;
@@ -425,4 +425,31 @@ fn sound_that_is_made_up_tells_no_time() {
     let [least, most] =
         [told.iter().min(), told.iter().max()].map(|bound| bound.copied().unwrap_or_default());
     assert!(most - least <= 960, "what is heard is {least} to {most} samples old");
+}
+
+#[test]
+fn what_a_sender_leaves_out_in_silence_is_no_concealment() {
+    let origin = Instant::now();
+    let at = |ms: u64| origin + Duration::from_millis(ms);
+    let mut packetizer = VoicePacketizer::new(AudioTarget::default()).expect("encoder");
+    let mut buffer = JitterBuffer::new().expect("decoder");
+    let (mut sequence, mut loudest) = (0, [0.0_f32; 5]);
+    // A second of a tone, three of silence, and one of the tone again, without any loss or jitter.
+    for block in 0..500_u64 {
+        let speaks = !(100..400).contains(&block);
+        let sound = |n: usize| if speaks { 0.3 * (n as f32 / 480.0 * 4.0 * TAU as f32).sin() } else { 0.0 };
+        let encoded = packetizer.handle_block(at(block * 10), &std::array::from_fn(sound)).expect("encodes");
+        if let Some(encoded) = encoded {
+            let (timestamp, payload) = (encoded.timestamp, encoded.data.clone());
+            buffer.handle_packet(at(block * 10 + 10), RtpAudioPacket { sequence, timestamp, payload });
+            sequence += 1;
+        }
+        let mut output = [0.0; BLOCK_SAMPLES];
+        buffer.pull(at(block * 10 + 11), &mut output);
+        let second = &mut loudest[(block / 100) as usize];
+        *second = output.iter().fold(*second, |most, sample| most.max(sample.abs()));
+    }
+    assert!(sequence < 150, "{sequence} packets");
+    assert_eq!(buffer.stats().concealed_samples, 0, "{:?}", buffer.stats());
+    assert!(loudest[0] > 0.2 && loudest[2] < 0.01 && loudest[3] < 0.01 && loudest[4] > 0.2, "{loudest:?}");
 }
