@@ -30,6 +30,8 @@ pub struct Timing {
     pub ping: Duration,
     /// A connection on which nothing was heard, or could be written, for so long is dead.
     pub silence: Duration,
+    /// How long a participant whose connection broke keeps its place in the room.
+    pub grace: Duration,
     /// For a client to take the last words and close, when the server ends its connection.
     pub farewell: Duration,
 }
@@ -53,6 +55,7 @@ impl Default for Timing {
             hello: Duration::from_secs(10),
             ping: Duration::from_secs(15),
             silence: Duration::from_secs(45),
+            grace: Duration::from_secs(30),
             farewell: Duration::from_secs(2),
         }
     }

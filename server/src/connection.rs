@@ -10,9 +10,9 @@ use tracing::debug;
 use visavis_protocol::{ErrorCode, IceServer, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, ServerMessage, to_text};
 
 use crate::Timing;
-use crate::hub::{Dismissal, HubGone, HubHandle, Inbox};
-use crate::rooms::ConnectionId;
-use crate::session::{Complaint, Reaction, Session};
+use crate::conversation::{Complaint, Conversation, Reaction};
+use crate::hub::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting};
+use crate::sessions::ConnectionId;
 
 /// What the connections of a server have in common.
 #[derive(Debug)]
@@ -30,7 +30,9 @@ pub(crate) async fn serve(socket: WebSocket, shared: Arc<Shared>) {
         id,
         socket,
         inbox,
-        session: Session::new(),
+        conversation: Conversation::new(),
+        said: 0,
+        said_before_ping: None,
         deadline: Instant::now() + shared.timing.hello,
         last_heard: Instant::now(),
         shared: Arc::clone(&shared),
@@ -38,7 +40,7 @@ pub(crate) async fn serve(socket: WebSocket, shared: Arc<Shared>) {
     let ending = connection.run().await;
     debug!(connection = id.0, ?ending, "ending");
     // Before the farewell, which may take a while: the others in the room hear of it at once.
-    shared.hub.disconnect(id).await.ok();
+    shared.hub.disconnect(id, ending.parting()).await.ok();
     connection.close(ending).await;
 }
 
@@ -46,7 +48,11 @@ struct Connection {
     id: ConnectionId,
     socket: WebSocket,
     inbox: Inbox,
-    session: Session,
+    conversation: Conversation,
+    /// How many messages of its session the client was sent, over this connection or before.
+    said: u32,
+    /// What `said` was at the ping that is not answered yet.
+    said_before_ping: Option<u32>,
     /// When the client has to have said hello; once it has, when to ping it.
     deadline: Instant,
     last_heard: Instant,
@@ -58,10 +64,22 @@ struct Connection {
 enum Ending {
     /// The client is gone, or deaf and dumb: there is nobody to say goodbye to.
     Gone,
+    /// The client has closed, and does not want to come back.
+    Closed,
     /// The client is told why, and can still be heard.
     Told(Complaint),
     /// The client is told why; the rest of what it sends cannot be read.
     ToldUnheard(Complaint),
+}
+
+impl Ending {
+    /// Whether the client may come back.
+    fn parting(&self) -> Parting {
+        match self {
+            Self::Gone => Parting::Lost,
+            Self::Closed | Self::Told(_) | Self::ToldUnheard(_) => Parting::Closed,
+        }
+    }
 }
 
 impl Connection {
@@ -81,7 +99,7 @@ impl Connection {
                     Some(Err(error)) => return Err(read_failure(error)),
                     None => return Err(Ending::Gone),
                 },
-                Some(message) = self.inbox.messages.recv() => self.say(&message).await?,
+                Some(message) = self.inbox.messages.recv() => self.pass_on(&message).await?,
                 () = sleep_until(self.deadline) => self.on_deadline().await?,
             }
         }
@@ -90,34 +108,58 @@ impl Connection {
     async fn on_frame(&mut self, frame: Message) -> Result<(), Ending> {
         self.last_heard = Instant::now();
         let reaction = match frame {
-            Message::Text(text) => self.session.handle_text(&text),
-            Message::Binary(_) => self.session.handle_binary(),
-            // Answered by the library, as RFC 6455 sections 5.5.1 and 5.5.2 ask.
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Ok(()),
+            Message::Text(text) => self.conversation.handle_text(&text),
+            Message::Binary(_) => self.conversation.handle_binary(),
+            Message::Pong(_) => return self.on_pong().await,
+            Message::Close(frame) => return Err(closing(frame)),
+            // Answered by the library, as RFC 6455 section 5.5.2 asks.
+            Message::Ping(_) => return Ok(()),
         };
         match reaction {
-            Reaction::Welcome { client } => {
-                debug!(connection = self.id.0, client = shortened(&client), "hello");
+            Reaction::Welcome(hello) => {
+                debug!(connection = self.id.0, client = shortened(&hello.client), "hello");
                 self.deadline = Instant::now() + self.shared.timing.ping;
-                self.say(&self.welcome()).await
+                let greeting = self.shared.hub.greet(self.id, hello.resume).await.map_err(hub_gone)?;
+                self.said = greeting.read;
+                self.say(&self.welcome(greeting)).await
             }
             Reaction::Pass(message) => {
-                self.shared.hub.say(self.id, message).await.map_err(|HubGone| Dismissal::ShuttingDown.into())
+                self.shared.hub.say(self.id, message).await.map_err(hub_gone)
             }
-            Reaction::Refuse(complaint) => self.say(&complaint.into()).await,
+            Reaction::Refuse(complaint) => {
+                self.shared.hub.babble(self.id).await.map_err(hub_gone)?;
+                self.say(&complaint.into()).await
+            }
             Reaction::Close(complaint) => Err(Ending::Told(complaint)),
         }
     }
 
     async fn on_deadline(&mut self) -> Result<(), Ending> {
-        if let Some(complaint) = self.session.handle_hello_timeout() {
+        if let Some(complaint) = self.conversation.handle_hello_timeout() {
             return Err(Ending::Told(complaint));
         }
         if self.last_heard.elapsed() >= self.shared.timing.silence {
             return Err(Ending::Gone);
         }
         self.deadline = Instant::now() + self.shared.timing.ping;
+        self.said_before_ping = Some(self.said);
         self.write(Message::Ping(Default::default())).await
+    }
+
+    /// What was sent before the ping has been read: a connection keeps the order.
+    async fn on_pong(&mut self) -> Result<(), Ending> {
+        match self.said_before_ping.take() {
+            Some(count) => self.shared.hub.read(self.id, count).await.map_err(hub_gone),
+            None => Ok(()),
+        }
+    }
+
+    /// Says a message of the session.
+    async fn pass_on(&mut self, message: &ServerMessage) -> Result<(), Ending> {
+        if message.is_counted() {
+            self.said = self.said.wrapping_add(1);
+        }
+        self.say(message).await
     }
 
     async fn say(&mut self, message: &ServerMessage) -> Result<(), Ending> {
@@ -135,11 +177,13 @@ impl Connection {
         }
     }
 
-    fn welcome(&self) -> ServerMessage {
+    fn welcome(&self, greeting: Greeting) -> ServerMessage {
         ServerMessage::Welcome {
             protocol: PROTOCOL_VERSION,
             server: concat!("visavis-server/", env!("CARGO_PKG_VERSION")).to_owned(),
             ice_servers: self.shared.ice_servers.clone(),
+            session: Some(greeting.session),
+            resumed: greeting.resumed,
         }
     }
 
@@ -147,6 +191,13 @@ impl Connection {
     async fn close(mut self, ending: Ending) {
         let farewell = self.shared.timing.farewell;
         let (complaint, heard) = match ending {
+            // The answer to a close frame (RFC 6455 section 5.5.1) is the library's; it wants to be driven until it is out.
+            Ending::Closed => {
+                timeout(farewell, async { while self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {} })
+                    .await
+                    .ok();
+                return;
+            }
             Ending::Gone => return,
             Ending::Told(complaint) => (complaint, true),
             Ending::ToldUnheard(complaint) => (complaint, false),
@@ -177,6 +228,9 @@ impl From<Dismissal> for Ending {
             Dismissal::TooSlow => {
                 Complaint::new(ErrorCode::TooSlow, "you did not read fast enough what was sent to you")
             }
+            Dismissal::Superseded => {
+                Complaint::new(ErrorCode::Superseded, "you go on over another connection")
+            }
             Dismissal::ShuttingDown => Complaint::new(ErrorCode::ShuttingDown, "the server is going away"),
         })
     }
@@ -186,6 +240,19 @@ impl From<Dismissal> for Ending {
 impl From<Result<Dismissal, oneshot::error::RecvError>> for Ending {
     fn from(dismissal: Result<Dismissal, oneshot::error::RecvError>) -> Self {
         dismissal.unwrap_or(Dismissal::ShuttingDown).into()
+    }
+}
+
+fn hub_gone(_: HubGone) -> Ending {
+    Dismissal::ShuttingDown.into()
+}
+
+/// A client that is done says so: 1000, or 1001 when its page goes away (RFC 6455 section 7.4.1). One that only wants
+/// another connection gives no code.
+fn closing(frame: Option<CloseFrame>) -> Ending {
+    match frame.map(|frame| frame.code) {
+        Some(close_code::NORMAL | close_code::AWAY) => Ending::Closed,
+        Some(_) | None => Ending::Gone,
     }
 }
 
@@ -214,7 +281,8 @@ fn close_code_of(code: ErrorCode) -> u16 {
         | ErrorCode::RoomFull
         | ErrorCode::NotInRoom
         | ErrorCode::UnknownParticipant
-        | ErrorCode::TooSlow => close_code::POLICY,
+        | ErrorCode::TooSlow
+        | ErrorCode::Superseded => close_code::POLICY,
     }
 }
 

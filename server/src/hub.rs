@@ -1,49 +1,78 @@
-//! The actor that owns all rooms: takes events from the connections' tasks, never waits for any of them.
+//! The actor that owns all rooms and sessions: takes events from the connections' tasks, never waits for any of them.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep_until;
 use tracing::{debug, info};
-use visavis_protocol::{ClientMessage, ServerMessage};
+use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage, SessionToken};
 
-use crate::rooms::{ConnectionId, Delivery, Rooms};
+use crate::rooms::{Delivery, Rooms};
+use crate::sessions::{ConnectionId, MESSAGES_KEPT, SessionId, Sessions};
 
 /// Events that may wait for the hub; connections that have more to say wait themselves.
 const EVENTS_QUEUED: usize = 1024;
 
-/// Messages that may wait for one client. A call's whole opening has about 30.
+/// Messages that may wait for one client, besides those that it missed. A call's whole opening has about 30.
 const MESSAGES_QUEUED: usize = 64;
 
 /// What the hub is told.
 #[derive(Debug)]
 enum Event {
     Connected { connection: ConnectionId, outbox: Outbox },
+    Greeted { connection: ConnectionId, resume: Option<Resume>, answer: oneshot::Sender<Greeting> },
     Said { connection: ConnectionId, message: ClientMessage },
-    Disconnected { connection: ConnectionId },
+    /// Something came that is no message; it counts all the same.
+    Babbled { connection: ConnectionId },
+    /// The client has read so many messages of its session.
+    Read { connection: ConnectionId, count: u32 },
+    Disconnected { connection: ConnectionId, parting: Parting },
     ShutDown,
+}
+
+/// What a connection needs to welcome its client.
+#[derive(Debug)]
+pub(crate) struct Greeting {
+    pub(crate) session: SessionToken,
+    pub(crate) resumed: Option<Resumed>,
+    /// How many messages of the session the client has read.
+    pub(crate) read: u32,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// One side closed it on purpose: the session is over.
+    Closed,
+    /// It broke: the client may come back.
+    Lost,
 }
 
 /// Why the hub ends a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dismissal {
     TooSlow,
+    /// The session goes on over another connection.
+    Superseded,
     ShuttingDown,
 }
 
 /// The hub's end of a connection.
 #[derive(Debug)]
 struct Outbox {
-    /// Boxed: the queue reserves its slots in blocks of 32, which every idle connection would pay for.
-    messages: mpsc::Sender<Box<ServerMessage>>,
+    /// Behind pointers: the queue reserves its slots in blocks of 32, which every idle connection would pay for.
+    messages: mpsc::Sender<Arc<ServerMessage>>,
     dismissal: oneshot::Sender<Dismissal>,
 }
 
 /// A connection's end of its outbox.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    pub(crate) messages: mpsc::Receiver<Box<ServerMessage>>,
+    pub(crate) messages: mpsc::Receiver<Arc<ServerMessage>>,
     pub(crate) dismissal: oneshot::Receiver<Dismissal>,
 }
 
@@ -62,19 +91,43 @@ impl HubHandle {
     /// Registers a new connection; [`disconnect`](Self::disconnect) has to follow.
     pub(crate) async fn connect(&self) -> Result<(ConnectionId, Inbox), HubGone> {
         let connection = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
-        let (messages_in, messages) = mpsc::channel(MESSAGES_QUEUED);
+        let (messages_in, messages) = mpsc::channel(MESSAGES_KEPT + MESSAGES_QUEUED);
         let (dismissal_in, dismissal) = oneshot::channel();
         let outbox = Outbox { messages: messages_in, dismissal: dismissal_in };
         self.send(Event::Connected { connection, outbox }).await?;
         Ok((connection, Inbox { messages, dismissal }))
     }
 
+    /// Begins a session, or goes on with one; what the client missed follows in its inbox.
+    pub(crate) async fn greet(
+        &self,
+        connection: ConnectionId,
+        resume: Option<Resume>,
+    ) -> Result<Greeting, HubGone> {
+        let (answer, greeting) = oneshot::channel();
+        self.send(Event::Greeted { connection, resume, answer }).await?;
+        greeting.await.map_err(|_| HubGone)
+    }
+
     pub(crate) async fn say(&self, connection: ConnectionId, message: ClientMessage) -> Result<(), HubGone> {
         self.send(Event::Said { connection, message }).await
     }
 
-    pub(crate) async fn disconnect(&self, connection: ConnectionId) -> Result<(), HubGone> {
-        self.send(Event::Disconnected { connection }).await
+    pub(crate) async fn babble(&self, connection: ConnectionId) -> Result<(), HubGone> {
+        self.send(Event::Babbled { connection }).await
+    }
+
+    /// The client has read so many messages of its session, `welcome` and `error` not counted.
+    pub(crate) async fn read(&self, connection: ConnectionId, count: u32) -> Result<(), HubGone> {
+        self.send(Event::Read { connection, count }).await
+    }
+
+    pub(crate) async fn disconnect(
+        &self,
+        connection: ConnectionId,
+        parting: Parting,
+    ) -> Result<(), HubGone> {
+        self.send(Event::Disconnected { connection, parting }).await
     }
 
     /// Has the hub dismiss everybody, now and from now on. It ends when the last handle is gone.
@@ -91,6 +144,7 @@ impl HubHandle {
 #[derive(Debug)]
 pub(crate) struct Hub {
     rooms: Rooms,
+    sessions: Sessions,
     events: mpsc::Receiver<Event>,
     links: HashMap<ConnectionId, Link>,
     phase: Phase,
@@ -111,33 +165,41 @@ enum Phase {
 }
 
 impl Hub {
-    pub(crate) fn new(rooms: Rooms) -> (Self, HubHandle) {
+    pub(crate) fn new(rooms: Rooms, sessions: Sessions) -> (Self, HubHandle) {
         let (sender, events) = mpsc::channel(EVENTS_QUEUED);
         let handle = HubHandle { events: sender, next_connection: Arc::default() };
-        (Self { rooms, events, links: HashMap::new(), phase: Phase::Serving }, handle)
+        (Self { rooms, sessions, events, links: HashMap::new(), phase: Phase::Serving }, handle)
     }
 
     /// Serves until the last handle is gone.
     pub(crate) async fn run(mut self) {
-        while let Some(event) = self.events.recv().await {
-            self.on_event(event);
+        loop {
+            let next_end = self.sessions.poll_timeout();
+            tokio::select! {
+                event = self.events.recv() => match event {
+                    Some(event) => self.on_event(event),
+                    None => return,
+                },
+                () = until(next_end) => self.on_time(Instant::now()),
+            }
         }
     }
 
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Connected { connection, outbox } => self.on_connected(connection, outbox),
+            Event::Greeted { connection, resume, answer } => self.on_greeted(connection, resume, answer),
             Event::Said { connection, message } => {
-                if matches!(self.links.get(&connection), Some(Link::Open(_))) {
-                    let deliveries = self.rooms.handle(connection, message);
+                if let Some(session) = self.hear(connection) {
+                    let deliveries = self.rooms.handle(session, message);
                     self.deliver(deliveries);
                 }
             }
-            Event::Disconnected { connection } => {
-                self.links.remove(&connection);
-                let deliveries = self.rooms.handle_disconnect(connection);
-                self.deliver(deliveries);
+            Event::Babbled { connection } => {
+                self.hear(connection);
             }
+            Event::Read { connection, count } => self.sessions.acknowledge(connection, count),
+            Event::Disconnected { connection, parting } => self.on_disconnected(connection, parting),
             Event::ShutDown => self.on_shut_down(),
         }
     }
@@ -150,6 +212,66 @@ impl Hub {
         }
     }
 
+    fn on_greeted(
+        &mut self,
+        connection: ConnectionId,
+        resume: Option<Resume>,
+        answer: oneshot::Sender<Greeting>,
+    ) {
+        if !matches!(self.links.get(&connection), Some(Link::Open(_))) {
+            return;
+        }
+        let opening = self.sessions.open(connection, resume);
+        let Some(resumed) = opening.resumed else {
+            answer.send(Greeting { session: opening.session, resumed: None, read: 0 }).ok();
+            return;
+        };
+        debug!(connection = connection.0, missed = resumed.missed.len(), "a session goes on");
+        if let Some(old) = resumed.superseded {
+            self.dismiss(old, Dismissal::Superseded);
+        }
+        if let Some(session) = self.sessions.session_of(connection) {
+            self.rooms.handle_return(session);
+        }
+        let greeting = Greeting {
+            session: opening.session,
+            resumed: Some(Resumed { received: resumed.received }),
+            read: resumed.read,
+        };
+        // A connection that no longer listens is about to say that it is gone.
+        answer.send(greeting).ok();
+        for message in resumed.missed {
+            self.post(connection, message);
+        }
+    }
+
+    /// Counts what a client said; the session it belongs to, unless nobody listens to it any more.
+    fn hear(&mut self, connection: ConnectionId) -> Option<SessionId> {
+        match self.links.get(&connection) {
+            Some(Link::Open(_)) => self.sessions.hear(connection),
+            Some(Link::Dismissed) | None => None,
+        }
+    }
+
+    fn on_disconnected(&mut self, connection: ConnectionId, parting: Parting) {
+        self.links.remove(&connection);
+        let Some(session) = self.sessions.session_of(connection) else { return };
+        if parting == Parting::Lost && self.rooms.hold(session) && self.phase == Phase::Serving {
+            self.sessions.detach(Instant::now(), connection);
+            self.rooms.handle_absence(session);
+        } else {
+            self.end(session);
+        }
+    }
+
+    /// Ends the sessions whose clients did not come back.
+    fn on_time(&mut self, now: Instant) {
+        while let Some(session) = self.sessions.poll_ended(now) {
+            let deliveries = self.rooms.handle_end(session);
+            self.deliver(deliveries);
+        }
+    }
+
     fn on_shut_down(&mut self) {
         info!(connections = self.links.len(), "shutting down");
         self.phase = Phase::ShuttingDown;
@@ -159,15 +281,35 @@ impl Hub {
         }
     }
 
+    fn end(&mut self, session: SessionId) {
+        self.sessions.end(session);
+        let deliveries = self.rooms.handle_end(session);
+        self.deliver(deliveries);
+    }
+
     /// Queues messages. A client whose queue is full is dismissed, and its room is told.
     fn deliver(&mut self, deliveries: Vec<Delivery>) {
         let mut pending = VecDeque::from(deliveries);
         while let Some(Delivery { to, message }) = pending.pop_front() {
-            let Some(Link::Open(outbox)) = self.links.get(&to) else { continue };
-            if let Err(mpsc::error::TrySendError::Full(_)) = outbox.messages.try_send(Box::new(message)) {
-                debug!(connection = to.0, "a client does not read what is sent to it");
-                self.dismiss(to, Dismissal::TooSlow);
-                pending.extend(self.rooms.handle_disconnect(to));
+            let Some((connection, message)) = self.sessions.say(to, message) else { continue };
+            match self.post(connection, message) {
+                Posted::Queued => {}
+                Posted::Overflowed => {
+                    self.sessions.end(to);
+                    pending.extend(self.rooms.handle_end(to));
+                }
+            }
+        }
+    }
+
+    fn post(&mut self, connection: ConnectionId, message: Arc<ServerMessage>) -> Posted {
+        let Some(Link::Open(outbox)) = self.links.get(&connection) else { return Posted::Queued };
+        match outbox.messages.try_send(message) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Posted::Queued,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                debug!(connection = connection.0, "a client does not read what is sent to it");
+                self.dismiss(connection, Dismissal::TooSlow);
+                Posted::Overflowed
             }
         }
     }
@@ -177,5 +319,20 @@ impl Hub {
             // A connection that no longer listens is about to say that it is gone.
             outbox.dismissal.send(dismissal).ok();
         }
+    }
+}
+
+/// What became of a message on its way to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Posted {
+    /// It is queued, or the connection is over and says so next.
+    Queued,
+    Overflowed,
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time.into()).await,
+        None => pending().await,
     }
 }

@@ -1,20 +1,22 @@
 //! The Visavis server: signaling for calls, and the UI for browsers, over one HTTP port.
 //!
-//! Who meets whom is decided by the pure cores (`rooms` and `session`); the rest is their shell. One actor
-//! (`hub`) owns all rooms, one task (`connection`) owns each WebSocket, and bounded queues join them. The server
+//! Who meets whom is decided by the pure cores (`rooms`, `sessions` and `conversation`); the rest is their shell. One
+//! actor (`hub`) owns all rooms and sessions, one task (`connection`) owns each WebSocket, and bounded queues join them. The server
 //! forwards session descriptions and candidates and never looks into them; media does not pass through it.
 
 mod args;
 mod assets;
 mod config;
 mod connection;
+mod conversation;
 mod http;
 mod hub;
 mod linger;
 mod origin;
+mod random;
 mod rooms;
 mod run;
-mod session;
+mod sessions;
 
 pub use args::Args;
 pub use assets::UiSource;

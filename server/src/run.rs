@@ -17,6 +17,7 @@ use crate::http::{Site, router};
 use crate::hub::{Hub, HubHandle};
 use crate::linger::LingeringListener;
 use crate::rooms::Rooms;
+use crate::sessions::Sessions;
 use crate::{Config, Timing, UiSource};
 
 /// A server that is bound to its address.
@@ -64,7 +65,10 @@ impl Server {
         let address =
             listener.local_addr().map_err(|source| ServerError::Listen { address: listen, source })?;
 
-        let (hub, handle) = Hub::new(Rooms::new(config.room_size, rand::make_rng()));
+        let (hub, handle) = Hub::new(
+            Rooms::new(config.room_size, rand::make_rng()),
+            Sessions::new(config.timing.grace, rand::make_rng()),
+        );
         let connections =
             Shared { hub: handle.clone(), timing: config.timing, ice_servers: config.ice_servers };
         let site =

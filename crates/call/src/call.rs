@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use visavis_protocol::{
     ClientMessage, DisplayName, ErrorCode, Hello, IceServer, Join, LeaveReason, MediaState, PROTOCOL_VERSION,
-    Participant, ParticipantId, RoomName, ServerMessage,
+    Participant, ParticipantId, Resumed, RoomName, ServerMessage, SessionToken,
 };
 
+use crate::conversation::Conversation;
 use crate::event::{CallErrorCode, CallEvent, CallState};
 use crate::input::Input;
 use crate::output::Output;
 use crate::peer::{Peer, tell};
-use crate::session::{Session, Step, Wish};
+use crate::session::{Lost, Session, Step, Wish};
 use crate::trickle::Trickled;
 
 /// One client's stay in one room at a time. Feed it with [`handle`](Self::handle), then take everything from
@@ -23,9 +24,13 @@ pub struct Call {
     /// Program name and version, said in the hello.
     client: String,
     session: Session,
+    /// There once the server has named a session.
+    conversation: Option<Conversation>,
     wish: Option<Wish>,
     ice_servers: Vec<IceServer>,
     peers: BTreeMap<ParticipantId, Peer>,
+    /// Own messages that the server has missed; they have their numbers already.
+    replay: VecDeque<ClientMessage>,
     out: VecDeque<Output>,
 }
 
@@ -35,9 +40,11 @@ impl Call {
         Self {
             client: client.into(),
             session: Session::Off,
+            conversation: None,
             wish: None,
             ice_servers: Vec::new(),
             peers: BTreeMap::new(),
+            replay: VecDeque::new(),
             out: VecDeque::new(),
         }
     }
@@ -76,22 +83,19 @@ impl Call {
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.session.poll_timeout().is_some_and(|due| due <= now) {
-            match self.session {
+            match &self.session {
                 Session::Entering { .. } => {
                     self.out.push_back(Output::CloseSignaling);
                     self.on_signaling_closed(now);
                 }
-                Session::Pausing { tries, .. } => {
-                    self.session = Session::connecting(now, Some(tries));
+                Session::Pausing { lost, .. } => {
+                    self.session = Session::connecting(now, Some(lost.clone()));
                     self.out.push_back(Output::OpenSignaling);
                 }
                 Session::Off | Session::InRoom { .. } => {}
             }
         }
-        let reachable = matches!(self.session, Session::InRoom { .. });
-        for peer in self.peers.values_mut() {
-            peer.handle_timeout(now, reachable, &mut self.out);
-        }
+        self.handle_peer_timeouts(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
@@ -101,7 +105,20 @@ impl Call {
 
     /// The next thing to do, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.out.pop_front()
+        if let Some(message) = self.replay.pop_front() {
+            return Some(Output::Send { message });
+        }
+        while let Some(output) = self.out.pop_front() {
+            match output {
+                Output::Send { message } => {
+                    if let Some(message) = self.say(message) {
+                        return Some(Output::Send { message });
+                    }
+                }
+                other => return Some(other),
+            }
+        }
+        None
     }
 
     fn join(&mut self, now: Instant, room: RoomName, name: DisplayName, media: MediaState) {
@@ -129,7 +146,7 @@ impl Call {
             && wish.media != media
         {
             wish.media = media;
-            if matches!(self.session, Session::InRoom { .. }) {
+            if self.session.is_stay() {
                 self.send(ClientMessage::Media(media));
             }
         }
@@ -141,22 +158,24 @@ impl Call {
             self.send(ClientMessage::Hello(Hello {
                 protocol: PROTOCOL_VERSION,
                 client: self.client.clone(),
+                resume: self.conversation.as_ref().map(Conversation::resume),
             }));
         }
     }
 
     fn on_signaling_closed(&mut self, now: Instant) {
-        let tries = match self.session {
+        let lost = match &self.session {
             Session::Off | Session::Pausing { .. } => return,
-            Session::Entering { tries: None, .. } => return self.fail(CallErrorCode::ServerUnreachable),
-            Session::Entering { tries: Some(tries), .. } => tries,
-            Session::InRoom { .. } => {
+            Session::Entering { lost: None, .. } => return self.fail(CallErrorCode::ServerUnreachable),
+            Session::Entering { lost: Some(lost), .. } => lost.clone(),
+            Session::InRoom { you } => {
+                let you = you.clone();
                 tell(&mut self.out, CallEvent::Error { code: CallErrorCode::ServerLost });
                 self.tell_state(CallState::Reconnecting);
-                0
+                Lost { you, tries: 0 }
             }
         };
-        match Session::pausing(now, tries) {
+        match Session::pausing(now, lost) {
             Some(session) => self.session = session,
             None => self.fail(CallErrorCode::ServerUnreachable),
         }
@@ -173,6 +192,7 @@ impl Call {
     }
 
     fn on_garbage(&mut self) {
+        self.count_received();
         match self.session {
             Session::Entering { .. } => self.fail(CallErrorCode::ServerGarbage),
             Session::InRoom { .. } => {
@@ -183,10 +203,18 @@ impl Call {
     }
 
     fn on_message(&mut self, now: Instant, message: ServerMessage) {
+        if message.is_counted() {
+            self.count_received();
+        }
         match message {
-            ServerMessage::Welcome { ice_servers, .. } => self.on_welcome(now, ice_servers),
+            ServerMessage::Welcome { ice_servers, session, resumed, .. } => {
+                self.on_welcome(now, ice_servers, session, resumed);
+            }
             ServerMessage::Joined { room, you, participants } => self.on_joined(now, room, you, participants),
             ServerMessage::ParticipantJoined { participant } => self.on_participant_joined(now, participant),
+            ServerMessage::ParticipantLeft { participant, .. } if self.is_me(&participant) => {
+                self.on_place_lost(now);
+            }
             ServerMessage::ParticipantLeft { participant, reason } => {
                 self.on_participant_left(&participant, reason)
             }
@@ -210,14 +238,67 @@ impl Call {
         }
     }
 
-    fn on_welcome(&mut self, now: Instant, ice_servers: Vec<IceServer>) {
+    fn on_welcome(
+        &mut self,
+        now: Instant,
+        ice_servers: Vec<IceServer>,
+        session: Option<SessionToken>,
+        resumed: Option<Resumed>,
+    ) {
         if !self.session.is_at(Step::Welcome) {
             return;
         }
-        let Some(wish) = self.wish.clone() else { return };
         self.ice_servers = ice_servers;
+        if resumed.is_some_and(|resumed| self.resume(now, session.as_ref(), resumed)) {
+            return;
+        }
+        self.conversation = session.map(Conversation::new);
+        self.session.advance(now, Step::Admission);
+        if resumed.is_some() {
+            // The server has kept a place that this client cannot take up again.
+            self.send(ClientMessage::Leave);
+        }
+        self.enter(now);
+    }
+
+    /// Goes on where the last connection broke off, if that is possible: nothing has changed but what was missed.
+    fn resume(&mut self, now: Instant, session: Option<&SessionToken>, resumed: Resumed) -> bool {
+        let Session::Entering { lost: Some(lost), .. } = &self.session else { return false };
+        let Some(conversation) = self.conversation.as_ref().filter(|known| known.is(session)) else {
+            return false;
+        };
+        let (Some(missed), Some(wish)) = (conversation.after(resumed.received), &self.wish) else {
+            return false;
+        };
+        let (room, you) = (wish.room.clone(), lost.you.clone());
+        self.session = Session::InRoom { you: you.clone() };
+        self.replay.extend(missed);
+        self.tell_state(CallState::InRoom { room, you });
+        for peer in self.peers.values_mut() {
+            peer.handle_network_change(now);
+        }
+        self.handle_peer_timeouts(now);
+        true
+    }
+
+    fn enter(&mut self, now: Instant) {
+        let Some(wish) = self.wish.clone() else { return };
         self.session.advance(now, Step::Admission);
         self.send(ClientMessage::Join(Join { room: wish.room, name: wish.name, media: wish.media }));
+    }
+
+    /// The server has taken this client out of the room, as it does with one that was away when somebody else needed the
+    /// place. It asks for another.
+    fn on_place_lost(&mut self, now: Instant) {
+        let Session::InRoom { you } = &self.session else { return };
+        let lost = Lost { you: you.clone(), tries: 0 };
+        self.tell_state(CallState::Reconnecting);
+        self.session = Session::connecting(now, Some(lost));
+        self.enter(now);
+    }
+
+    fn is_me(&self, id: &ParticipantId) -> bool {
+        matches!(&self.session, Session::InRoom { you } if you == id)
     }
 
     fn on_joined(
@@ -277,7 +358,8 @@ impl Call {
             | ErrorCode::InvalidMessage
             | ErrorCode::MessageTooLarge
             | ErrorCode::UnexpectedMessage
-            | ErrorCode::TooSlow => {
+            | ErrorCode::TooSlow
+            | ErrorCode::Superseded => {
                 if entering {
                     self.fail(CallErrorCode::MessageRefused);
                 } else {
@@ -302,7 +384,36 @@ impl Call {
         self.out.push_back(Output::CloseSignaling);
         self.session = Session::Off;
         self.wish = None;
+        self.conversation = None;
         self.tell_state(CallState::Ended);
+    }
+
+    fn handle_peer_timeouts(&mut self, now: Instant) {
+        let reachable = matches!(self.session, Session::InRoom { .. });
+        for peer in self.peers.values_mut() {
+            peer.handle_timeout(now, reachable, &mut self.out);
+        }
+    }
+
+    /// Gives a message a number in its session; it is to be sent, unless it has to wait for the session to go on.
+    fn say(&mut self, message: ClientMessage) -> Option<ClientMessage> {
+        if let Some(conversation) = &mut self.conversation {
+            conversation.handle_said(&message);
+        }
+        match self.session {
+            Session::Off | Session::InRoom { .. } | Session::Entering { step: Step::Admission, .. } => {
+                Some(message)
+            }
+            Session::Pausing { .. } | Session::Entering { step: Step::Connection | Step::Welcome, .. } => {
+                matches!(message, ClientMessage::Hello(_)).then_some(message)
+            }
+        }
+    }
+
+    fn count_received(&mut self) {
+        if let Some(conversation) = &mut self.conversation {
+            conversation.handle_received();
+        }
     }
 
     fn with_peer(&mut self, id: &ParticipantId, act: impl FnOnce(&mut Peer, &mut VecDeque<Output>)) {

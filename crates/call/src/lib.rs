@@ -6,6 +6,7 @@
 //! core (`ui/src/call`) must both reproduce exactly.
 
 mod call;
+mod conversation;
 mod event;
 mod input;
 mod negotiation;

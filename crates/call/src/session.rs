@@ -29,11 +29,11 @@ pub(crate) struct Wish {
 pub(crate) enum Session {
     /// Nothing is wanted, or the call is over.
     Off,
-    /// On the way in. `tries` counts the failures since the client was last in the room, `None` before the first stay.
+    /// On the way in, or back.
     Entering {
         step: Step,
         deadline: Instant,
-        tries: Option<usize>,
+        lost: Option<Lost>,
     },
     InRoom {
         you: ParticipantId,
@@ -41,8 +41,17 @@ pub(crate) enum Session {
     /// The server is lost; the next try begins at `retry_at`.
     Pausing {
         retry_at: Instant,
-        tries: usize,
+        lost: Lost,
     },
+}
+
+/// A stay whose connection to the server broke.
+#[derive(Debug, Clone)]
+pub(crate) struct Lost {
+    /// Who the client was.
+    pub(crate) you: ParticipantId,
+    /// How often it has tried to come back.
+    pub(crate) tries: usize,
 }
 
 /// What the client waits for on its way in.
@@ -54,8 +63,8 @@ pub(crate) enum Step {
 }
 
 impl Session {
-    pub(crate) fn connecting(now: Instant, tries: Option<usize>) -> Self {
-        Self::Entering { step: Step::Connection, deadline: now + ANSWER_TIMEOUT, tries }
+    pub(crate) fn connecting(now: Instant, lost: Option<Lost>) -> Self {
+        Self::Entering { step: Step::Connection, deadline: now + ANSWER_TIMEOUT, lost }
     }
 
     /// The next step of the way in, with a deadline of its own; other sessions stay as they are.
@@ -69,26 +78,36 @@ impl Session {
     /// There is another network: what waits for a try does not wait any longer, and what is on its way over the old one
     /// begins anew. True if a connection is to be opened.
     pub(crate) fn handle_network_change(&mut self, now: Instant) -> bool {
-        let tries = match self {
-            Self::Pausing { .. } => Some(0),
-            Self::Entering { step: Step::Connection, tries, .. } => *tries,
+        let lost = match self {
+            Self::Pausing { lost, .. } => Some(Lost { you: lost.you.clone(), tries: 0 }),
+            Self::Entering { step: Step::Connection, lost, .. } => lost.clone(),
             Self::Off
             | Self::Entering { step: Step::Welcome | Step::Admission, .. }
             | Self::InRoom { .. } => {
                 return false;
             }
         };
-        *self = Self::connecting(now, tries);
+        *self = Self::connecting(now, lost);
         true
+    }
+
+    /// Whether the client is in the room, or was and is on its way back.
+    pub(crate) fn is_stay(&self) -> bool {
+        match self {
+            Self::InRoom { .. } | Self::Pausing { .. } | Self::Entering { lost: Some(_), .. } => true,
+            Self::Off | Self::Entering { lost: None, .. } => false,
+        }
     }
 
     pub(crate) fn is_at(&self, wanted: Step) -> bool {
         matches!(self, Self::Entering { step, .. } if *step == wanted)
     }
 
-    /// The pause before the next try after this many failed ones, or `None` when there were enough.
-    pub(crate) fn pausing(now: Instant, tries: usize) -> Option<Self> {
-        RETRY_PAUSES.get(tries).map(|pause| Self::Pausing { retry_at: now + *pause, tries: tries + 1 })
+    /// The pause before the next try, or `None` when there were enough.
+    pub(crate) fn pausing(now: Instant, lost: Lost) -> Option<Self> {
+        let pause = *RETRY_PAUSES.get(lost.tries)?;
+        let lost = Lost { tries: lost.tries + 1, ..lost };
+        Some(Self::Pausing { retry_at: now + pause, lost })
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {

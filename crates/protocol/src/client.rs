@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{Candidate, Description, DisplayName, MediaState, ParticipantId, RoomName};
+use crate::{Candidate, Description, DisplayName, MediaState, ParticipantId, RoomName, SessionToken};
 
 /// What a client says to the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -26,11 +26,23 @@ pub enum ClientMessage {
 /// The first words. Fields that are not known are allowed here, so that every version's hello is understood well enough
 /// to be told which version is spoken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields)]
 pub struct Hello {
     /// The [`PROTOCOL_VERSION`](crate::PROTOCOL_VERSION) that the client speaks.
     pub protocol: u32,
     /// Name and version of the client's program, for the operator's logs.
     pub client: String,
+    /// The session to go on with, if there was one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Resume>,
+}
+
+/// A client's side of a session that has lost its connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Resume {
+    pub session: SessionToken,
+    /// How many messages of the server have come in this session; `welcome` and `error` do not count.
+    pub received: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]

@@ -25,12 +25,14 @@ pub enum ErrorCode {
     UnknownParticipant,
     /// The client does not read what is sent to it. The connection is closed.
     TooSlow,
+    /// The client goes on with its session over another connection. This one is closed.
+    Superseded,
     /// The server is going away. The connection is closed.
     ShuttingDown,
 }
 
 impl ErrorCode {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::UnsupportedProtocol,
         Self::HelloExpected,
         Self::InvalidMessage,
@@ -40,6 +42,7 @@ impl ErrorCode {
         Self::NotInRoom,
         Self::UnknownParticipant,
         Self::TooSlow,
+        Self::Superseded,
         Self::ShuttingDown,
     ];
 
@@ -55,6 +58,7 @@ impl ErrorCode {
             Self::NotInRoom => "not_in_room",
             Self::UnknownParticipant => "unknown_participant",
             Self::TooSlow => "too_slow",
+            Self::Superseded => "superseded",
             Self::ShuttingDown => "shutting_down",
         }
     }

@@ -37,6 +37,19 @@ pub struct ParticipantId(String);
 #[ts(type = "string")]
 pub struct DisplayName(String);
 
+/// What names a session when it is resumed: 1 to 64 characters of the alphabet of room names. Whoever has it can take
+/// the session over, so it is never shown.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
+pub struct SessionToken(String);
+
+impl fmt::Debug for SessionToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionToken(…)")
+    }
+}
+
 fn token(text: String) -> Result<String, IdError> {
     let length = text.chars().count();
     if length == 0 {
@@ -111,6 +124,7 @@ macro_rules! text_newtype {
 text_newtype!(RoomName, token);
 text_newtype!(ParticipantId, token);
 text_newtype!(DisplayName, display);
+text_newtype!(SessionToken, token);
 
 #[cfg(test)]
 mod tests {

@@ -1,17 +1,26 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{Candidate, Description, ErrorCode, MediaState, Participant, ParticipantId, RoomName};
+use crate::{
+    Candidate, Description, ErrorCode, MediaState, Participant, ParticipantId, RoomName, SessionToken,
+};
 
 /// What the server says to a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", content = "payload", rename_all = "snake_case")]
+#[ts(optional_fields)]
 pub enum ServerMessage {
     /// The hello was understood.
     Welcome {
         protocol: u32,
         server: String,
         ice_servers: Vec<IceServer>,
+        /// What names this session when its connection is lost; a secret between server and client.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionToken>,
+        /// There if the session that the hello names goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resumed: Option<Resumed>,
     },
     /// The client is in the room, with these others.
     Joined {
@@ -47,6 +56,20 @@ pub enum ServerMessage {
         code: ErrorCode,
         message: String,
     },
+}
+
+impl ServerMessage {
+    /// Whether the message has a number in its session. What answers a connection rather than a session has none.
+    pub fn is_counted(&self) -> bool {
+        !matches!(self, Self::Welcome { .. } | Self::Error { .. })
+    }
+}
+
+/// The server's side of a session that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Resumed {
+    /// How many messages of the client have come in this session; `hello` does not count.
+    pub received: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]

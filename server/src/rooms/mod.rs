@@ -1,9 +1,8 @@
 //! Who is in which room, and who hears what: the pure core of the server.
 //!
-//! [`Rooms`] takes what connections say and gives what is to be delivered to which connection. It owns no socket,
+//! [`Rooms`] takes what sessions say and gives what is to be delivered to which session. It owns no socket,
 //! clock, task or lock. What participants say to each other it forwards without looking into it.
 
-mod ids;
 mod refusal;
 mod room;
 #[cfg(test)]
@@ -17,39 +16,39 @@ use visavis_protocol::{
     ClientMessage, Join, LeaveReason, MediaState, ParticipantId, RoomName, ServerMessage,
 };
 
-use ids::ParticipantIds;
+use crate::random::random_text;
+use crate::sessions::SessionId;
 use refusal::Refusal;
 use room::{Member, Room};
 
-/// One connection for as long as it lives; clients never learn it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct ConnectionId(pub(crate) u64);
-
-/// A message for one connection.
+/// A message for one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delivery {
-    pub(crate) to: ConnectionId,
+    pub(crate) to: SessionId,
     pub(crate) message: ServerMessage,
 }
+
+/// Characters of a participant's id: 96 random bits, so that ids neither repeat nor can be guessed.
+const ID_LENGTH: usize = 16;
 
 /// All rooms of this server. A room comes to be with its first participant and is gone with its last.
 #[derive(Debug)]
 pub(crate) struct Rooms {
     size: NonZeroUsize,
-    ids: ParticipantIds,
+    rng: StdRng,
     rooms: HashMap<RoomName, Room>,
-    /// The room each connection is in; the same as `rooms` the other way round.
-    stays: HashMap<ConnectionId, RoomName>,
+    /// The room each session is in; the same as `rooms` the other way round.
+    stays: HashMap<SessionId, RoomName>,
 }
 
 impl Rooms {
     /// Rooms of at most `size` participants, whose ids are drawn from `rng`.
     pub(crate) fn new(size: NonZeroUsize, rng: StdRng) -> Self {
-        Self { size, ids: ParticipantIds::new(rng), rooms: HashMap::new(), stays: HashMap::new() }
+        Self { size, rng, rooms: HashMap::new(), stays: HashMap::new() }
     }
 
     /// What follows from a message that was said after the hello.
-    pub(crate) fn handle(&mut self, from: ConnectionId, message: ClientMessage) -> Vec<Delivery> {
+    pub(crate) fn handle(&mut self, from: SessionId, message: ClientMessage) -> Vec<Delivery> {
         let outcome = match message {
             ClientMessage::Hello(_) => Err(Refusal::SecondHello),
             ClientMessage::Join(join) => self.on_join(from, join),
@@ -68,35 +67,77 @@ impl Rooms {
         outcome.unwrap_or_else(|refusal| vec![Delivery { to: from, message: refusal.into_message() }])
     }
 
-    /// What follows from the end of a connection.
-    pub(crate) fn handle_disconnect(&mut self, connection: ConnectionId) -> Vec<Delivery> {
-        self.remove(connection, LeaveReason::Disconnected).unwrap_or_default()
+    /// What follows from the end of a session.
+    pub(crate) fn handle_end(&mut self, session: SessionId) -> Vec<Delivery> {
+        self.remove(session, LeaveReason::Disconnected).unwrap_or_default()
     }
 
-    fn on_join(&mut self, from: ConnectionId, join: Join) -> Result<Vec<Delivery>, Refusal> {
+    /// Whether the session is in a room.
+    pub(crate) fn hold(&self, session: SessionId) -> bool {
+        self.stays.contains_key(&session)
+    }
+
+    /// A session has lost its connection. It keeps its place, unless somebody else needs it.
+    pub(crate) fn handle_absence(&mut self, session: SessionId) {
+        if let Ok(room) = self.room_of(session) {
+            room.handle_absence(session);
+        }
+    }
+
+    /// A session has a connection again.
+    pub(crate) fn handle_return(&mut self, session: SessionId) {
+        if let Ok(room) = self.room_of(session) {
+            room.handle_return(session);
+        }
+    }
+
+    fn on_join(&mut self, from: SessionId, join: Join) -> Result<Vec<Delivery>, Refusal> {
         if self.stays.contains_key(&from) {
             return Err(Refusal::AlreadyInRoom);
         }
-        if self.rooms.get(&join.room).is_some_and(|room| room.len() >= self.size.get()) {
-            return Err(Refusal::RoomFull);
-        }
+        let mut deliveries = self.make_way(&join.room)?;
+        let newcomer = Member {
+            session: from,
+            id: self.draw_id(),
+            name: join.name,
+            media: join.media,
+        };
         let room = self.rooms.entry(join.room.clone()).or_default();
-        let newcomer = Member { connection: from, id: self.ids.draw(), name: join.name, media: join.media };
-        let mut deliveries = vec![Delivery {
+        deliveries.push(Delivery {
             to: from,
             message: ServerMessage::Joined {
                 room: join.room.clone(),
                 you: newcomer.id.clone(),
                 participants: room.seen_by_newcomer(),
             },
-        }];
+        });
         deliveries.extend(room.announce(&newcomer));
         room.add(newcomer);
         self.stays.insert(from, join.room);
         Ok(deliveries)
     }
 
-    fn on_media(&mut self, from: ConnectionId, media: MediaState) -> Result<Vec<Delivery>, Refusal> {
+    /// Sees to it that one more fits into a room. Who has been without a connection for longest gives way: somebody whose
+    /// program crashed gets in again.
+    fn make_way(&mut self, name: &RoomName) -> Result<Vec<Delivery>, Refusal> {
+        let Some(room) = self.rooms.get(name) else { return Ok(Vec::new()) };
+        if room.len() < self.size.get() {
+            return Ok(Vec::new());
+        }
+        let (absent, id) = room.longest_absent().ok_or(Refusal::RoomFull)?;
+        let mut deliveries = self.remove(absent, LeaveReason::Disconnected).unwrap_or_default();
+        let message = ServerMessage::ParticipantLeft { participant: id, reason: LeaveReason::Disconnected };
+        deliveries.push(Delivery { to: absent, message });
+        Ok(deliveries)
+    }
+
+    #[expect(clippy::expect_used, reason = "the alphabet holds nothing that an id may not hold")]
+    fn draw_id(&mut self) -> ParticipantId {
+        ParticipantId::new(random_text(&mut self.rng, ID_LENGTH))
+            .expect("letters, digits, '-' and '_' are an id")
+    }
+
+    fn on_media(&mut self, from: SessionId, media: MediaState) -> Result<Vec<Delivery>, Refusal> {
         let room = self.room_of(from)?;
         let member = room.member_mut(from).ok_or(Refusal::NotInRoom)?;
         member.media = media;
@@ -106,30 +147,30 @@ impl Rooms {
 
     fn forward(
         &mut self,
-        from: ConnectionId,
+        from: SessionId,
         to: &ParticipantId,
         message: impl FnOnce(ParticipantId) -> ServerMessage,
     ) -> Result<Vec<Delivery>, Refusal> {
         let room = self.room_of(from)?;
         let sender = room.member_mut(from).ok_or(Refusal::NotInRoom)?.id.clone();
-        let to = room.connection_of(to).filter(|&to| to != from).ok_or(Refusal::UnknownParticipant)?;
+        let to = room.session_of(to).filter(|&to| to != from).ok_or(Refusal::UnknownParticipant)?;
         Ok(vec![Delivery { to, message: message(sender) }])
     }
 
-    /// Takes a connection out of its room; `None` if it is in none.
-    fn remove(&mut self, connection: ConnectionId, reason: LeaveReason) -> Option<Vec<Delivery>> {
-        let name = self.stays.remove(&connection)?;
+    /// Takes a session out of its room; `None` if it is in none.
+    fn remove(&mut self, session: SessionId, reason: LeaveReason) -> Option<Vec<Delivery>> {
+        let name = self.stays.remove(&session)?;
         let room = self.rooms.get_mut(&name)?;
-        let leaver = room.remove(connection)?;
+        let leaver = room.remove(session)?;
         if room.is_empty() {
             self.rooms.remove(&name);
             return Some(Vec::new());
         }
-        Some(room.tell_others(connection, &ServerMessage::ParticipantLeft { participant: leaver.id, reason }))
+        Some(room.tell_others(session, &ServerMessage::ParticipantLeft { participant: leaver.id, reason }))
     }
 
-    fn room_of(&mut self, connection: ConnectionId) -> Result<&mut Room, Refusal> {
-        let name = self.stays.get(&connection).ok_or(Refusal::NotInRoom)?;
+    fn room_of(&mut self, session: SessionId) -> Result<&mut Room, Refusal> {
+        let name = self.stays.get(&session).ok_or(Refusal::NotInRoom)?;
         self.rooms.get_mut(name).ok_or(Refusal::NotInRoom)
     }
 }

@@ -1,17 +1,20 @@
 use visavis_protocol::{DisplayName, MediaState, Participant, ParticipantId, Role, ServerMessage};
 
-use super::{ConnectionId, Delivery};
+use super::Delivery;
+use crate::sessions::SessionId;
 
 /// One room: its members, in the order they came.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     members: Vec<Member>,
+    /// Those of them that have no connection, in the order they lost it.
+    absent: Vec<SessionId>,
 }
 
 /// Somebody in a room.
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) connection: ConnectionId,
+    pub(super) session: SessionId,
     pub(super) id: ParticipantId,
     pub(super) name: DisplayName,
     pub(super) media: MediaState,
@@ -40,32 +43,48 @@ impl Room {
     /// Tells every member of somebody who comes in now.
     pub(super) fn announce(&self, newcomer: &Member) -> Vec<Delivery> {
         let participant = newcomer.as_seen_with(Role::Answerer);
-        self.tell_others(newcomer.connection, &ServerMessage::ParticipantJoined { participant })
+        self.tell_others(newcomer.session, &ServerMessage::ParticipantJoined { participant })
     }
 
     pub(super) fn add(&mut self, member: Member) {
         self.members.push(member);
     }
 
-    pub(super) fn remove(&mut self, connection: ConnectionId) -> Option<Member> {
-        let position = self.members.iter().position(|member| member.connection == connection)?;
+    pub(super) fn remove(&mut self, session: SessionId) -> Option<Member> {
+        self.handle_return(session);
+        let position = self.members.iter().position(|member| member.session == session)?;
         Some(self.members.remove(position))
     }
 
-    pub(super) fn member_mut(&mut self, connection: ConnectionId) -> Option<&mut Member> {
-        self.members.iter_mut().find(|member| member.connection == connection)
+    pub(super) fn member_mut(&mut self, session: SessionId) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.session == session)
     }
 
-    pub(super) fn connection_of(&self, id: &ParticipantId) -> Option<ConnectionId> {
-        self.members.iter().find(|member| member.id == *id).map(|member| member.connection)
+    pub(super) fn session_of(&self, id: &ParticipantId) -> Option<SessionId> {
+        self.members.iter().find(|member| member.id == *id).map(|member| member.session)
+    }
+
+    pub(super) fn handle_absence(&mut self, session: SessionId) {
+        self.absent.push(session);
+    }
+
+    pub(super) fn handle_return(&mut self, session: SessionId) {
+        self.absent.retain(|absent| *absent != session);
+    }
+
+    /// Who has been without a connection for longest.
+    pub(super) fn longest_absent(&self) -> Option<(SessionId, ParticipantId)> {
+        let session = *self.absent.first()?;
+        let member = self.members.iter().find(|member| member.session == session)?;
+        Some((session, member.id.clone()))
     }
 
     /// The message for every member but one.
-    pub(super) fn tell_others(&self, but: ConnectionId, message: &ServerMessage) -> Vec<Delivery> {
+    pub(super) fn tell_others(&self, but: SessionId, message: &ServerMessage) -> Vec<Delivery> {
         self.members
             .iter()
-            .filter(|member| member.connection != but)
-            .map(|member| Delivery { to: member.connection, message: message.clone() })
+            .filter(|member| member.session != but)
+            .map(|member| Delivery { to: member.session, message: message.clone() })
             .collect()
     }
 }

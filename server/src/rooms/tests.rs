@@ -5,9 +5,9 @@ use visavis_protocol::{
 
 use super::*;
 
-const ADA: ConnectionId = ConnectionId(1);
-const BOB: ConnectionId = ConnectionId(2);
-const EVE: ConnectionId = ConnectionId(3);
+const ADA: SessionId = SessionId(1);
+const BOB: SessionId = SessionId(2);
+const EVE: SessionId = SessionId(3);
 
 const ALL_OFF: MediaState = MediaState { microphone: false, camera: false, screen: false };
 
@@ -19,13 +19,13 @@ fn room(name: &str) -> RoomName {
     RoomName::new(name).expect("a room name")
 }
 
-fn join(rooms: &mut Rooms, who: ConnectionId, name: &str) -> Vec<Delivery> {
+fn join(rooms: &mut Rooms, who: SessionId, name: &str) -> Vec<Delivery> {
     let name = DisplayName::new(name).expect("a name");
     rooms.handle(who, ClientMessage::Join(Join { room: room("owl"), name, media: ALL_OFF }))
 }
 
 /// Joins, and gives the newcomer's id and whom it sees.
-fn joined(rooms: &mut Rooms, who: ConnectionId, name: &str) -> (ParticipantId, Vec<Participant>) {
+fn joined(rooms: &mut Rooms, who: SessionId, name: &str) -> (ParticipantId, Vec<Participant>) {
     match join(rooms, who, name).remove(0) {
         Delivery { to, message: ServerMessage::Joined { room: name, you, participants } } => {
             assert_eq!((to, name), (who, room("owl")));
@@ -36,7 +36,7 @@ fn joined(rooms: &mut Rooms, who: ConnectionId, name: &str) -> (ParticipantId, V
 }
 
 #[track_caller]
-fn assert_refused(deliveries: &[Delivery], who: ConnectionId, code: ErrorCode) {
+fn assert_refused(deliveries: &[Delivery], who: SessionId, code: ErrorCode) {
     match deliveries {
         [Delivery { to, message: ServerMessage::Error { code: actual, .. } }] => {
             assert_eq!((*to, *actual), (who, code));
@@ -106,10 +106,10 @@ fn a_leaver_is_announced_with_the_reason() {
         let (ada, _) = joined(&mut rooms, ADA, "Ada");
         joined(&mut rooms, BOB, "Bob");
         let deliveries =
-            if disconnects { rooms.handle_disconnect(ADA) } else { rooms.handle(ADA, ClientMessage::Leave) };
+            if disconnects { rooms.handle_end(ADA) } else { rooms.handle(ADA, ClientMessage::Leave) };
         let message = ServerMessage::ParticipantLeft { participant: ada, reason: expected };
         assert_eq!(deliveries, [Delivery { to: BOB, message }]);
-        assert_eq!(rooms.handle_disconnect(ADA), []);
+        assert_eq!(rooms.handle_end(ADA), []);
     }
 }
 
@@ -119,7 +119,7 @@ fn nothing_is_kept_of_an_empty_room() {
     let (first, _) = joined(&mut rooms, ADA, "Ada");
     joined(&mut rooms, BOB, "Bob");
     rooms.handle(ADA, ClientMessage::Leave);
-    rooms.handle_disconnect(BOB);
+    rooms.handle_end(BOB);
     assert!(rooms.rooms.is_empty() && rooms.stays.is_empty());
 
     let (second, seen) = joined(&mut rooms, ADA, "Ada");
@@ -161,7 +161,7 @@ fn who_left_is_no_addressee() {
     let mut rooms = rooms(2);
     let (ada, _) = joined(&mut rooms, ADA, "Ada");
     joined(&mut rooms, BOB, "Bob");
-    rooms.handle_disconnect(ADA);
+    rooms.handle_end(ADA);
     let message = ClientMessage::EndOfCandidates { to: ada, ufrag: "u".to_owned() };
     assert_refused(&rooms.handle(BOB, message), BOB, ErrorCode::UnknownParticipant);
 }
@@ -184,7 +184,7 @@ fn messages_that_make_no_sense_now_are_refused() {
     let mut rooms = rooms(2);
     let (ada, _) = joined(&mut rooms, ADA, "Ada");
     assert_refused(&join(&mut rooms, ADA, "Ada"), ADA, ErrorCode::UnexpectedMessage);
-    let hello = ClientMessage::Hello(Hello { protocol: 1, client: "test".to_owned() });
+    let hello = ClientMessage::Hello(Hello { protocol: 1, client: "test".to_owned(), resume: None });
     assert_refused(&rooms.handle(ADA, hello), ADA, ErrorCode::UnexpectedMessage);
     for message in [
         ClientMessage::Leave,

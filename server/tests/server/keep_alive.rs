@@ -12,6 +12,7 @@ async fn who_answers_no_ping_is_gone_and_who_answers_stays() {
     let timing = Timing {
         ping: Duration::from_millis(100),
         silence: Duration::from_millis(1500),
+        grace: Duration::ZERO,
         ..Timing::default()
     };
     let server = TestServer::start_with(Config { timing, ..Config::default() }).await;

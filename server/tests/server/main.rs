@@ -8,6 +8,7 @@ mod joining;
 mod keep_alive;
 mod origins;
 mod program;
+mod resumption;
 mod shutdown;
 mod slow_client;
 mod support;

@@ -14,7 +14,8 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use visavis_protocol::{
     ClientMessage, Description, DescriptionKind, DisplayName, ErrorCode, Hello, Join, LeaveReason,
-    MediaState, Participant, ParticipantId, RoomName, ServerMessage, parse_server_message, to_text,
+    MediaState, Participant, ParticipantId, Resume, Resumed, RoomName, ServerMessage, SessionToken,
+    parse_server_message, to_text,
 };
 use visavis_server::{Config, Server, ServerError};
 
@@ -78,10 +79,26 @@ impl Client {
 
     /// Opens a connection and gets the welcome.
     pub(crate) async fn welcomed(server: &TestServer) -> Self {
+        Self::begun(server).await.0
+    }
+
+    /// Opens a connection and begins a session.
+    pub(crate) async fn begun(server: &TestServer) -> (Self, SessionToken) {
+        let (client, session, resumed) =
+            Self::greeted(server, &hello(visavis_protocol::PROTOCOL_VERSION)).await;
+        assert_eq!(resumed, None);
+        (client, session)
+    }
+
+    /// Opens a connection and says this hello; the session in the welcome, and how it goes on if it does.
+    pub(crate) async fn greeted(
+        server: &TestServer,
+        hello: &ClientMessage,
+    ) -> (Self, SessionToken, Option<Resumed>) {
         let mut client = Self::connect(server).await;
-        client.say(&hello(visavis_protocol::PROTOCOL_VERSION)).await;
+        client.say(hello).await;
         match client.hear().await {
-            ServerMessage::Welcome { .. } => client,
+            ServerMessage::Welcome { session: Some(session), resumed, .. } => (client, session, resumed),
             other => panic!("not welcome: {other:?}"),
         }
     }
@@ -213,7 +230,16 @@ async fn pass(
 }
 
 pub(crate) fn hello(protocol: u32) -> ClientMessage {
-    ClientMessage::Hello(Hello { protocol, client: "visavis-server-tests/1".to_owned() })
+    ClientMessage::Hello(Hello { protocol, client: "visavis-server-tests/1".to_owned(), resume: None })
+}
+
+/// Goes on with a session of which so many messages have come.
+pub(crate) fn resuming(session: &SessionToken, received: u32) -> ClientMessage {
+    ClientMessage::Hello(Hello {
+        protocol: visavis_protocol::PROTOCOL_VERSION,
+        client: "visavis-server-tests/1".to_owned(),
+        resume: Some(Resume { session: session.clone(), received }),
+    })
 }
 
 pub(crate) fn join(room: &str, name: &str) -> ClientMessage {

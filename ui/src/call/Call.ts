@@ -12,12 +12,15 @@ import type { MediaState } from "../generated/MediaState";
 import type { Output } from "../generated/Output";
 import type { Participant } from "../generated/Participant";
 import type { ParticipantId } from "../generated/ParticipantId";
+import type { Resumed } from "../generated/Resumed";
 import type { RoomName } from "../generated/RoomName";
 import type { ServerMessage } from "../generated/ServerMessage";
+import type { SessionToken } from "../generated/SessionToken";
+import { Conversation } from "./conversation";
 import { PROTOCOL_VERSION } from "./limits";
 import { Peer, tell } from "./peer";
 import * as session from "./session";
-import type { Session, Wish } from "./session";
+import type { Lost, Session, Wish } from "./session";
 
 /**
  * One client's stay in one room at a time: the twin of `crates/call`, held to the same scenario files.
@@ -29,9 +32,13 @@ export class Call {
   /** Program name and version, said in the hello. */
   readonly #client: string;
   #session: Session = { type: "off" };
+  /** There once the server has named a session. */
+  #conversation: Conversation | undefined;
   #wish: Wish | undefined;
   #iceServers: IceServer[] = [];
   #peers = new Map<ParticipantId, Peer>();
+  /** Own messages that the server has missed; they have their numbers already. */
+  readonly #replay: ClientMessage[] = [];
   readonly #out: Output[] = [];
 
   /** A call that is idle. `client` names the program and its version. */
@@ -80,8 +87,7 @@ export class Call {
   handleTimeout(nowMs: number): void {
     const due = session.pollTimeoutMs(this.#session);
     if (due !== undefined && due <= nowMs) this.#onSessionTimeout(nowMs);
-    const reachable = this.#session.type === "in_room";
-    for (const peer of this.#peersInOrder()) peer.handleTimeout(nowMs, reachable, this.#out);
+    this.#handlePeerTimeouts(nowMs);
   }
 
   /** When {@link handleTimeout} wants to be called next. */
@@ -92,7 +98,12 @@ export class Call {
 
   /** The next thing to do, in order. */
   pollOutput(): Output | undefined {
-    return this.#out.shift();
+    const missed = this.#replay.shift();
+    if (missed !== undefined) return { type: "send", message: missed };
+    for (let output = this.#out.shift(); output !== undefined; output = this.#out.shift()) {
+      if (output.type !== "send" || this.#say(output.message)) return output;
+    }
+    return undefined;
   }
 
   #onSessionTimeout(nowMs: number): void {
@@ -101,7 +112,7 @@ export class Call {
         this.#out.push({ type: "close_signaling" });
         return this.#onSignalingClosed(nowMs);
       case "pausing":
-        this.#session = session.connecting(nowMs, this.#session.tries);
+        this.#session = session.connecting(nowMs, this.#session.lost);
         this.#out.push({ type: "open_signaling" });
         return;
       case "off":
@@ -129,32 +140,36 @@ export class Call {
     if (wish === undefined) return;
     if (sameMedia(wish.media, media)) return;
     wish.media = media;
-    if (this.#session.type === "in_room") this.#send({ type: "media", payload: media });
+    if (session.isStay(this.#session)) this.#send({ type: "media", payload: media });
   }
 
   #onSignalingOpened(nowMs: number): void {
     if (!session.isAt(this.#session, "connection")) return;
     this.#session = session.advance(this.#session, nowMs, "welcome");
-    this.#send({ type: "hello", payload: { protocol: PROTOCOL_VERSION, client: this.#client } });
+    const resume = this.#conversation?.resume();
+    this.#send({
+      type: "hello",
+      payload: { protocol: PROTOCOL_VERSION, client: this.#client, ...(resume && { resume }) },
+    });
   }
 
   #onSignalingClosed(nowMs: number): void {
-    let tries: number;
+    let lost: Lost;
     switch (this.#session.type) {
       case "off":
       case "pausing":
         return;
       case "entering":
-        if (this.#session.tries === undefined) return this.#fail("server_unreachable");
-        tries = this.#session.tries;
+        if (this.#session.lost === undefined) return this.#fail("server_unreachable");
+        lost = this.#session.lost;
         break;
       case "in_room":
+        lost = { you: this.#session.you, tries: 0 };
         this.#tellError("server_lost");
         this.#tellState({ type: "reconnecting" });
-        tries = 0;
         break;
     }
-    const pausing = session.pausing(nowMs, tries);
+    const pausing = session.pausing(nowMs, lost);
     if (pausing === undefined) this.#fail("server_unreachable");
     else this.#session = pausing;
   }
@@ -169,6 +184,7 @@ export class Call {
   }
 
   #onGarbage(): void {
+    this.#conversation?.handleReceived();
     switch (this.#session.type) {
       case "entering":
         return this.#fail("server_garbage");
@@ -181,14 +197,16 @@ export class Call {
   }
 
   #onMessage(nowMs: number, message: ServerMessage): void {
+    if (isCounted(message)) this.#conversation?.handleReceived();
     switch (message.type) {
       case "welcome":
-        return this.#onWelcome(nowMs, message.payload.ice_servers);
+        return this.#onWelcome(nowMs, message.payload.ice_servers, message.payload.session, message.payload.resumed);
       case "joined":
         return this.#onJoined(nowMs, message.payload.room, message.payload.you, message.payload.participants);
       case "participant_joined":
         return this.#onParticipantJoined(nowMs, message.payload.participant);
       case "participant_left":
+        if (this.#isMe(message.payload.participant)) return this.#onPlaceLost(nowMs);
         return this.#onParticipantLeft(message.payload.participant, message.payload.reason);
       case "description":
         return this.#peers
@@ -213,11 +231,57 @@ export class Call {
     }
   }
 
-  #onWelcome(nowMs: number, iceServers: IceServer[]): void {
-    if (!session.isAt(this.#session, "welcome") || this.#wish === undefined) return;
+  #onWelcome(
+    nowMs: number,
+    iceServers: IceServer[],
+    token: SessionToken | undefined,
+    resumed: Resumed | undefined,
+  ): void {
+    if (!session.isAt(this.#session, "welcome")) return;
     this.#iceServers = iceServers;
+    if (resumed !== undefined && this.#resume(nowMs, token, resumed)) return;
+    this.#conversation = token === undefined ? undefined : new Conversation(token);
+    this.#session = session.advance(this.#session, nowMs, "admission");
+    // The server has kept a place that this client cannot take up again.
+    if (resumed !== undefined) this.#send({ type: "leave" });
+    this.#enter(nowMs);
+  }
+
+  /** Goes on where the last connection broke off, if that is possible: nothing has changed but what was missed. */
+  #resume(nowMs: number, token: SessionToken | undefined, resumed: Resumed): boolean {
+    if (this.#session.type !== "entering" || this.#session.lost === undefined) return false;
+    if (this.#wish === undefined || !this.#conversation?.is(token)) return false;
+    const missed = this.#conversation.after(resumed.received);
+    if (missed === undefined) return false;
+    const { you } = this.#session.lost;
+    this.#session = { type: "in_room", you };
+    this.#replay.push(...missed);
+    this.#tellState({ type: "in_room", room: this.#wish.room, you });
+    for (const peer of this.#peersInOrder()) peer.handleNetworkChange(nowMs);
+    this.#handlePeerTimeouts(nowMs);
+    return true;
+  }
+
+  #enter(nowMs: number): void {
+    if (this.#wish === undefined) return;
     this.#session = session.advance(this.#session, nowMs, "admission");
     this.#send({ type: "join", payload: { ...this.#wish } });
+  }
+
+  /**
+   * The server has taken this client out of the room, as it does with one that was away when somebody else needed the
+   * place. It asks for another.
+   */
+  #onPlaceLost(nowMs: number): void {
+    if (this.#session.type !== "in_room") return;
+    const lost = { you: this.#session.you, tries: 0 };
+    this.#tellState({ type: "reconnecting" });
+    this.#session = session.connecting(nowMs, lost);
+    this.#enter(nowMs);
+  }
+
+  #isMe(id: ParticipantId): boolean {
+    return this.#session.type === "in_room" && this.#session.you === id;
   }
 
   #onJoined(nowMs: number, room: RoomName, you: ParticipantId, participants: Participant[]): void {
@@ -263,6 +327,7 @@ export class Call {
       case "message_too_large":
       case "unexpected_message":
       case "too_slow":
+      case "superseded":
         return this.#session.type === "entering" ? this.#fail("message_refused") : this.#tellError("message_refused");
     }
   }
@@ -278,7 +343,27 @@ export class Call {
     this.#out.push({ type: "close_signaling" });
     this.#session = { type: "off" };
     this.#wish = undefined;
+    this.#conversation = undefined;
     this.#tellState({ type: "ended" });
+  }
+
+  #handlePeerTimeouts(nowMs: number): void {
+    const reachable = this.#session.type === "in_room";
+    for (const peer of this.#peersInOrder()) peer.handleTimeout(nowMs, reachable, this.#out);
+  }
+
+  /** Gives a message a number in its session. Whether it is to be sent; if not, it waits for the session to go on. */
+  #say(message: ClientMessage): boolean {
+    this.#conversation?.handleSaid(message);
+    switch (this.#session.type) {
+      case "off":
+      case "in_room":
+        return true;
+      case "pausing":
+        return message.type === "hello";
+      case "entering":
+        return this.#session.step === "admission" || message.type === "hello";
+    }
   }
 
   #takePeers(): Peer[] {
@@ -303,6 +388,11 @@ export class Call {
   #tellError(code: CallErrorCode): void {
     tell(this.#out, { type: "error", code });
   }
+}
+
+/** Whether a message of the server has a number in its session; what answers a connection has none. */
+function isCounted(message: ServerMessage): boolean {
+  return message.type !== "welcome" && message.type !== "error";
 }
 
 /** A screen that is not mentioned is not shared. */

@@ -32,11 +32,18 @@ const errorCode = oneOf(
   "not_in_room",
   "unknown_participant",
   "too_slow",
+  "superseded",
   "shutting_down",
 );
 
 const PAYLOADS: Record<ServerMessage["type"], Shape> = {
-  welcome: object({ protocol: whole, server: text, ice_servers: list(iceServer) }),
+  welcome: object({
+    protocol: whole,
+    server: text,
+    ice_servers: list(iceServer),
+    session: optional(text),
+    resumed: optional(object({ received: whole })),
+  }),
   joined: object({ room: text, you: text, participants: list(participant) }),
   participant_joined: object({ participant }),
   participant_left: object({ participant: text, reason: oneOf("left", "disconnected") }),

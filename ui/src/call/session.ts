@@ -21,17 +21,25 @@ export interface Wish {
 export type Session =
   /** Nothing is wanted, or the call is over. */
   | { type: "off" }
-  /** On the way in. `tries` counts the failures since the client was last in the room, if it ever was. */
-  | { type: "entering"; step: Step; deadlineMs: number; tries: number | undefined }
+  /** On the way in, or back. */
+  | { type: "entering"; step: Step; deadlineMs: number; lost: Lost | undefined }
   | { type: "in_room"; you: ParticipantId }
   /** The server is lost; the next try begins at `retryAtMs`. */
-  | { type: "pausing"; retryAtMs: number; tries: number };
+  | { type: "pausing"; retryAtMs: number; lost: Lost };
+
+/** A stay whose connection to the server broke. */
+export interface Lost {
+  /** Who the client was. */
+  you: ParticipantId;
+  /** How often it has tried to come back. */
+  tries: number;
+}
 
 /** What the client waits for on its way in. */
 export type Step = "connection" | "welcome" | "admission";
 
-export function connecting(nowMs: number, tries: number | undefined): Session {
-  return { type: "entering", step: "connection", deadlineMs: nowMs + ANSWER_TIMEOUT_MS, tries };
+export function connecting(nowMs: number, lost: Lost | undefined): Session {
+  return { type: "entering", step: "connection", deadlineMs: nowMs + ANSWER_TIMEOUT_MS, lost };
 }
 
 /** The next step of the way in, with a deadline of its own; other sessions stay as they are. */
@@ -46,12 +54,25 @@ export function advance(session: Session, nowMs: number, step: Step): Session {
 export function handleNetworkChange(session: Session, nowMs: number): Session | undefined {
   switch (session.type) {
     case "pausing":
-      return connecting(nowMs, 0);
+      return connecting(nowMs, { ...session.lost, tries: 0 });
     case "entering":
-      return session.step === "connection" ? connecting(nowMs, session.tries) : undefined;
+      return session.step === "connection" ? connecting(nowMs, session.lost) : undefined;
     case "off":
     case "in_room":
       return undefined;
+  }
+}
+
+/** Whether the client is in the room, or was and is on its way back. */
+export function isStay(session: Session): boolean {
+  switch (session.type) {
+    case "in_room":
+    case "pausing":
+      return true;
+    case "entering":
+      return session.lost !== undefined;
+    case "off":
+      return false;
   }
 }
 
@@ -59,10 +80,11 @@ export function isAt(session: Session, wanted: Step): boolean {
   return session.type === "entering" && session.step === wanted;
 }
 
-/** The pause before the next try after this many failed ones, or undefined when there were enough. */
-export function pausing(nowMs: number, tries: number): Session | undefined {
-  const pauseMs = RETRY_PAUSES_MS[tries];
-  return pauseMs === undefined ? undefined : { type: "pausing", retryAtMs: nowMs + pauseMs, tries: tries + 1 };
+/** The pause before the next try, or undefined when there were enough. */
+export function pausing(nowMs: number, lost: Lost): Session | undefined {
+  const pauseMs = RETRY_PAUSES_MS[lost.tries];
+  if (pauseMs === undefined) return undefined;
+  return { type: "pausing", retryAtMs: nowMs + pauseMs, lost: { ...lost, tries: lost.tries + 1 } };
 }
 
 export function pollTimeoutMs(session: Session): number | undefined {

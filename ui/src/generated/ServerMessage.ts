@@ -7,9 +7,19 @@ import type { LeaveReason } from "./LeaveReason";
 import type { MediaState } from "./MediaState";
 import type { Participant } from "./Participant";
 import type { ParticipantId } from "./ParticipantId";
+import type { Resumed } from "./Resumed";
 import type { RoomName } from "./RoomName";
+import type { SessionToken } from "./SessionToken";
 
 /**
  * What the server says to a client.
  */
-export type ServerMessage = { "type": "welcome", "payload": { protocol: number, server: string, ice_servers: Array<IceServer>, } } | { "type": "joined", "payload": { room: RoomName, you: ParticipantId, participants: Array<Participant>, } } | { "type": "participant_joined", "payload": { participant: Participant, } } | { "type": "participant_left", "payload": { participant: ParticipantId, reason: LeaveReason, } } | { "type": "description", "payload": { from: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { from: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { from: ParticipantId, ufrag: string, } } | { "type": "media", "payload": { from: ParticipantId, media: MediaState, } } | { "type": "error", "payload": { code: ErrorCode, message: string, } };
+export type ServerMessage = { "type": "welcome", "payload": { protocol: number, server: string, ice_servers: Array<IceServer>, 
+/**
+ * What names this session when its connection is lost; a secret between server and client.
+ */
+session?: SessionToken, 
+/**
+ * There if the session that the hello names goes on.
+ */
+resumed?: Resumed, } } | { "type": "joined", "payload": { room: RoomName, you: ParticipantId, participants: Array<Participant>, } } | { "type": "participant_joined", "payload": { participant: Participant, } } | { "type": "participant_left", "payload": { participant: ParticipantId, reason: LeaveReason, } } | { "type": "description", "payload": { from: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { from: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { from: ParticipantId, ufrag: string, } } | { "type": "media", "payload": { from: ParticipantId, media: MediaState, } } | { "type": "error", "payload": { code: ErrorCode, message: string, } };

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use ts_rs::{Config, TS};
 use visavis_protocol::{
     Candidate, ClientMessage, Description, DescriptionKind, DisplayName, ErrorCode, Hello, IceServer, Join,
-    LeaveReason, MediaState, Participant, ParticipantId, Role, RoomName, ServerMessage,
+    LeaveReason, MediaState, Participant, ParticipantId, Resume, Resumed, Role, RoomName, ServerMessage,
+    SessionToken,
 };
 
 const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: false };
@@ -13,8 +14,20 @@ const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: 
 pub(crate) fn client() -> Vec<(ClientMessage, &'static str)> {
     vec![
         (
-            ClientMessage::Hello(Hello { protocol: 1, client: "visavis-peer/0.1.0".to_owned() }),
+            ClientMessage::Hello(Hello {
+                protocol: 1,
+                client: "visavis-peer/0.1.0".to_owned(),
+                resume: None,
+            }),
             r#"{"type":"hello","payload":{"protocol":1,"client":"visavis-peer/0.1.0"}}"#,
+        ),
+        (
+            ClientMessage::Hello(Hello {
+                protocol: 1,
+                client: "visavis-peer/0.1.0".to_owned(),
+                resume: Some(Resume { session: session(), received: 7 }),
+            }),
+            r#"{"type":"hello","payload":{"protocol":1,"client":"visavis-peer/0.1.0","resume":{"session":"Qm4_z-Tk","received":7}}}"#,
         ),
         (
             ClientMessage::Join(Join { room: room(), name: name(), media: MEDIA }),
@@ -59,8 +72,20 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                         credential: Some("c".to_owned()),
                     },
                 ],
+                session: None,
+                resumed: None,
             },
             r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[{"urls":["stun:a.example"]},{"urls":["turn:b.example"],"username":"u","credential":"c"}]}}"#,
+        ),
+        (
+            ServerMessage::Welcome {
+                protocol: 1,
+                server: "visavis-server/0.1.0".to_owned(),
+                ice_servers: Vec::new(),
+                session: Some(session()),
+                resumed: Some(Resumed { received: 3 }),
+            },
+            r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","resumed":{"received":3}}}"#,
         ),
         (
             ServerMessage::Joined {
@@ -120,6 +145,10 @@ pub(crate) fn types_of<M: TS>() -> BTreeSet<String> {
 
 fn room() -> RoomName {
     RoomName::new("blue-owl").expect("a room name")
+}
+
+fn session() -> SessionToken {
+    SessionToken::new("Qm4_z-Tk").expect("a token")
 }
 
 fn id() -> ParticipantId {

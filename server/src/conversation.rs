@@ -1,13 +1,13 @@
 //! What one connection may say when: the opening, and how much nonsense is put up with. Pure; rooms are not its matter.
 
-use visavis_protocol::{ClientMessage, ErrorCode, PROTOCOL_VERSION, parse_client_message};
+use visavis_protocol::{ClientMessage, ErrorCode, Hello, PROTOCOL_VERSION, parse_client_message};
 
 /// A client that sends so many invalid messages in a row is cut off.
 pub(crate) const MAX_INVALID_IN_A_ROW: u32 = 32;
 
 /// The conversation with one client.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct Conversation {
     phase: Phase,
 }
 
@@ -20,8 +20,8 @@ enum Phase {
 /// What follows from a frame of the client.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Reaction {
-    /// The hello was understood: say welcome. Holds the client's program, for the log.
-    Welcome { client: String },
+    /// The hello was understood: say welcome.
+    Welcome(Hello),
     /// The message is for the rooms.
     Pass(ClientMessage),
     /// Tell the client, and go on.
@@ -43,7 +43,7 @@ impl Complaint {
     }
 }
 
-impl Session {
+impl Conversation {
     pub(crate) fn new() -> Self {
         Self { phase: Phase::AwaitingHello }
     }
@@ -74,7 +74,7 @@ impl Session {
         match (self.phase, message) {
             (Phase::AwaitingHello, ClientMessage::Hello(hello)) if hello.protocol == PROTOCOL_VERSION => {
                 self.phase = Phase::Open { invalid_in_a_row: 0 };
-                Reaction::Welcome { client: hello.client }
+                Reaction::Welcome(hello)
             }
             (Phase::AwaitingHello, ClientMessage::Hello(hello)) => Reaction::Close(Complaint::new(
                 ErrorCode::UnsupportedProtocol,
@@ -120,23 +120,24 @@ mod tests {
     const HELLO: &str = r#"{"type":"hello","payload":{"protocol":1,"client":"test/1"}}"#;
     const LEAVE: &str = r#"{"type":"leave"}"#;
 
-    fn open() -> Session {
-        let mut session = Session::new();
-        assert_eq!(session.handle_text(HELLO), Reaction::Welcome { client: "test/1".to_owned() });
-        session
+    fn open() -> Conversation {
+        let mut conversation = Conversation::new();
+        let hello = Hello { protocol: 1, client: "test/1".to_owned(), resume: None };
+        assert_eq!(conversation.handle_text(HELLO), Reaction::Welcome(hello));
+        conversation
     }
 
     fn closed_with(reaction: Reaction) -> Option<ErrorCode> {
         match reaction {
             Reaction::Close(complaint) => Some(complaint.code),
-            Reaction::Welcome { .. } | Reaction::Pass(_) | Reaction::Refuse(_) => None,
+            Reaction::Welcome(_) | Reaction::Pass(_) | Reaction::Refuse(_) => None,
         }
     }
 
     fn refused_with(reaction: Reaction) -> Option<ErrorCode> {
         match reaction {
             Reaction::Refuse(complaint) => Some(complaint.code),
-            Reaction::Welcome { .. } | Reaction::Pass(_) | Reaction::Close(_) => None,
+            Reaction::Welcome(_) | Reaction::Pass(_) | Reaction::Close(_) => None,
         }
     }
 
@@ -144,20 +145,20 @@ mod tests {
     fn hello_comes_first() {
         for first in [LEAVE, "{", "[]"] {
             assert_eq!(
-                closed_with(Session::new().handle_text(first)),
+                closed_with(Conversation::new().handle_text(first)),
                 Some(ErrorCode::HelloExpected),
                 "{first}"
             );
         }
-        assert_eq!(closed_with(Session::new().handle_binary()), Some(ErrorCode::HelloExpected));
-        assert_eq!(Session::new().handle_hello_timeout().map(|c| c.code), Some(ErrorCode::HelloExpected));
+        assert_eq!(closed_with(Conversation::new().handle_binary()), Some(ErrorCode::HelloExpected));
+        assert_eq!(Conversation::new().handle_hello_timeout().map(|c| c.code), Some(ErrorCode::HelloExpected));
         assert_eq!(open().handle_hello_timeout(), None);
     }
 
     #[test]
     fn another_version_is_refused_even_with_fields_of_its_own() {
         let hello = r#"{"type":"hello","payload":{"protocol":2,"client":"test/2","token":"x"}}"#;
-        assert_eq!(closed_with(Session::new().handle_text(hello)), Some(ErrorCode::UnsupportedProtocol));
+        assert_eq!(closed_with(Conversation::new().handle_text(hello)), Some(ErrorCode::UnsupportedProtocol));
     }
 
     #[test]
@@ -167,17 +168,17 @@ mod tests {
 
     #[test]
     fn nonsense_is_put_up_with_for_a_while() {
-        let mut session = open();
+        let mut conversation = open();
         for _ in 0..3 {
             for _ in 1..MAX_INVALID_IN_A_ROW {
-                assert_eq!(refused_with(session.handle_text("{")), Some(ErrorCode::InvalidMessage));
+                assert_eq!(refused_with(conversation.handle_text("{")), Some(ErrorCode::InvalidMessage));
             }
-            assert_eq!(session.handle_text(LEAVE), Reaction::Pass(ClientMessage::Leave));
+            assert_eq!(conversation.handle_text(LEAVE), Reaction::Pass(ClientMessage::Leave));
         }
         for _ in 1..MAX_INVALID_IN_A_ROW {
-            assert_eq!(refused_with(session.handle_binary()), Some(ErrorCode::InvalidMessage));
+            assert_eq!(refused_with(conversation.handle_binary()), Some(ErrorCode::InvalidMessage));
         }
-        assert_eq!(closed_with(session.handle_text("{")), Some(ErrorCode::InvalidMessage));
+        assert_eq!(closed_with(conversation.handle_text("{")), Some(ErrorCode::InvalidMessage));
     }
 
     #[test]

@@ -1,0 +1,216 @@
+//! Sessions: a client's conversation with the server, which outlives the connection that carries it. Pure.
+//!
+//! Every message to a client in a session has a number, by counting, and is kept until the client has surely read it.
+//! A client that connects again within the grace period and names its session gets what it missed, and goes on as if
+//! nothing had happened: it never left its room.
+
+mod outgoing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use visavis_protocol::{Resume, ServerMessage, SessionToken};
+
+use crate::random::random_text;
+use outgoing::Outgoing;
+pub(crate) use outgoing::MESSAGES_KEPT;
+
+/// Characters of a token: 144 random bits. Who guesses one is that client.
+const TOKEN_LENGTH: usize = 24;
+
+/// One connection for as long as it lives; clients never learn it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ConnectionId(pub(crate) u64);
+
+/// One session; clients know it by its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SessionId(pub(crate) u64);
+
+/// How a connection stands after its hello.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) session: SessionToken,
+    /// There if the session is an old one.
+    pub(crate) resumed: Option<Resumption>,
+}
+
+/// A session that goes on.
+#[derive(Debug)]
+pub(crate) struct Resumption {
+    /// How many messages of the client have come in this session.
+    pub(crate) received: u32,
+    /// How many messages to the client it has read.
+    pub(crate) read: u32,
+    /// The messages after those.
+    pub(crate) missed: Vec<Arc<ServerMessage>>,
+    /// The connection that carried the session until now, if the server has not noticed its end.
+    pub(crate) superseded: Option<ConnectionId>,
+}
+
+/// All sessions of this server.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    grace: Duration,
+    rng: StdRng,
+    next: u64,
+    sessions: HashMap<SessionId, Session>,
+    by_token: HashMap<SessionToken, SessionId>,
+    by_connection: HashMap<ConnectionId, SessionId>,
+    /// When each session without a connection ends.
+    ends: BTreeSet<(Instant, SessionId)>,
+}
+
+#[derive(Debug)]
+struct Session {
+    token: SessionToken,
+    carrier: Carrier,
+    outgoing: Outgoing,
+    received: u32,
+}
+
+/// What carries a session.
+#[derive(Debug, Clone, Copy)]
+enum Carrier {
+    Connection(ConnectionId),
+    Absent { until: Instant },
+}
+
+impl Sessions {
+    /// Sessions that may be without a connection for as long as `grace`, with tokens drawn from `rng`.
+    pub(crate) fn new(grace: Duration, rng: StdRng) -> Self {
+        Self {
+            grace,
+            rng,
+            next: 0,
+            sessions: HashMap::new(),
+            by_token: HashMap::new(),
+            by_connection: HashMap::new(),
+            ends: BTreeSet::new(),
+        }
+    }
+
+    /// A connection has said hello: it gets the session that it names, or else a new one.
+    pub(crate) fn open(&mut self, connection: ConnectionId, resume: Option<Resume>) -> Opening {
+        resume.and_then(|resume| self.resume(connection, &resume)).unwrap_or_else(|| self.begin(connection))
+    }
+
+    /// A message of the client has come; the session that it belongs to.
+    pub(crate) fn hear(&mut self, connection: ConnectionId) -> Option<SessionId> {
+        let id = self.session_of(connection)?;
+        let session = self.sessions.get_mut(&id)?;
+        session.received = session.received.wrapping_add(1);
+        Some(id)
+    }
+
+    /// Keeps a message to the client, and gives it to be sent if there is a connection to send it over.
+    pub(crate) fn say(
+        &mut self,
+        id: SessionId,
+        message: ServerMessage,
+    ) -> Option<(ConnectionId, Arc<ServerMessage>)> {
+        let session = self.sessions.get_mut(&id)?;
+        let message = Arc::new(message);
+        session.outgoing.push(&message);
+        match session.carrier {
+            Carrier::Connection(connection) => Some((connection, message)),
+            Carrier::Absent { .. } => None,
+        }
+    }
+
+    /// The client has read so many messages of its session.
+    pub(crate) fn acknowledge(&mut self, connection: ConnectionId, read: u32) {
+        if let Some(session) = self.session_of(connection).and_then(|id| self.sessions.get_mut(&id)) {
+            session.outgoing.forget(read);
+        }
+    }
+
+    pub(crate) fn session_of(&self, connection: ConnectionId) -> Option<SessionId> {
+        self.by_connection.get(&connection).copied()
+    }
+
+    /// The connection of a session is gone; the session waits for another one until the grace period is over.
+    pub(crate) fn detach(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(id) = self.by_connection.remove(&connection) else { return };
+        let until = now + self.grace;
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.carrier = Carrier::Absent { until };
+            self.ends.insert((until, id));
+        }
+    }
+
+    /// A session is over.
+    pub(crate) fn end(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.remove(&id) else { return };
+        self.by_token.remove(&session.token);
+        match session.carrier {
+            Carrier::Connection(connection) => {
+                self.by_connection.remove(&connection);
+            }
+            Carrier::Absent { until } => {
+                self.ends.remove(&(until, id));
+            }
+        }
+    }
+
+    /// When the next grace period is over.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.ends.first().map(|(until, _)| *until)
+    }
+
+    /// Ends a session whose grace period is over at `now`, if there is one left.
+    pub(crate) fn poll_ended(&mut self, now: Instant) -> Option<SessionId> {
+        let (until, id) = *self.ends.first()?;
+        if until > now {
+            return None;
+        }
+        self.end(id);
+        Some(id)
+    }
+
+    fn begin(&mut self, connection: ConnectionId) -> Opening {
+        let id = SessionId(self.next);
+        self.next += 1;
+        let token = self.draw_token();
+        let session = Session {
+            token: token.clone(),
+            carrier: Carrier::Connection(connection),
+            outgoing: Outgoing::default(),
+            received: 0,
+        };
+        self.sessions.insert(id, session);
+        self.by_token.insert(token.clone(), id);
+        self.by_connection.insert(connection, id);
+        Opening { session: token, resumed: None }
+    }
+
+    fn resume(&mut self, connection: ConnectionId, resume: &Resume) -> Option<Opening> {
+        let id = *self.by_token.get(&resume.session)?;
+        let session = self.sessions.get_mut(&id)?;
+        let missed = session.outgoing.after(resume.received)?;
+        let superseded = match session.carrier {
+            Carrier::Connection(old) => {
+                self.by_connection.remove(&old);
+                Some(old)
+            }
+            Carrier::Absent { until } => {
+                self.ends.remove(&(until, id));
+                None
+            }
+        };
+        session.carrier = Carrier::Connection(connection);
+        self.by_connection.insert(connection, id);
+        let resumed =
+            Resumption { received: session.received, read: resume.received, missed, superseded };
+        Some(Opening { session: session.token.clone(), resumed: Some(resumed) })
+    }
+
+    #[expect(clippy::expect_used, reason = "the alphabet holds nothing that a token may not hold")]
+    fn draw_token(&mut self) -> SessionToken {
+        SessionToken::new(random_text(&mut self.rng, TOKEN_LENGTH))
+            .expect("letters, digits, '-' and '_' are a token")
+    }
+}
