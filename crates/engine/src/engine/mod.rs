@@ -241,17 +241,24 @@ impl Actor {
     }
 
     fn on_signaling(&mut self, event: SignalingEvent) {
-        self.feed(match event {
-            SignalingEvent::Opened => Input::SignalingOpened,
-            SignalingEvent::Received(message) => Input::Received { message: *message },
-            SignalingEvent::Garbage => Input::ReceivedGarbage,
-            SignalingEvent::Closed => Input::SignalingClosed,
-        });
+        match event {
+            SignalingEvent::Opened => self.feed(Input::SignalingOpened),
+            SignalingEvent::Received(message) => self.feed(Input::Received { message: *message }),
+            SignalingEvent::Garbage => self.feed(Input::ReceivedGarbage),
+            SignalingEvent::Closed => self.feed(Input::SignalingClosed),
+            SignalingEvent::Stranded => {
+                self.feed(Input::SignalingClosed);
+                self.feed(Input::NetworkChanged);
+            }
+        }
     }
 
     fn on_network(&mut self, addresses: &Addresses) {
         for peer in self.peers.values() {
             peer.send(PeerCommand::NetworkChanged(addresses.clone()));
+        }
+        if let Some(signaling) = &self.signaling {
+            signaling.handle_network_change(addresses.clone());
         }
         self.feed(Input::NetworkChanged);
     }

@@ -75,7 +75,12 @@ impl Actor {
                 self.outgoing.handle_key_frame_wish();
                 self.screen.handle_key_frame_wish();
             }
-            PathState::Disconnected | PathState::Failed => self.disconnect(peer),
+            PathState::Disconnected | PathState::Failed => {
+                self.disconnect(peer);
+                if let Some(signaling) = &self.signaling {
+                    signaling.probe();
+                }
+            }
             // The restart that follows takes a moment; what is sent meanwhile is dropped on the way.
             PathState::Moved => {}
         }
