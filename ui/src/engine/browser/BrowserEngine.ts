@@ -15,6 +15,7 @@ import { listDevices } from "./devices";
 import { LevelMeter } from "./LevelMeter";
 import { LocalMedia, USUAL_VOICE } from "./LocalMedia";
 import { canShareScreen, LocalScreen } from "./LocalScreen";
+import { watchNetwork } from "./network";
 import { PeerConnection, type SentTracks } from "./PeerConnection";
 import { BrowserProbe } from "./BrowserProbe";
 import { RemoteSound } from "./RemoteSound";
@@ -78,6 +79,7 @@ export class BrowserEngine implements CallEngine {
 
   constructor() {
     navigator.mediaDevices?.addEventListener("devicechange", () => this.listDevices());
+    watchNetwork(() => this.#handle({ type: "network_changed" }));
     // A closed tab says good-bye; otherwise the others wait for its connection to time out.
     window.addEventListener("pagehide", () => this.leave());
   }
