@@ -22,6 +22,7 @@ use webrtc::rtp_transceiver::RtpSender;
 
 use super::VideoKind;
 use super::chain::{self, CNAME, Wires};
+use super::follow::Following;
 
 /// Without an answer to checks for this long the path counts as disconnected, and then as failed.
 const ICE_DISCONNECTED: Duration = Duration::from_secs(3);
@@ -42,6 +43,7 @@ const OPUS_PAYLOAD_TYPE: u8 = 111;
 pub(crate) struct Connection {
     pub(crate) pc: Arc<dyn PeerConnection>,
     pub(crate) tracks: OutgoingTracks,
+    pub(crate) following: Following,
     mdns: MulticastDnsMode,
 }
 
@@ -93,7 +95,8 @@ where
     let audio = add_track(&pc, CNAME, "audio", RtpCodecKind::Audio, rand::random()).await?;
     let camera = add_track(&pc, CNAME, "video", RtpCodecKind::Video, rand::random()).await?;
     let screen = add_track(&pc, "visavis-screen", "screen", RtpCodecKind::Video, screen_ssrc).await?;
-    Ok(Connection { pc, tracks: OutgoingTracks { audio, camera, screen }, mdns })
+    let tracks = OutgoingTracks { audio, camera, screen };
+    Ok(Connection { pc, tracks, following: listeners.wires.following, mdns })
 }
 
 async fn build<F>(
@@ -143,6 +146,7 @@ where
         .with_setting_engine(settings)
         .with_interceptor_registry(registry)
         .with_handler(Arc::clone(&listeners.handler))
+        .with_runtime(listeners.wires.following.runtime())
         .with_udp_addrs(vec!["0.0.0.0:0", "[::]:0"])
         .build()
         .await?;

@@ -16,6 +16,8 @@ pub(crate) enum Notice {
     GatheringComplete,
     IceConnected,
     State(RTCPeerConnectionState),
+    /// The far side does not follow to the own address, which is another one.
+    RouteLost,
     Track(Arc<dyn TrackRemote>),
 }
 

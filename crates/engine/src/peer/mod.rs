@@ -4,6 +4,7 @@
 mod chain;
 mod connection;
 mod downlink;
+mod follow;
 mod handler;
 mod lip_sync;
 mod sections;
@@ -35,6 +36,7 @@ use crate::network::Addresses;
 use chain::{CaptureClocks, Meter, RemoteReports, Wires};
 use connection::{Connection, Listeners};
 use downlink::Destination;
+use follow::Following;
 use handler::{Handler, Notice};
 use lip_sync::Incoming;
 use stats::Sampler;
@@ -140,9 +142,15 @@ async fn run(context: PeerContext, mut commands: mpsc::Receiver<PeerCommand>) {
     let (captured, clocks) = watch::channel(CaptureClocks::new());
     let (remote_reports, reports) = watch::channel(RemoteReports::new());
     let on_event = Arc::clone(&context.on_event);
+    let route_notices = notices.clone();
+    let following = Following::new(move || {
+        // A full queue has more to tell than this, which is told again.
+        let _ = route_notices.try_send(Notice::RouteLost);
+    });
     let listeners = Listeners {
         handler: Arc::new(Handler { notices }),
         wires: Wires {
+            following,
             meter: Arc::clone(&meter),
             estimate,
             sharing: context.sharing.clone(),
@@ -264,7 +272,7 @@ impl Actor {
         if rollback {
             self.connection.pc.set_local_description(RTCSessionDescription::rollback(None)?).await?;
         }
-        self.note_screen(&sdp);
+        self.note(&sdp);
         self.connection.pc.set_remote_description(RTCSessionDescription::offer(sdp)?).await?;
         let answer = self.connection.pc.create_answer(None).await?;
         self.set_local(answer).await
@@ -280,12 +288,15 @@ impl Actor {
     }
 
     async fn accept_answer(&self, sdp: String) -> Result<()> {
-        self.note_screen(&sdp);
+        self.note(&sdp);
         self.connection.pc.set_remote_description(RTCSessionDescription::answer(sdp)?).await
     }
 
-    /// Notes which of the far side's tracks is its screen, before packets of it come.
-    fn note_screen(&self, sdp: &str) {
+    /// Notes which of the far side's tracks is its screen, and what it answers checks with, before packets of it come.
+    fn note(&self, sdp: &str) {
+        if let Some(password) = sections::first_password(sdp) {
+            self.connection.following.handle_password(password);
+        }
         let ssrc = sections::screen_ssrc(sdp).unwrap_or_default();
         self.sampler.meter.remote_screen_ssrc.store(ssrc, Ordering::Relaxed);
     }
@@ -327,6 +338,7 @@ impl Actor {
             }
             Notice::IceConnected => self.wake_driver().await,
             Notice::State(state) => self.on_state(state),
+            Notice::RouteLost => (self.context.on_event)(PeerEvent::Path(PathState::Moved)),
             Notice::Track(track) => self.on_track(track).await,
         }
     }

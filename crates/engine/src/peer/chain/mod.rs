@@ -1,10 +1,11 @@
 //! The interceptor chain of a peer connection: what happens to packets between the tracks and the wire.
 //!
-//! From the wire inwards: meter, the way out (numbers, pacing, repair, estimate), RTX unwrapping, NACK, transport-wide
+//! From the wire inwards: origin, meter, the way out (numbers, pacing, repair, estimate), RTX unwrapping, NACK, transport-wide
 //! feedback, sender reports, receiver reports. Of the crate's own machinery only feedback and receiver reports are used.
 
 mod meter;
 mod nack;
+mod origin;
 mod outbound;
 mod reports;
 mod rtx;
@@ -22,12 +23,14 @@ use visavis_congestion::Estimate;
 use webrtc::peer_connection::MediaEngine;
 
 use super::VideoKind;
+use super::follow::Following;
 pub(crate) use meter::{Meter, Traffic};
 pub(crate) use outbound::START;
 pub(crate) use reports::{CNAME, CaptureClocks, RemoteReports};
 
 use meter::MeterStage;
 use nack::NackRequests;
+use origin::Origin;
 use outbound::{Outbound, TRANSPORT_WIDE_URI};
 use reports::SenderReports;
 use rtx::RtxUnwrapper;
@@ -39,6 +42,7 @@ const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
 /// What goes between the chain and the rest of a connection.
 #[derive(Clone)]
 pub(crate) struct Wires<F> {
+    pub(crate) following: Following,
     pub(crate) meter: Arc<Meter>,
     /// Moved by every feedback of the far side.
     pub(crate) estimate: watch::Sender<Estimate>,
@@ -57,7 +61,7 @@ pub(crate) fn build<F>(media_engine: &mut MediaEngine, wires: Wires<F>, screen_s
 where
     F: Fn(VideoKind) + Clone + Send + Sync + 'static,
 {
-    let Wires { meter, estimate, sharing, captured, reports, on_key_frame_wish } = wires;
+    let Wires { following, meter, estimate, sharing, captured, reports, on_key_frame_wish } = wires;
     for parameter in ["", "pli"] {
         let feedback = RTCPFeedback { typ: "nack".to_owned(), parameter: parameter.to_owned() };
         media_engine.register_feedback(feedback, RtpCodecKind::Video);
@@ -75,6 +79,7 @@ where
     let meter = MeterStage::new(meter, screen_ssrc, on_key_frame_wish.clone());
     let outbound = Outbound::new(estimate, sharing, screen_ssrc, on_key_frame_wish);
     let registry = Registry::new()
+        .with(Slot::Custom(400), Staged::new(Origin(following)))
         .with(Slot::Custom(500), Staged::new(meter))
         .with(Slot::Pacer, outbound)
         .with(Slot::Custom(6_500), Staged::new(RtxUnwrapper::default()))

@@ -1,0 +1,374 @@
+//! Where the far side's packets come from, and where ours go when that changes or nothing comes any more.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rtc::stun::message::TransactionId;
+
+use super::stun::{self, Datagram, Secret};
+
+/// How long no media must have come over the present route before one that it comes over takes its place: longer than
+/// packets overtake each other, so that a route that works is never left for copies of its packets.
+const SILENCE: Duration = Duration::from_millis(100);
+/// How long nothing at all, where nothing but checks comes over the other one: agents check all the routes that they have.
+const SILENCE_OF_CHECKS: Duration = Duration::from_secs(3);
+/// Between two checks of another route.
+const CHECK_PAUSE: Duration = Duration::from_millis(100);
+/// How long the far side's answer over another route holds.
+const ANSWER_LIFE: Duration = Duration::from_secs(2);
+/// Between two moves: longer where the agent is the controlling one, so that both sides do not follow each other round.
+const MOVE_PAUSE: Duration = Duration::from_millis(300);
+const CONTROLLING_MOVE_PAUSE: Duration = Duration::from_secs(1);
+/// After this long without the media that came, the own route is checked: its answer tells whether the own address is
+/// another one.
+const QUIET: Duration = Duration::from_millis(150);
+/// What was quiet for longer than this is quiet by itself.
+const LONG_QUIET: Duration = Duration::from_secs(3);
+/// How long the far side may take to follow the own address, besides a round trip.
+const FOLLOWING: Duration = Duration::from_millis(300);
+/// After this long without anything, besides a round trip, other routes are looked for: where media came, and where only
+/// what keeps consent does.
+const TROUBLE: Duration = Duration::from_millis(300);
+const TROUBLE_WITHOUT_MEDIA: Duration = Duration::from_secs(2);
+/// Between two looks at the other routes: at first, and later.
+const SEARCH_PAUSE: Duration = Duration::from_millis(150);
+const LATE_SEARCH_PAUSE: Duration = Duration::from_secs(1);
+/// Routes that are looked at: those that the agent checks first have the highest priority.
+const MAX_ROUTES: usize = 12;
+/// Requests whose answers are waited for.
+const MAX_ASKED: usize = 64;
+
+/// Between a socket of this host, by its own address, and an address of the far side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Route {
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Send {
+        route: Route,
+        datagram: Vec<u8>,
+    },
+    /// What the agent sends takes another route from here on.
+    Moved,
+    /// The own address is another one for the far side, which does not follow: only an ICE restart helps.
+    Lost,
+}
+
+/// Follows the far side of one connection. The agent sends to the pair that it has selected, and never selects another;
+/// this says where that really goes, and hides it from the agent.
+pub(super) struct Follower {
+    secret: Option<Secret>,
+    /// What the agent sent requests over in this generation of ICE: what signaling told of, and what was heard from.
+    routes: Vec<Route>,
+    /// The agent's last request.
+    request: Vec<u8>,
+    is_controlling: bool,
+    /// What the agent sends media over.
+    selected: Option<Route>,
+    /// What goes over another route instead.
+    actual: Option<Route>,
+    moved_at: Option<Instant>,
+    /// What the last datagram came over.
+    heard: Option<Route>,
+    /// When anything came over the present route, and when media did.
+    heard_at: Instant,
+    media_at: Instant,
+    suspect: Option<Suspect>,
+    asked: VecDeque<Asked>,
+    rtt: Duration,
+    own: OwnAddress,
+    searched_at: Option<Instant>,
+    actions: VecDeque<Action>,
+}
+
+/// Another route that the far side, and nobody else, sends over.
+#[derive(Debug)]
+struct Suspect {
+    route: Route,
+    evidence: Evidence,
+    seen_at: Instant,
+    checked_at: Option<Instant>,
+    answered_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Evidence {
+    /// Requests that the agent answered, so that it found them to be the far side's.
+    Checks,
+    /// Packets that were decrypted.
+    Media,
+}
+
+/// A request under way.
+#[derive(Debug)]
+struct Asked {
+    id: TransactionId,
+    route: Route,
+    at: Instant,
+}
+
+/// How the far side sees this host.
+#[derive(Debug, Default)]
+struct OwnAddress {
+    mapped: Option<SocketAddr>,
+    /// When it became another one; until media shows that the far side has noticed.
+    changed_at: Option<Instant>,
+    checked_at: Option<Instant>,
+}
+
+impl Follower {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            secret: None,
+            routes: Vec::new(),
+            request: Vec::new(),
+            is_controlling: false,
+            selected: None,
+            actual: None,
+            moved_at: None,
+            heard: None,
+            heard_at: now,
+            media_at: now,
+            suspect: None,
+            asked: VecDeque::new(),
+            rtt: Duration::ZERO,
+            own: OwnAddress::default(),
+            searched_at: None,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// The far side's description says this; another password is another generation of ICE (RFC 8445 section 9).
+    pub(super) fn handle_password(&mut self, now: Instant, password: &str) {
+        if !self.secret.as_ref().is_some_and(|secret| secret.is(password)) {
+            *self = Self { secret: Secret::new(password), ..Self::new(now) };
+        }
+    }
+
+    /// The agent sends this over `route`. Returns what it has to go over.
+    pub(super) fn handle_sent(&mut self, now: Instant, route: Route, datagram: &[u8]) -> Route {
+        let over = match (self.selected, self.actual) {
+            (Some(selected), Some(actual)) if selected.remote == route.remote => actual,
+            _ => route,
+        };
+        match Datagram::new(datagram) {
+            Datagram::Media if self.selected != Some(route) => self.select(now, route),
+            Datagram::Request(id) => self.on_request(now, id, over, datagram),
+            Datagram::Success(_) => self.suspect(now, over, Evidence::Checks),
+            Datagram::Media | Datagram::Other => {}
+        }
+        if let Some(present) = self.present() {
+            self.watch_own(now, present);
+            self.search(now, present);
+        }
+        over
+    }
+
+    /// One datagram, or several at once, came over `route`. Returns whom the agent has to take them to be from.
+    pub(super) fn handle_received<'a>(
+        &mut self,
+        now: Instant,
+        route: Route,
+        datagrams: impl Iterator<Item = &'a [u8]>,
+    ) -> SocketAddr {
+        self.heard = Some(route);
+        let is_present = self.present() == Some(route);
+        if is_present {
+            self.heard_at = now;
+        }
+        for datagram in datagrams {
+            match Datagram::new(datagram) {
+                Datagram::Media if is_present => self.media_at = now,
+                Datagram::Success(id) => self.on_answer(now, route, id, datagram),
+                Datagram::Media | Datagram::Request(_) | Datagram::Other => {}
+            }
+        }
+        match self.selected {
+            Some(selected) if self.actual == Some(route) => selected.remote,
+            _ => route.remote,
+        }
+    }
+
+    /// What came last was decrypted: it is the far side's.
+    pub(super) fn handle_authentic(&mut self, now: Instant) {
+        if let Some(route) = self.heard {
+            self.suspect(now, route, Evidence::Media);
+        }
+    }
+
+    pub(super) fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    fn present(&self) -> Option<Route> {
+        self.actual.or(self.selected)
+    }
+
+    /// The agent has selected a pair.
+    fn select(&mut self, now: Instant, route: Route) {
+        *self = Self {
+            secret: self.secret.take(),
+            routes: std::mem::take(&mut self.routes),
+            request: std::mem::take(&mut self.request),
+            is_controlling: self.is_controlling,
+            asked: std::mem::take(&mut self.asked),
+            selected: Some(route),
+            ..Self::new(now)
+        };
+    }
+
+    fn on_request(&mut self, now: Instant, id: TransactionId, route: Route, request: &[u8]) {
+        // One to a STUN server is signed for nobody.
+        let Some(is_controlling) = stun::is_of_controlling(request) else { return };
+        self.is_controlling = is_controlling;
+        self.request = request.to_vec();
+        if self.routes.len() < MAX_ROUTES && !self.routes.contains(&route) {
+            self.routes.push(route);
+        }
+        self.ask(now, id, route);
+    }
+
+    fn suspect(&mut self, now: Instant, route: Route, evidence: Evidence) {
+        if self.present().is_none_or(|present| present == route) || self.secret.is_none() {
+            return;
+        }
+        match &mut self.suspect {
+            Some(suspect) if suspect.route == route => {
+                suspect.evidence = suspect.evidence.max(evidence);
+                suspect.seen_at = now;
+            }
+            // What media comes over is not forgotten for the check of yet another one.
+            Some(suspect) if suspect.evidence > evidence && now < suspect.seen_at + SILENCE_OF_CHECKS => return,
+            _ => {
+                let suspect = Suspect { route, evidence, seen_at: now, checked_at: None, answered_at: None };
+                self.suspect = Some(suspect);
+            }
+        }
+        self.consider(now);
+    }
+
+    /// Checks the suspected route, and moves to it once it has answered while the present one is silent.
+    fn consider(&mut self, now: Instant) {
+        let Some(suspect) = &mut self.suspect else { return };
+        let is_silent = match suspect.evidence {
+            Evidence::Media => now >= self.media_at + SILENCE,
+            Evidence::Checks => now >= self.heard_at + SILENCE_OF_CHECKS,
+        };
+        let is_answered = suspect.answered_at.is_some_and(|at| now < at + ANSWER_LIFE);
+        if !is_answered {
+            let is_due = suspect.checked_at.is_none_or(|at| now >= at + CHECK_PAUSE);
+            if is_due && (is_silent || suspect.evidence == Evidence::Media) {
+                suspect.checked_at = Some(now);
+                let route = suspect.route;
+                self.check(now, route, false);
+            }
+        } else if is_silent {
+            let route = suspect.route;
+            self.move_to(now, route);
+        }
+    }
+
+    fn move_to(&mut self, now: Instant, route: Route) {
+        let pause = if self.is_controlling { CONTROLLING_MOVE_PAUSE } else { MOVE_PAUSE };
+        if self.moved_at.is_some_and(|at| now < at + pause) {
+            return;
+        }
+        self.actual = (self.selected != Some(route)).then_some(route);
+        self.moved_at = Some(now);
+        (self.heard_at, self.media_at) = (now, now);
+        self.suspect = None;
+        self.own = OwnAddress::default();
+        self.actions.push_back(Action::Moved);
+        self.nominate(now, route);
+    }
+
+    fn on_answer(&mut self, now: Instant, route: Route, id: TransactionId, answer: &[u8]) {
+        let Some(index) = self.asked.iter().position(|asked| asked.id == id && asked.route == route) else {
+            return;
+        };
+        let Some(mapped) = self.secret.as_ref().and_then(|secret| secret.mapped_by(answer).ok()) else {
+            return;
+        };
+        if let Some(asked) = self.asked.remove(index) {
+            self.rtt = now.saturating_duration_since(asked.at);
+        }
+        if let Some(suspect) = self.suspect.as_mut().filter(|suspect| suspect.route == route) {
+            suspect.answered_at = Some(now);
+            self.consider(now);
+        } else if self.present() != Some(route) {
+            if self.is_in_trouble(now) {
+                self.move_to(now, route);
+            }
+        } else if self.own.mapped.replace(mapped).is_some_and(|before| before != mapped) {
+            self.own.changed_at = Some(now);
+            self.nominate(now, route);
+        }
+    }
+
+    /// Tells a controlled agent, which must not choose by itself, that this is the route.
+    fn nominate(&mut self, now: Instant, route: Route) {
+        if self.is_controlling {
+            self.check(now, route, true);
+        }
+    }
+
+    /// Looks whether the own address has become another one, and whether the far side has noticed.
+    fn watch_own(&mut self, now: Instant, present: Route) {
+        let quiet = now.saturating_duration_since(self.media_at);
+        if (QUIET..LONG_QUIET).contains(&quiet) && self.own.checked_at.is_none_or(|at| now >= at + QUIET) {
+            self.own.checked_at = Some(now);
+            self.check(now, present, false);
+        }
+        let Some(changed_at) = self.own.changed_at else { return };
+        if self.media_at > changed_at {
+            self.own.changed_at = None;
+        } else if now >= changed_at + FOLLOWING + self.rtt {
+            self.own.changed_at = None;
+            if quiet < LONG_QUIET {
+                self.actions.push_back(Action::Lost);
+            }
+        }
+    }
+
+    /// Nothing comes over the present route, though its checks are answered as long as it works.
+    fn is_in_trouble(&self, now: Instant) -> bool {
+        let flowed = now.saturating_duration_since(self.media_at) < LONG_QUIET;
+        now >= self.heard_at + self.rtt + if flowed { TROUBLE } else { TROUBLE_WITHOUT_MEDIA }
+    }
+
+    /// Checks the other routes while the present one is in trouble; the first to answer takes its place.
+    fn search(&mut self, now: Instant, present: Route) {
+        let lasts = now.saturating_duration_since(self.heard_at);
+        let pause = if lasts < LONG_QUIET { SEARCH_PAUSE } else { LATE_SEARCH_PAUSE };
+        if !self.is_in_trouble(now) || self.searched_at.is_some_and(|at| now < at + pause) {
+            return;
+        }
+        self.searched_at = Some(now);
+        for index in 0..self.routes.len() {
+            let route = self.routes[index];
+            if route != present {
+                self.check(now, route, false);
+            }
+        }
+    }
+
+    fn check(&mut self, now: Instant, route: Route, nominate: bool) {
+        let Some(secret) = &self.secret else { return };
+        // Before the agent's first request there is nothing to take after.
+        let Ok((id, datagram)) = secret.check_like(&self.request, nominate) else { return };
+        self.ask(now, id, route);
+        self.actions.push_back(Action::Send { route, datagram });
+    }
+
+    fn ask(&mut self, now: Instant, id: TransactionId, route: Route) {
+        if self.asked.len() == MAX_ASKED {
+            self.asked.pop_front();
+        }
+        self.asked.push_back(Asked { id, route, at: now });
+    }
+}

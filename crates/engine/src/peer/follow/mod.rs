@@ -1,0 +1,240 @@
+//! A connection's packets follow the far side when its address becomes another one in mid-call: behind a NAT that forgets
+//! its mapping, or when it moves to another of its own.
+//!
+//! The crate's agent sends to the pair that it selected first, whatever comes over others. So its sockets are wrapped:
+//! `follower` decides, without a clock or a socket; here its sockets are.
+
+mod follower;
+mod stun;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::io::{self, IoSliceMut};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
+
+use tracing::{debug, info};
+use webrtc::runtime::{
+    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime,
+    TokioRuntime, Transmit,
+};
+
+use follower::{Action, Follower, Route};
+
+/// What a connection's sockets, its chain and its actor share. All but the actor run on the task that drives the
+/// connection, so that the lock is hardly ever waited for.
+#[derive(Clone)]
+pub(crate) struct Following(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// Tells that only an ICE restart helps. Called on the connection's own task; must not block.
+    on_lost: Box<dyn Fn() + Send + Sync>,
+}
+
+struct State {
+    follower: Follower,
+    /// By the address that each is bound to. The driver owns them, and binds others for each restart.
+    sockets: Vec<(SocketAddr, Weak<dyn AsyncUdpSocket>)>,
+}
+
+impl Following {
+    pub(super) fn new(on_lost: impl Fn() + Send + Sync + 'static) -> Self {
+        let state = State { follower: Follower::new(Instant::now()), sockets: Vec::new() };
+        Self(Arc::new(Shared { state: Mutex::new(state), on_lost: Box::new(on_lost) }))
+    }
+
+    /// The runtime that makes the sockets of the connection.
+    pub(super) fn runtime(&self) -> Arc<dyn Runtime> {
+        Arc::new(FollowingRuntime(self.clone()))
+    }
+
+    /// The `ice-pwd` of the far side's present description.
+    pub(super) fn handle_password(&self, password: &str) {
+        self.lock().follower.handle_password(Instant::now(), password);
+    }
+
+    /// What the sockets received last has been decrypted: the crate does so before it receives anything else.
+    pub(super) fn handle_authentic(&self) {
+        let mut state = self.lock();
+        state.follower.handle_authentic(Instant::now());
+        self.act(state);
+    }
+
+    fn add_socket(&self, local: SocketAddr, socket: &Arc<dyn AsyncUdpSocket>) {
+        let mut state = self.lock();
+        state.sockets.retain(|(_, socket)| socket.strong_count() > 0);
+        state.sockets.push((local, Arc::downgrade(socket)));
+    }
+
+    /// Where what the agent sends over `route` has to go, if that is elsewhere.
+    fn redirect(
+        &self,
+        route: Route,
+        datagram: &[u8],
+    ) -> Option<(Arc<dyn AsyncUdpSocket>, SocketAddr)> {
+        let mut state = self.lock();
+        let over = state.follower.handle_sent(Instant::now(), route, datagram);
+        let socket = (over != route).then(|| state.socket(over)).flatten();
+        self.act(state);
+        Some((socket?, over.remote))
+    }
+
+    fn handle_received(&self, local: SocketAddr, meta: &mut RecvMeta, bytes: &[u8]) {
+        let mut state = self.lock();
+        let route = Route { local, remote: meta.addr };
+        meta.addr =
+            state.follower.handle_received(Instant::now(), route, bytes.chunks(meta.stride.max(1)));
+        self.act(state);
+    }
+
+    /// Does what the follower wants, and lets go of the lock first.
+    fn act(&self, mut state: MutexGuard<'_, State>) {
+        while let Some(action) = state.follower.poll_action() {
+            match action {
+                Action::Send { route, datagram } => {
+                    if let Some(socket) = state.socket(route) {
+                        send(socket.as_ref(), route.remote, &datagram);
+                    }
+                }
+                Action::Moved => info!("media takes another route"),
+                Action::Lost => {
+                    debug!("the far side does not follow");
+                    (self.0.on_lost)();
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn socket(&self, route: Route) -> Option<Arc<dyn AsyncUdpSocket>> {
+        self.sockets.iter().find(|(local, _)| *local == route.local)?.1.upgrade()
+    }
+}
+
+/// Sends at once or not at all: a check that is lost is followed by another.
+fn send(socket: &dyn AsyncUdpSocket, destination: SocketAddr, contents: &[u8]) {
+    let transmit = Transmit { destination, ecn: None, contents, segment_size: None, src_ip: None };
+    let sent = socket.poll_send(&mut Context::from_waker(Waker::noop()), &transmit);
+    if !matches!(sent, Poll::Ready(Ok(_))) {
+        debug!("a check was not sent");
+    }
+}
+
+/// A socket of the connection's, which its agent sees through.
+#[derive(Debug)]
+struct Socket {
+    inner: Arc<dyn AsyncUdpSocket>,
+    local: SocketAddr,
+    following: Following,
+}
+
+impl AsyncUdpSocket for Socket {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+
+    fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        let first = transmit.contents.chunks(transmit.segment_size.unwrap_or(usize::MAX).max(1)).next();
+        let route = Route { local: self.local, remote: transmit.destination };
+        match self.following.redirect(route, first.unwrap_or_default()) {
+            Some((socket, destination)) => {
+                let Transmit { ecn, contents, segment_size, .. } = *transmit;
+                socket.poll_send(cx, &Transmit { destination, ecn, contents, segment_size, src_ip: None })
+            }
+            None => self.inner.poll_send(cx, transmit),
+        }
+    }
+
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        let received = ready!(self.inner.poll_recv(cx, bufs, meta))?;
+        for (buf, meta) in bufs.iter().zip(meta).take(received) {
+            let bytes = buf.get(..meta.len).unwrap_or_default();
+            self.following.handle_received(self.local, meta, bytes);
+        }
+        Poll::Ready(Ok(received))
+    }
+
+    fn max_gso_segments(&self) -> usize {
+        self.inner.max_gso_segments()
+    }
+
+    fn max_gro_segments(&self) -> usize {
+        self.inner.max_gro_segments()
+    }
+}
+
+/// Tokio, but for the UDP sockets.
+#[derive(Debug)]
+struct FollowingRuntime(Following);
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl Runtime for FollowingRuntime {
+    fn spawn(&self, future: Boxed<'static, ()>) -> Box<dyn JoinHandle> {
+        TokioRuntime.spawn(future)
+    }
+
+    fn spawn_reactor(&self, pool_size: usize, future: Boxed<'static, ()>) -> Box<dyn JoinHandle> {
+        TokioRuntime.spawn_reactor(pool_size, future)
+    }
+
+    fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        let local = socket.local_addr()?;
+        let inner = TokioRuntime.wrap_udp_socket(socket)?;
+        self.0.add_socket(local, &inner);
+        Ok(Arc::new(Socket { inner, local, following: self.0.clone() }))
+    }
+
+    fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
+        TokioRuntime.wrap_tcp_listener(listener)
+    }
+
+    fn connect_tcp<'a>(&'a self, remote: SocketAddr) -> Boxed<'a, io::Result<Arc<dyn AsyncTcpStream>>> {
+        TokioRuntime.connect_tcp(remote)
+    }
+
+    fn resolve_host<'a>(&'a self, host: &'a str) -> Boxed<'a, io::Result<Vec<SocketAddr>>> {
+        TokioRuntime.resolve_host(host)
+    }
+
+    fn sleep(&self, duration: Duration) -> Boxed<'static, ()> {
+        TokioRuntime.sleep(duration)
+    }
+
+    fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
+        TokioRuntime.interval(period)
+    }
+
+    fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
+        TokioRuntime.block_on(future);
+    }
+
+    fn yield_now(&self) -> Boxed<'static, ()> {
+        TokioRuntime.yield_now()
+    }
+
+    fn name(&self) -> &'static str {
+        TokioRuntime.name()
+    }
+}
+
+impl std::fmt::Debug for Following {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Following")
+    }
+}
