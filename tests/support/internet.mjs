@@ -1,16 +1,19 @@
 import { run } from "./process.mjs";
 
 const HOSTS = ["left", "right"];
-const DEVICES = ["wired0", "radio0"];
+const DEVICES = ["wired0", "radio0", "server0"];
 
 let count = 0;
 
 /**
- * Two hosts, each with two interfaces to a router that stands for the internet: three network namespaces. Everything
- * reaches everything; a host prefers its first interface, `wired0`, to the second, `radio0`. Needs root.
+ * Two hosts, each with interfaces to a router that stands for the internet: three network namespaces. Everything reaches
+ * everything; a host prefers its first interface, `wired0`, to the second, `radio0`. The third, `server0`, is the way to
+ * the router itself, and no datagram leaves by it. Needs root.
  */
 export class Internet {
   #scope;
+  /** How often the NAT has been given ports. */
+  #bindings = 0;
 
   constructor(scope, namespaces, address) {
     this.#scope = scope;
@@ -35,30 +38,30 @@ export class Internet {
     await internet.#ip("router", "address", "add", `${internet.address}/32`, "dev", "lo");
     await run(scope, "sysctl", ["-qw", "net.ipv4.ip_forward=1"], { namespace: namespaces.router });
     for (const host of HOSTS) {
-      for (const [index, device] of DEVICES.entries()) {
-        const subnet = subnetOf(host, device);
-        const far = `${host}${index}`;
-        const pair = ["link", "add", device, "netns", namespaces[host], "type", "veth", "peer", "name", far];
-        await run(scope, "ip", [...pair, "netns", namespaces.router]);
-        await internet.#ip("router", "address", "add", `${subnet}.1/24`, "dev", far);
-        await internet.#ip("router", "link", "set", far, "up");
-        await internet.#ip(host, "address", "add", `${subnet}.2/24`, "dev", device);
-        await internet.#ip(host, "link", "set", device, "up");
-        const route = ["route", "add", "default", "via", `${subnet}.1`, "dev", device];
-        await internet.#ip(host, ...route, "metric", String(100 * (index + 1)));
-      }
+      for (const device of DEVICES) await internet.add(host, device);
+      const way = ["via", `${subnetOf(host, "server0")}.1`, "dev", "server0"];
+      await internet.#ip(host, "route", "add", internet.address, ...way);
+      await internet.silence(host, "server0", true);
     }
     return internet;
+  }
+
+  /** Gives a host an interface that it does not have, or no longer. */
+  async add(host, device) {
+    const [subnet, far] = [subnetOf(host, device), farEndOf(host, device)];
+    const pair = ["link", "add", device, "netns", this.namespaces[host], "type", "veth", "peer", "name", far];
+    await run(this.#scope, "ip", [...pair, "netns", this.namespaces.router]);
+    await this.#ip("router", "address", "add", `${subnet}.1/24`, "dev", far);
+    await this.#ip("router", "link", "set", far, "up");
+    await this.#ip(host, "address", "add", `${subnet}.2/24`, "dev", device);
+    await this.#ip(host, "link", "set", device, "up");
+    const route = ["route", "add", "default", "via", `${subnet}.1`, "dev", device];
+    await this.#ip(host, ...route, "metric", String(100 * (DEVICES.indexOf(device) + 1)));
   }
 
   /** Takes an interface away from a host, and its addresses with it. */
   async remove(host, device) {
     await this.#ip(host, "link", "delete", device);
-  }
-
-  /** Lets a host reach the router's own address over one interface alone. */
-  async reach(host, device) {
-    await this.#ip(host, "route", "add", this.address, "via", `${subnetOf(host, device)}.1`, "dev", device);
   }
 
   /** Lets no datagram leave from an interface's address, or lets them again: what is not TCP takes the other one. */
@@ -67,11 +70,58 @@ export class Internet {
     await this.#ip(host, "rule", silent ? "add" : "delete", ...rule);
   }
 
+  /** Loses every datagram on its way, or lets them through again; what is not UDP gets through all the time. */
+  async lose(lost) {
+    for (const host of HOSTS) {
+      for (const device of DEVICES) {
+        const rule = ["iif", farEndOf(host, device), "ipproto", "udp", "blackhole"];
+        await this.#ip("router", "rule", lost ? "add" : "delete", ...rule);
+      }
+    }
+  }
+
+  /**
+   * Puts the left host's datagrams behind a NAT: the right host sees them come from the router, and gets through to them
+   * only where it was spoken to. Of TCP nothing is changed.
+   */
+  async translate() {
+    await this.#nft(
+      "add table ip nat",
+      "add chain ip nat out { type nat hook postrouting priority srcnat; }",
+      "add chain ip nat through { type filter hook forward priority filter; }",
+      "add chain ip nat to { type filter hook input priority filter; }",
+      'add rule ip nat through iifname "right*" meta l4proto udp ct state new drop',
+      // Without an answer, as most of them drop what they do not know.
+      'add rule ip nat to iifname "right*" meta l4proto udp drop',
+    );
+    await this.rebind();
+  }
+
+  /** Has the NAT forget what it knows, and use other ports from now on. */
+  async rebind() {
+    const from = 40_000 + 1000 * this.#bindings++;
+    const left = `${subnetOf("left", DEVICES[0])}.0/22`;
+    await this.#nft(
+      "flush chain ip nat out",
+      `add rule ip nat out ip saddr ${left} meta l4proto udp masquerade to :${from}-${from + 999}`,
+    );
+    await run(this.#scope, "conntrack", ["-F"], { namespace: this.namespaces.router });
+  }
+
+  #nft(...lines) {
+    return run(this.#scope, "nft", [lines.join("; ")], { namespace: this.namespaces.router });
+  }
+
   #ip(host, ...words) {
     return run(this.#scope, "ip", ["-n", this.namespaces[host], ...words]);
   }
 }
 
+/** The router's end of an interface. */
+function farEndOf(host, device) {
+  return `${host}${DEVICES.indexOf(device)}`;
+}
+
 function subnetOf(host, device) {
-  return `10.78.${10 * HOSTS.indexOf(host) + DEVICES.indexOf(device)}`;
+  return `10.78.${16 * HOSTS.indexOf(host) + DEVICES.indexOf(device)}`;
 }

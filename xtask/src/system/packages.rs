@@ -88,6 +88,8 @@ const TABLE: &[Package] = &[
     test("pulseaudio-utils", "pulseaudio-utils", Probe::Program("pactl"), "plays into and records from them"),
     test("espeak-ng", "espeak-ng", Probe::Program("espeak-ng"), "speech for the microphone"),
     test("iproute2", "iproute", Probe::Program("ip"), "links between network namespaces"),
+    test("nftables", "nftables", Probe::Program("nft"), "a NAT between them"),
+    test("conntrack", "conntrack-tools", Probe::Program("conntrack"), "has the NAT forget"),
     test("python3", "python3", Probe::Program("python3"), "emulates such links, packet by packet"),
     test("qemu-system-x86", "qemu-system-x86", Probe::Program("qemu-system-x86_64"), "the camera machine"),
     test("busybox-static", "busybox", Probe::Program("busybox"), "first process of the camera machine"),
