@@ -25,8 +25,9 @@ const CONTROLLING_MOVE_PAUSE: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_millis(150);
 /// What was quiet for longer than this is quiet by itself.
 const LONG_QUIET: Duration = Duration::from_secs(3);
-/// How long the far side may take to follow the own address, besides a round trip.
-const FOLLOWING: Duration = Duration::from_millis(300);
+/// How long the far side may take to follow the own address, besides a round trip: an engine has done so by the time that
+/// it is noticed here, and a browser takes seconds, even for a pair that is nominated.
+const FOLLOWING: Duration = Duration::from_millis(100);
 /// After this long without anything, besides a round trip, other routes are looked for: where media came, and where only
 /// what keeps consent does.
 const TROUBLE: Duration = Duration::from_millis(300);
@@ -284,7 +285,10 @@ impl Follower {
         self.suspect = None;
         self.own = OwnAddress::default();
         self.actions.push_back(Action::Moved);
-        self.nominate(now, route);
+        // A controlled agent must not choose by itself (RFC 8445 section 8.1.1).
+        if self.is_controlling {
+            self.check(now, route, true);
+        }
     }
 
     fn on_answer(&mut self, now: Instant, route: Route, id: TransactionId, answer: &[u8]) {
@@ -306,14 +310,6 @@ impl Follower {
             }
         } else if self.own.mapped.replace(mapped).is_some_and(|before| before != mapped) {
             self.own.changed_at = Some(now);
-            self.nominate(now, route);
-        }
-    }
-
-    /// Tells a controlled agent, which must not choose by itself, that this is the route.
-    fn nominate(&mut self, now: Instant, route: Route) {
-        if self.is_controlling {
-            self.check(now, route, true);
         }
     }
 
