@@ -311,6 +311,9 @@ impl Actor {
     }
 
     async fn add_candidate(&self, candidate: Candidate) {
+        if let Some(address) = sections::udp_address(&candidate.candidate) {
+            self.connection.following.handle_candidate(address);
+        }
         let init = RTCIceCandidateInit {
             candidate: candidate.candidate,
             sdp_mid: Some(candidate.mid),

@@ -1,4 +1,6 @@
-//! What a session description says of its media sections.
+//! What a session description says of its media sections, and a candidate of its address.
+
+use std::net::SocketAddr;
 
 /// The first `a=ice-ufrag` of a description.
 pub(super) fn first_ufrag(sdp: &str) -> Option<&str> {
@@ -12,6 +14,14 @@ pub(super) fn first_password(sdp: &str) -> Option<&str> {
 
 fn first<'a>(sdp: &'a str, attribute: &str) -> Option<&'a str> {
     sdp.lines().find_map(|line| line.trim_end().strip_prefix(attribute))
+}
+
+/// Where a candidate (RFC 8839 section 5.1) is reached; none if not over UDP, or by a name.
+pub(super) fn udp_address(candidate: &str) -> Option<SocketAddr> {
+    let mut words = candidate.split_whitespace().skip(2);
+    let is_udp = words.next()?.eq_ignore_ascii_case("udp");
+    let (address, port) = (words.nth(1)?.parse().ok()?, words.next()?.parse().ok()?);
+    is_udp.then_some(SocketAddr::new(address, port))
 }
 
 /// The SSRC (RFC 5576) of the pictures in the second video section: the screen, by `docs/protocol.md`.
@@ -32,7 +42,26 @@ mod tests {
         "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=ssrc-group:FID 5 6\r\na=ssrc:5 cname:a\r\na=ssrc:6 cname:a\r\n";
     const SCREEN: &str =
         "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=ssrc-group:FID 7 8\r\na=ssrc:7 cname:a\r\na=ssrc:8 cname:a\r\n";
-    const SOUND: &str = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=ice-ufrag:Yx7k\r\na=ice-pwd:p+/w\r\na=ssrc:3 cname:a\r\n";
+    #[test]
+    fn a_candidate_has_an_address() {
+        let address = |candidate: &str| udp_address(candidate).map(|address| address.to_string());
+        let host = "candidate:1 1 udp 2130706431 192.0.2.1 40000 typ host generation 0";
+        assert_eq!(address(host).as_deref(), Some("192.0.2.1:40000"));
+        let six = "candidate:1 1 UDP 1 2001:db8::1 9 typ srflx raddr :: rport 9";
+        assert_eq!(address(six).as_deref(), Some("[2001:db8::1]:9"));
+        for other in [
+            "candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active",
+            "candidate:1 1 udp 1 0b6cd3b2.local 9 typ host",
+            "candidate:1 1 udp 1 192.0.2.1 90000 typ host",
+            "candidate:1 1 udp 1",
+            "",
+        ] {
+            assert_eq!(address(other), None, "{other}");
+        }
+    }
+
+    const SOUND: &str =
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=ice-ufrag:Yx7k\r\na=ice-pwd:p+/w\r\na=ssrc:3 cname:a\r\n";
 
     #[test]
     fn the_screen_is_the_second_video_section() {

@@ -25,18 +25,21 @@ const CONTROLLING_MOVE_PAUSE: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_millis(150);
 /// What was quiet for longer than this is quiet by itself.
 const LONG_QUIET: Duration = Duration::from_secs(3);
-/// How long the far side may take to follow the own address, besides a round trip: an engine has done so by the time that
-/// it is noticed here, and a browser takes seconds, even for a pair that is nominated.
+/// How long the far side may take to follow the own address, besides two round trips: an engine has done so by the
+/// time that it is noticed here, and a browser takes seconds, even for a pair that is nominated.
 const FOLLOWING: Duration = Duration::from_millis(100);
 /// After this long without anything, besides a round trip, other routes are looked for: where media came, and where only
 /// what keeps consent does.
 const TROUBLE: Duration = Duration::from_millis(300);
 const TROUBLE_WITHOUT_MEDIA: Duration = Duration::from_secs(2);
+/// After this long without anything where media came, besides a round trip, the far side may be where no route leads to.
+const HOPELESS: Duration = Duration::from_millis(600);
 /// Between two looks at the other routes: at first, and later.
 const SEARCH_PAUSE: Duration = Duration::from_millis(150);
 const LATE_SEARCH_PAUSE: Duration = Duration::from_secs(1);
-/// Routes that are looked at: those that the agent checks first have the highest priority.
-const MAX_ROUTES: usize = 12;
+/// Candidates of the far side that are kept, and routes that are looked at.
+const MAX_CANDIDATES: usize = 16;
+const MAX_ROUTES: usize = 16;
 /// Requests whose answers are waited for.
 const MAX_ASKED: usize = 64;
 
@@ -56,7 +59,7 @@ pub(super) enum Action {
     },
     /// What the agent sends takes another route from here on.
     Moved,
-    /// The own address is another one for the far side, which does not follow: only an ICE restart helps.
+    /// The far side does not follow, or is nowhere: only an ICE restart helps.
     Lost,
 }
 
@@ -64,8 +67,10 @@ pub(super) enum Action {
 /// this says where that really goes, and hides it from the agent.
 pub(super) struct Follower {
     secret: Option<Secret>,
-    /// What the agent sent requests over in this generation of ICE: what signaling told of, and what was heard from.
-    routes: Vec<Route>,
+    /// The sockets there are.
+    locals: Vec<SocketAddr>,
+    /// Of the far side, in this generation of ICE: what signaling told, and what the agent heard from.
+    candidates: Vec<SocketAddr>,
     /// The agent's last request.
     request: Vec<u8>,
     is_controlling: bool,
@@ -84,6 +89,8 @@ pub(super) struct Follower {
     rtt: Duration,
     own: OwnAddress,
     searched_at: Option<Instant>,
+    /// Whether the present trouble has been told.
+    is_lost: bool,
     actions: VecDeque<Action>,
 }
 
@@ -126,7 +133,8 @@ impl Follower {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             secret: None,
-            routes: Vec::new(),
+            locals: Vec::new(),
+            candidates: Vec::new(),
             request: Vec::new(),
             is_controlling: false,
             selected: None,
@@ -140,6 +148,7 @@ impl Follower {
             rtt: Duration::ZERO,
             own: OwnAddress::default(),
             searched_at: None,
+            is_lost: false,
             actions: VecDeque::new(),
         }
     }
@@ -147,7 +156,20 @@ impl Follower {
     /// The far side's description says this; another password is another generation of ICE (RFC 8445 section 9).
     pub(super) fn handle_password(&mut self, now: Instant, password: &str) {
         if !self.secret.as_ref().is_some_and(|secret| secret.is(password)) {
-            *self = Self { secret: Secret::new(password), ..Self::new(now) };
+            let locals = std::mem::take(&mut self.locals);
+            *self = Self { secret: Secret::new(password), locals, ..Self::new(now) };
+        }
+    }
+
+    /// These are the sockets, by their own addresses.
+    pub(super) fn handle_sockets(&mut self, locals: Vec<SocketAddr>) {
+        self.locals = locals;
+    }
+
+    /// The far side may be reached there.
+    pub(super) fn handle_candidate(&mut self, candidate: SocketAddr) {
+        if self.candidates.len() < MAX_CANDIDATES && !self.candidates.contains(&candidate) {
+            self.candidates.push(candidate);
         }
     }
 
@@ -181,6 +203,7 @@ impl Follower {
         let is_present = self.present() == Some(route);
         if is_present {
             self.heard_at = now;
+            self.is_lost = false;
         }
         for datagram in datagrams {
             match Datagram::new(datagram) {
@@ -214,7 +237,8 @@ impl Follower {
     fn select(&mut self, now: Instant, route: Route) {
         *self = Self {
             secret: self.secret.take(),
-            routes: std::mem::take(&mut self.routes),
+            locals: std::mem::take(&mut self.locals),
+            candidates: std::mem::take(&mut self.candidates),
             request: std::mem::take(&mut self.request),
             is_controlling: self.is_controlling,
             asked: std::mem::take(&mut self.asked),
@@ -228,9 +252,7 @@ impl Follower {
         let Some(is_controlling) = stun::is_of_controlling(request) else { return };
         self.is_controlling = is_controlling;
         self.request = request.to_vec();
-        if self.routes.len() < MAX_ROUTES && !self.routes.contains(&route) {
-            self.routes.push(route);
-        }
+        self.handle_candidate(route.remote);
         self.ask(now, id, route);
     }
 
@@ -244,7 +266,9 @@ impl Follower {
                 suspect.seen_at = now;
             }
             // What media comes over is not forgotten for the check of yet another one.
-            Some(suspect) if suspect.evidence > evidence && now < suspect.seen_at + SILENCE_OF_CHECKS => return,
+            Some(suspect) if suspect.evidence > evidence && now < suspect.seen_at + SILENCE_OF_CHECKS => {
+                return;
+            }
             _ => {
                 let suspect = Suspect { route, evidence, seen_at: now, checked_at: None, answered_at: None };
                 self.suspect = Some(suspect);
@@ -284,6 +308,7 @@ impl Follower {
         (self.heard_at, self.media_at) = (now, now);
         self.suspect = None;
         self.own = OwnAddress::default();
+        self.is_lost = false;
         self.actions.push_back(Action::Moved);
         // A controlled agent must not choose by itself (RFC 8445 section 8.1.1).
         if self.is_controlling {
@@ -307,6 +332,10 @@ impl Follower {
         } else if self.present() != Some(route) {
             if self.is_in_trouble(now) {
                 self.move_to(now, route);
+                if self.present() == Some(route) {
+                    // What was chosen here the far side has to follow, as it has to an own address.
+                    self.own.changed_at = Some(now);
+                }
             }
         } else if self.own.mapped.replace(mapped).is_some_and(|before| before != mapped) {
             self.own.changed_at = Some(now);
@@ -323,7 +352,7 @@ impl Follower {
         let Some(changed_at) = self.own.changed_at else { return };
         if self.media_at > changed_at {
             self.own.changed_at = None;
-        } else if now >= changed_at + FOLLOWING + self.rtt {
+        } else if now >= changed_at + FOLLOWING + 2 * self.rtt {
             self.own.changed_at = None;
             if quiet < LONG_QUIET {
                 self.actions.push_back(Action::Lost);
@@ -345,12 +374,25 @@ impl Follower {
             return;
         }
         self.searched_at = Some(now);
-        for index in 0..self.routes.len() {
-            let route = self.routes[index];
+        let flowed = now.saturating_duration_since(self.media_at) < LONG_QUIET;
+        if flowed && !self.is_lost && lasts >= HOPELESS + self.rtt {
+            self.is_lost = true;
+            self.actions.push_back(Action::Lost);
+        }
+        for route in self.routes() {
             if route != present {
                 self.check(now, route, false);
             }
         }
+    }
+
+    /// From all sockets to all candidates, those of the highest priority first.
+    fn routes(&self) -> Vec<Route> {
+        let from = |remote: SocketAddr| {
+            let locals = self.locals.iter().filter(move |local| local.is_ipv4() == remote.is_ipv4());
+            locals.map(move |local| Route { local: *local, remote })
+        };
+        self.candidates.iter().copied().flat_map(from).take(MAX_ROUTES).collect()
     }
 
     fn check(&mut self, now: Instant, route: Route, nominate: bool) {

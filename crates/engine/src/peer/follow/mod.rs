@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
+use rtc::mdns::MDNS_PORT;
 use tracing::{debug, info};
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime,
@@ -58,6 +59,11 @@ impl Following {
         self.lock().follower.handle_password(Instant::now(), password);
     }
 
+    /// The far side may be reached there.
+    pub(super) fn handle_candidate(&self, candidate: SocketAddr) {
+        self.lock().follower.handle_candidate(candidate);
+    }
+
     /// What the sockets received last has been decrypted: the crate does so before it receives anything else.
     pub(super) fn handle_authentic(&self) {
         let mut state = self.lock();
@@ -68,15 +74,16 @@ impl Following {
     fn add_socket(&self, local: SocketAddr, socket: &Arc<dyn AsyncUdpSocket>) {
         let mut state = self.lock();
         state.sockets.retain(|(_, socket)| socket.strong_count() > 0);
-        state.sockets.push((local, Arc::downgrade(socket)));
+        // The one for multicast DNS leads nowhere.
+        if local.port() != MDNS_PORT {
+            state.sockets.push((local, Arc::downgrade(socket)));
+        }
+        let locals = state.sockets.iter().map(|(local, _)| *local).collect();
+        state.follower.handle_sockets(locals);
     }
 
     /// Where what the agent sends over `route` has to go, if that is elsewhere.
-    fn redirect(
-        &self,
-        route: Route,
-        datagram: &[u8],
-    ) -> Option<(Arc<dyn AsyncUdpSocket>, SocketAddr)> {
+    fn redirect(&self, route: Route, datagram: &[u8]) -> Option<(Arc<dyn AsyncUdpSocket>, SocketAddr)> {
         let mut state = self.lock();
         let over = state.follower.handle_sent(Instant::now(), route, datagram);
         let socket = (over != route).then(|| state.socket(over)).flatten();
@@ -87,8 +94,7 @@ impl Following {
     fn handle_received(&self, local: SocketAddr, meta: &mut RecvMeta, bytes: &[u8]) {
         let mut state = self.lock();
         let route = Route { local, remote: meta.addr };
-        meta.addr =
-            state.follower.handle_received(Instant::now(), route, bytes.chunks(meta.stride.max(1)));
+        meta.addr = state.follower.handle_received(Instant::now(), route, bytes.chunks(meta.stride.max(1)));
         self.act(state);
     }
 

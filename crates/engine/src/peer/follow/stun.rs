@@ -114,7 +114,11 @@ pub(super) mod testing {
 
     use super::*;
 
-    fn message(setters: &[Box<dyn Setter + '_>], attributes: &[(AttrType, &[u8])], secret: &Secret) -> Vec<u8> {
+    fn message(
+        setters: &[Box<dyn Setter + '_>],
+        attributes: &[(AttrType, &[u8])],
+        secret: &Secret,
+    ) -> Vec<u8> {
         let mut message = Message::new();
         message.build(setters).expect("a message");
         for (attribute, value) in attributes {

@@ -141,7 +141,9 @@ fn media_follows_a_nat_that_has_forgotten_its_mapping() {
 #[test]
 fn media_follows_again_and_back() {
     let mut end = End::new(false);
-    for theirs in [rebound(end.selected), Route { remote: address("192.0.2.2:9"), ..end.selected }, end.selected] {
+    for theirs in
+        [rebound(end.selected), Route { remote: address("192.0.2.2:9"), ..end.selected }, end.selected]
+    {
         end.theirs = theirs;
         end.run(SECOND);
         assert_eq!(end.route(), theirs);
@@ -256,17 +258,17 @@ fn an_own_address_that_changes_is_lost_once() {
 fn a_far_side_that_follows_is_not_lost() {
     let mut end = End::new(true);
     end.mapped = address("203.0.113.1:6000");
-    end.run_deaf(Duration::from_millis(240));
+    end.run_deaf(Duration::from_millis(220));
     end.run(5 * SECOND);
     assert_eq!(end.lost, 0);
 }
 
 #[test]
-fn silence_is_neither_loss_nor_asked_about_for_ever() {
+fn what_is_nowhere_is_lost_once_and_not_asked_about_for_ever() {
     let mut end = End::new(true);
     end.answers = |_| false;
     end.run_deaf(60 * SECOND);
-    assert_eq!((end.lost, end.route()), (0, end.selected));
+    assert_eq!((end.lost, end.route()), (1, end.selected));
     assert!((10..=20).contains(&end.checks.len()), "{} checks", end.checks.len());
 }
 
@@ -286,13 +288,14 @@ fn another_route_takes_the_place_of_one_that_is_dead() {
     let mut end = End::new(true);
     let other = Route { local: address("10.0.1.1:5001"), remote: address("192.0.2.9:40009") };
     let dead = Route { local: address("10.0.1.1:5001"), remote: address("192.0.2.8:1") };
-    for route in [dead, other] {
-        end.follower.handle_sent(end.now, route, &request(FAR, true));
-    }
+    end.follower.handle_sockets(vec![end.selected.local, other.local, address("[::1]:1")]);
+    // One that the agent heard of but had no time for, and one that it sent a request to.
+    end.follower.handle_candidate(dead.remote);
+    end.follower.handle_sent(end.now, other, &request(FAR, true));
     end.run(SECOND);
     assert_eq!((end.route(), end.checks.len()), (end.selected, 0));
-    end.answers = |route| route.remote.port() == 40_009;
-    end.run_deaf(Duration::from_millis(400));
+    end.answers = |route| route.remote.port() == 40_009 && route.local.port() == 5001;
+    end.run_deaf(Duration::from_millis(320));
     assert_eq!(end.route(), other);
     // The far side is told, and follows.
     let nominated: Vec<_> = end.checks.iter().filter(|(_, check)| nominates(check)).collect();
@@ -305,8 +308,8 @@ fn another_route_takes_the_place_of_one_that_is_dead() {
 #[test]
 fn a_far_side_with_nothing_to_send_is_not_looked_for_elsewhere() {
     let mut end = End::new(true);
-    let other = rebound(end.selected);
-    end.follower.handle_sent(end.now, other, &request(FAR, true));
+    end.follower.handle_sockets(vec![end.selected.local]);
+    end.follower.handle_candidate(rebound(end.selected).remote);
     for _ in 0..25 {
         end.run_deaf(Duration::from_millis(400));
         let consent = request(FAR, true);
@@ -323,13 +326,27 @@ fn two_ends_that_look_for_a_route_agree_on_one() {
     let third = Route { local: address("10.0.2.1:5002"), remote: address("192.0.2.10:40010") };
     for controlling in [true, false] {
         let mut end = End::new(controlling);
-        end.follower.handle_sent(end.now, other, &request(FAR, controlling));
+        end.follower.handle_sockets(vec![other.local]);
+        end.follower.handle_candidate(other.remote);
         end.answers = |route| route.remote.port() != 40_000;
-        end.run_deaf(Duration::from_millis(400));
+        end.run_deaf(Duration::from_millis(320));
         assert_eq!(end.route(), other);
         // The far side has found another one meanwhile; the controlled side gives way.
         end.theirs = third;
         end.run(Duration::from_millis(600));
         assert_eq!(end.route(), if controlling { other } else { third });
     }
+}
+
+#[test]
+fn a_far_side_that_does_not_follow_to_the_other_route_is_lost() {
+    let mut end = End::new(false);
+    let other = Route { remote: address("192.0.2.9:40009"), ..end.selected };
+    end.follower.handle_sockets(vec![end.selected.local]);
+    end.follower.handle_candidate(other.remote);
+    end.answers = |route| route.remote.port() == 40_009;
+    end.run_deaf(Duration::from_millis(360));
+    assert_eq!((end.route(), end.lost), (other, 0));
+    end.run_deaf(Duration::from_millis(100));
+    assert_eq!((end.route(), end.lost), (other, 1));
 }
