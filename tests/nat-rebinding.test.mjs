@@ -27,7 +27,7 @@ for (const { behind, outside, first } of CALLS) {
   const name = `media comes back when the NAT before the ${behind} forgets the ${outside}, ${first} first`;
   test(name, { timeout: 60_000 }, async (t) => {
     const scope = new Scope(t);
-    const internet = await Internet.up(scope);
+    const internet = await Internet.up(scope, { serverApart: true });
     await internet.translate();
     const { left, right, router } = internet.namespaces;
     const server = await Server.start(scope, { namespace: router, address: internet.address });

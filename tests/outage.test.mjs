@@ -26,7 +26,7 @@ for (const clients of [
 ]) {
   test(`${clients[0]} and ${clients[1]} outlive ten seconds of total loss`, { timeout: 90_000 }, async (t) => {
     const scope = new Scope(t);
-    const internet = await Internet.up(scope);
+    const internet = await Internet.up(scope, { serverApart: true });
     const { left, right, router } = internet.namespaces;
     const server = await Server.start(scope, { namespace: router, address: internet.address });
     const room = server.room();

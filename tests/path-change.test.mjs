@@ -30,7 +30,7 @@ const CALLS = [
 for (const { left, right, steps } of CALLS) {
   test(`a call of ${left} and ${right} goes on over other interfaces`, { timeout: 90_000 }, async (t) => {
     const scope = new Scope(t);
-    const internet = await Internet.up(scope);
+    const internet = await Internet.up(scope, { serverApart: true });
     const { namespaces } = internet;
     const server = await Server.start(scope, { namespace: namespaces.router, address: internet.address });
     // Media begins on the one that is taken away first; signaling has a way of its own.

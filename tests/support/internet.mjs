@@ -1,14 +1,15 @@
 import { run } from "./process.mjs";
 
 const HOSTS = ["left", "right"];
-const DEVICES = ["wired0", "radio0", "server0"];
+const DEVICES = ["wired0", "radio0"];
+/** For what must not be lost. */
+const SERVER_DEVICE = "server0";
 
 let count = 0;
 
 /**
- * Two hosts, each with interfaces to a router that stands for the internet: three network namespaces. Everything reaches
- * everything; a host prefers its first interface, `wired0`, to the second, `radio0`. The third, `server0`, is the way to
- * the router itself, and no datagram leaves by it. Needs root.
+ * Two hosts, each with two interfaces to a router that stands for the internet: three network namespaces. Everything
+ * reaches everything; a host prefers its first interface, `wired0`, to the second, `radio0`. Needs root.
  */
 export class Internet {
   #scope;
@@ -23,8 +24,12 @@ export class Internet {
     this.address = address;
   }
 
-  /** @param {import("./scope.mjs").Scope} scope */
-  static async up(scope) {
+  /**
+   * @param {import("./scope.mjs").Scope} scope
+   * @param {{ serverApart?: boolean }} [options] `serverApart`: hosts have a third interface, by which only the router's own
+   *   address is reached and no datagram leaves
+   */
+  static async up(scope, { serverApart = false } = {}) {
     if (process.getuid() !== 0) throw new Error("network namespaces need root");
     const number = ++count;
     const name = (host) => `visavis-${process.pid}-net${number}-${host}`;
@@ -39,9 +44,12 @@ export class Internet {
     await run(scope, "sysctl", ["-qw", "net.ipv4.ip_forward=1"], { namespace: namespaces.router });
     for (const host of HOSTS) {
       for (const device of DEVICES) await internet.add(host, device);
-      const way = ["via", `${subnetOf(host, "server0")}.1`, "dev", "server0"];
-      await internet.#ip(host, "route", "add", internet.address, ...way);
-      await internet.silence(host, "server0", true);
+      if (serverApart) {
+        await internet.add(host, SERVER_DEVICE);
+        const way = ["via", `${subnetOf(host, SERVER_DEVICE)}.1`, "dev", SERVER_DEVICE];
+        await internet.#ip(host, "route", "add", internet.address, ...way);
+        await internet.silence(host, SERVER_DEVICE, true);
+      }
     }
     return internet;
   }
@@ -56,7 +64,7 @@ export class Internet {
     await this.#ip(host, "address", "add", `${subnet}.2/24`, "dev", device);
     await this.#ip(host, "link", "set", device, "up");
     const route = ["route", "add", "default", "via", `${subnet}.1`, "dev", device];
-    await this.#ip(host, ...route, "metric", String(100 * (DEVICES.indexOf(device) + 1)));
+    await this.#ip(host, ...route, "metric", String(100 * (indexOf(device) + 1)));
   }
 
   /** Takes an interface away from a host, and its addresses with it. */
@@ -119,9 +127,13 @@ export class Internet {
 
 /** The router's end of an interface. */
 function farEndOf(host, device) {
-  return `${host}${DEVICES.indexOf(device)}`;
+  return `${host}${indexOf(device)}`;
 }
 
 function subnetOf(host, device) {
-  return `10.78.${16 * HOSTS.indexOf(host) + DEVICES.indexOf(device)}`;
+  return `10.78.${16 * HOSTS.indexOf(host) + indexOf(device)}`;
+}
+
+function indexOf(device) {
+  return [...DEVICES, SERVER_DEVICE].indexOf(device);
 }
