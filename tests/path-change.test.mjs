@@ -12,6 +12,8 @@ import { Server } from "./support/server.mjs";
 const BEFORE_S = 3;
 const STEP_S = 6;
 const LONGEST_FREEZE_MS = 1_000;
+/** Of a tab that has lost its interface: when it sends over another one is the browser's choice. */
+const LONGEST_FREEZE_OF_TAB_MS = 3_500;
 
 /** What happens to the left host in mid-call; media begins over `wired0`. */
 const STEPS = [
@@ -20,14 +22,13 @@ const STEPS = [
   ["its own is removed again", (internet) => internet.remove("left", "radio0")],
 ];
 
-/** The tab's browser sees to it alone until it says that the path is down; only the first step has another path to take. */
 const CALLS = [
-  { left: "engine", right: "engine", steps: STEPS },
-  { left: "engine", right: "tab", steps: STEPS },
-  { left: "tab", right: "engine", steps: STEPS.slice(0, 1) },
+  { left: "engine", right: "engine", steps: STEPS, limitsMs: [LONGEST_FREEZE_MS, LONGEST_FREEZE_MS] },
+  { left: "engine", right: "tab", steps: STEPS, limitsMs: [LONGEST_FREEZE_MS, LONGEST_FREEZE_MS] },
+  { left: "tab", right: "engine", steps: STEPS.slice(0, 1), limitsMs: [LONGEST_FREEZE_MS, LONGEST_FREEZE_OF_TAB_MS] },
 ];
 
-for (const { left, right, steps } of CALLS) {
+for (const { left, right, steps, limitsMs } of CALLS) {
   test(`a call of ${left} and ${right} goes on over other interfaces`, { timeout: 90_000 }, async (t) => {
     const scope = new Scope(t);
     const internet = await Internet.up(scope, { serverApart: true });
@@ -52,8 +53,8 @@ for (const { left, right, steps } of CALLS) {
       for (const [index, { name }] of ends.entries()) {
         const freezeMs = Math.round(longestGapMs(seen[index].arrivalsMs));
         t.diagnostic(`${what}: ${name}: ${seen[index].count} pictures, longest freeze ${freezeMs} ms`);
-        assert.ok(freezeMs <= LONGEST_FREEZE_MS, `${what}: ${name} saw nothing for ${freezeMs} ms`);
-        assert.ok(seen[index].count >= 10 * (STEP_S - 2), `${what}: ${name} saw ${seen[index].count} pictures`);
+        assert.ok(freezeMs <= limitsMs[index], `${what}: ${name} saw nothing for ${freezeMs} ms`);
+        assert.ok(seen[index].count >= 10 * (STEP_S - 3), `${what}: ${name} saw ${seen[index].count} pictures`);
       }
     }
     await Promise.all(ends.map((end) => end.leave()));
