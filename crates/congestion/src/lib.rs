@@ -3,7 +3,7 @@
 //! - [`Estimator`]: a send-side bandwidth estimator after draft-ietf-rmcat-gcc-02 and the current libwebrtc's `goog_cc`.
 //! - [`Pacer`]: sound at once, then repairs, then pictures at a multiple of the target; sends the estimator's probes.
 //! - [`NackGenerator`], [`NackResponder`], [`KeyFrameRequests`]: bounded repair.
-//! - [`AudioLadder`], [`VideoLadder`], [`ScreenLadder`]: what the encoders shall make of a bitrate.
+//! - [`AudioLadder`], [`VideoLadder`], [`ScreenLadder`], [`ScreenSoundLadder`]: what the encoders shall make of a bitrate.
 //!
 //! Nothing here owns a socket, clock, task or lock. The estimator's parts:
 //!
@@ -30,5 +30,6 @@ pub use estimator::{Config, Estimate, Estimator, PacketReport, ProbeCluster};
 pub use pacer::{Class, Paced, Pacer, PacerConfig};
 pub use repair::{KeyFrameRequests, NackConfig, NackGenerator, NackOutput, NackResponder, ResponderConfig};
 pub use targets::{
-    AudioLadder, AudioTarget, ScreenLadder, ScreenSplit, SourceLimits, VideoLadder, VideoTarget,
+    AudioLadder, AudioTarget, ScreenLadder, ScreenSoundLadder, ScreenSoundTarget, ScreenSplit, SourceLimits,
+    VideoLadder, VideoTarget,
 };

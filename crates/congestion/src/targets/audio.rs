@@ -23,7 +23,7 @@ impl AudioTarget {
 }
 
 /// IPv4, UDP, RTP with its extension, and the authentication tag of SRTP.
-const HEADER_BITS: f64 = (20.0 + 8.0 + 12.0 + 8.0 + 10.0) * 8.0;
+pub(super) const HEADER_BITS: f64 = (20.0 + 8.0 + 12.0 + 8.0 + 10.0) * 8.0;
 
 /// A way to send sound, from this total of sound and pictures in bit/s on.
 struct Rung {

@@ -6,8 +6,10 @@ mod ladder;
 mod load;
 mod rungs;
 mod screen;
+mod screen_sound;
 
 pub use audio::{AudioLadder, AudioTarget};
 pub use ladder::{VideoLadder, VideoTarget};
 pub use rungs::SourceLimits;
 pub use screen::{ScreenLadder, ScreenSplit};
+pub use screen_sound::{ScreenSoundLadder, ScreenSoundTarget};
