@@ -101,7 +101,7 @@ impl<K: PartialEq + Copy> Mixer<K> {
 }
 
 /// Bends what is above the knee smoothly towards full scale.
-fn limit(sample: f32) -> f32 {
+pub(super) fn limit(sample: f32) -> f32 {
     let magnitude = sample.abs();
     if magnitude <= KNEE {
         return sample;

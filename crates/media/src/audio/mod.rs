@@ -27,6 +27,7 @@ mod sink;
 mod source;
 mod speaker;
 mod synthetic;
+pub mod system;
 pub mod voice;
 mod volume;
 mod wav;
