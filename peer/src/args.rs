@@ -31,6 +31,10 @@ pub(crate) struct Args {
     #[arg(long, env = "VISAVIS_SCREEN")]
     pub(crate) screen: Option<ScreenChoice>,
 
+    /// Share what this computer plays with the screen, but for the call
+    #[arg(long, requires = "screen", env = "VISAVIS_SCREEN_SOUND")]
+    pub(crate) screen_sound: bool,
+
     /// Whether echo, noise and level of a microphone's voice are seen to
     #[arg(long, value_enum, default_value = "off", env = "VISAVIS_VOICE_PROCESSING")]
     pub(crate) voice_processing: VoiceProcessing,

@@ -126,7 +126,7 @@ async fn attend(
             Event::Call { event: CallEvent::State { state: CallState::InRoom { .. } } } => {
                 failure = None;
                 if let Some(screen) = args.screen.clone() {
-                    engine.send(Command::ShareScreen { screen }).await;
+                    engine.send(Command::ShareScreen { screen, sound: args.screen_sound }).await;
                 }
             }
             Event::Call { event: CallEvent::State { state: CallState::Ended } } => {
@@ -141,6 +141,7 @@ async fn attend(
             | Event::Screens { .. }
             | Event::ScreenStarted
             | Event::ScreenEnded { .. }
+            | Event::ScreenSound { .. }
             | Event::VideoStarted { .. }
             | Event::VideoEnded { .. } => {}
         }
@@ -198,7 +199,7 @@ async fn list_devices(engine: &Engine, events: &mut mpsc::Receiver<Event>) -> an
 async fn list_screens(engine: &Engine, events: &mut mpsc::Receiver<Event>) -> anyhow::Result<Outcome> {
     engine.send(Command::ListScreens).await;
     let screens = loop {
-        if let Event::Screens { screens, error } = events.recv().await.context("the engine ended")? {
+        if let Event::Screens { screens, error, .. } = events.recv().await.context("the engine ended")? {
             match error {
                 Some(error) => bail!(error),
                 None => break screens,

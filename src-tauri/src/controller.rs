@@ -129,6 +129,7 @@ impl Actor {
             | Event::Screens { .. }
             | Event::ScreenStarted
             | Event::ScreenEnded { .. }
+            | Event::ScreenSound { .. }
             | Event::Stats { .. } => {}
         }
         (self.on_event)(event);

@@ -135,9 +135,9 @@ export class App {
     this.engine.listScreens();
   }
 
-  shareScreen(screen?: ScreenChoice): void {
-    this.dismissScreenError();
-    this.engine.shareScreen(screen);
+  shareScreen(screen: ScreenChoice | undefined, sound: boolean): void {
+    this.model = { ...this.model, screenError: undefined, sharedSound: undefined };
+    this.engine.shareScreen(screen, sound);
   }
 
   stopScreen(): void {

@@ -99,6 +99,13 @@ test("a screen is shared until it ends, and why it ended is kept until the next 
   const closed: EngineEvent = { type: "screen_ended", error: { code: "closed", message: "" } };
   expect(after(...shared, closed)).toMatchObject({ own: { screen: false }, screenError: "closed" });
   expect(after(closed, ...shared).screenError).toBeUndefined();
-  const unsupported: EngineEvent = { type: "screens", screens: [], error: { code: "unsupported", message: "" } };
-  expect(after(unsupported)).toMatchObject({ screens: [], screenError: "unsupported" });
+  const unsupported: EngineEvent = { type: "screens", screens: [], sound: true, error: { code: "unsupported", message: "" } };
+  expect(after(unsupported)).toMatchObject({ screens: [], offersSound: true, screenError: "unsupported" });
+});
+
+test("a screen's sound may fail and come back while the picture goes on, and ends with it", () => {
+  const [fails, comes]: EngineEvent[] = [false, true].map((on) => ({ type: "screen_sound", on }));
+  expect(after({ type: "screen_started" }, fails!)).toMatchObject({ own: { screen: true }, sharedSound: false });
+  expect(after(fails!, comes!).sharedSound).toBe(true);
+  expect(after(comes!, { type: "screen_ended", error: null }).sharedSound).toBeUndefined();
 });

@@ -41,6 +41,10 @@ export interface Model {
   standIns: ReadonlySet<DeviceKind>;
   /** What can be shared, once it is known. */
   screens: Screen[] | undefined;
+  /** Whether the sound of this computer can be shared with it. */
+  offersSound: boolean;
+  /** Of a screen that is shared with sound: whether the sound is there. */
+  sharedSound: boolean | undefined;
   /** Why no screen is shared. */
   screenError: ScreenErrorCode | undefined;
   /** Keys of the streams that run. */
@@ -59,6 +63,8 @@ export const INITIAL: Model = {
   deviceErrors: {},
   standIns: new Set(),
   screens: undefined,
+  offersSound: false,
+  sharedSound: undefined,
   screenError: undefined,
   videos: new Set(),
   soundBlocked: false,
@@ -84,11 +90,13 @@ export function reduce(model: Model, event: EngineEvent): Model {
       return { ...model, deviceErrors };
     }
     case "screens":
-      return { ...model, screens: event.screens, screenError: event.error?.code };
+      return { ...model, screens: event.screens, offersSound: event.sound, screenError: event.error?.code };
     case "screen_started":
       return { ...model, own: { ...model.own, screen: true }, screenError: undefined };
     case "screen_ended":
-      return { ...model, own: { ...model.own, screen: false }, screenError: event.error?.code };
+      return { ...model, own: { ...model.own, screen: false }, sharedSound: undefined, screenError: event.error?.code };
+    case "screen_sound":
+      return { ...model, sharedSound: event.on };
     case "video_started":
       return { ...model, videos: new Set(model.videos).add(streamKey(event.stream)) };
     case "video_ended":

@@ -80,9 +80,13 @@ export const strings = {
     looking: "Looking…",
     none: "There is nothing here to share.",
     size: (width: number, height: number) => `${width} × ${height}`,
+    sound: "Share sound too",
+    soundLead: "The others hear what this computer plays, but not themselves.",
     cancel: "Cancel",
     sharing: "You are sharing your screen",
     sharingLead: "The others see it as you do.",
+    sharingSoundLead: "The others see it as you do, and hear what it plays.",
+    sharingSilentLead: "The others see it as you do, but its sound cannot be had right now.",
     stop: "Stop sharing",
   },
   state: {

@@ -58,6 +58,9 @@ pub enum Command {
     /// by [`Event::ScreenStarted`] or [`Event::ScreenEnded`].
     ShareScreen {
         screen: ScreenChoice,
+        /// And let them hear what this computer plays, but for the call.
+        #[serde(default)]
+        sound: bool,
     },
     StopScreen,
     /// Look for what can be shared; answered by [`Event::Screens`].
@@ -93,6 +96,8 @@ pub enum Event {
     /// What can be shared; with an error where there is no way to.
     Screens {
         screens: Vec<Screen>,
+        /// Whether this computer's sound can be shared with it.
+        sound: bool,
         error: Option<ScreenError>,
     },
     /// The others are shown the screen that was asked for.
@@ -100,6 +105,10 @@ pub enum Event {
     /// No screen is shared any more, or none could be; without an error if that was wished.
     ScreenEnded {
         error: Option<ScreenError>,
+    },
+    /// Of a screen that is shared with sound: whether the sound is there. The picture goes on without.
+    ScreenSound {
+        on: bool,
     },
     /// A stream of pictures starts: the own one, or a participant's.
     VideoStarted {
@@ -172,9 +181,11 @@ pub struct PeerStats {
     pub sent_audio: SentStats,
     pub sent_video: SentStats,
     pub sent_screen: SentStats,
+    pub sent_screen_sound: SentStats,
     pub received_audio: ReceivedStats,
     pub received_video: ReceivedStats,
     pub received_screen: ReceivedStats,
+    pub received_screen_sound: ReceivedStats,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]

@@ -37,7 +37,11 @@ pub(crate) enum Inner {
         generation: u64,
         event: ScreenEvent,
     },
-    Screens(Result<Vec<Screen>, ScreenError>),
+    Screens {
+        screens: Result<Vec<Screen>, ScreenError>,
+        /// Whether there is sound to share.
+        sound: bool,
+    },
     Devices(DeviceList),
     /// The addresses of this host are others now.
     Network(Addresses),

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use visavis_congestion::{AudioLadder, Estimate, KeyFrameRequests, ScreenSplit, SourceLimits, VideoLadder};
+use visavis_congestion::{
+    AudioLadder, Estimate, KeyFrameRequests, ScreenSoundLadder, ScreenSoundTarget, ScreenSplit, SourceLimits,
+    VideoLadder,
+};
 use visavis_media::audio::{AudioTarget, PacketTime};
 use visavis_media::video::{EncodedFrame, VideoTarget};
 use visavis_protocol::ParticipantId;
@@ -68,6 +71,7 @@ pub(crate) struct OwnStats {
     height: u32,
     key_frames: u64,
     pub(crate) screen: SentStats,
+    pub(crate) screen_sound_target_bps: u64,
 }
 
 impl OwnStats {
@@ -90,8 +94,17 @@ impl OwnStats {
             key_frames: self.screen.key_frames,
             ..stats.sent_screen
         };
+        stats.sent_screen_sound.target_bps = self.screen_sound_target_bps;
         stats
     }
+}
+
+/// What there is of the own screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shared {
+    Nothing,
+    Picture,
+    PictureAndSound,
 }
 
 /// Decides what the encoders are asked for.
@@ -100,6 +113,7 @@ pub(crate) struct Outgoing {
     counters: Arc<EncoderCounters>,
     video_ladder: VideoLadder,
     audio_ladder: AudioLadder,
+    screen_sound: ScreenSoundLadder,
     estimates: HashMap<ParticipantId, Estimate>,
     key_frames: KeyFrameRequests,
     video: VideoTarget,
@@ -114,6 +128,7 @@ impl Outgoing {
             counters: Arc::new(EncoderCounters::default()),
             video_ladder: VideoLadder::default(),
             audio_ladder: AudioLadder::default(),
+            screen_sound: ScreenSoundLadder::default(),
             estimates: HashMap::new(),
             key_frames: KeyFrameRequests::default(),
             video: VideoTarget::default(),
@@ -130,6 +145,11 @@ impl Outgoing {
     /// What is there for the screen, in bit/s.
     pub(crate) fn screen_bps(&self) -> u64 {
         self.screen_bps
+    }
+
+    /// What there is for the screen's sound.
+    pub(crate) fn screen_sound(&self) -> ScreenSoundTarget {
+        self.screen_sound.target()
     }
 
     /// Of the slowest path.
@@ -151,13 +171,13 @@ impl Outgoing {
         self.video_ladder.handle_busy(now, busy);
     }
 
-    /// A path's estimate moved. A screen takes its part while it is `shared`. Gives the targets that changed.
+    /// A path's estimate moved. A screen takes its part while it is shared. Gives the targets that changed.
     pub(crate) fn handle_estimate(
         &mut self,
         now: Instant,
         peer: &ParticipantId,
         estimate: Estimate,
-        shared: bool,
+        shared: Shared,
     ) -> (Option<VideoTarget>, Option<AudioTarget>) {
         self.estimates.insert(peer.clone(), estimate);
         self.key_frames.set_rtt(self.rtt());
@@ -165,11 +185,15 @@ impl Outgoing {
         let available = self.estimates.values().map(|estimate| estimate.target_bps).min().unwrap_or_default();
         let loss = self.estimates.values().map(|estimate| estimate.loss).fold(0.0, f64::max);
         let sound = self.audio_ladder.handle_available(available, loss);
-        let video_bps = (available.saturating_sub(sound.wire_bps()) as f64 * VIDEO_SHARE) as u64;
-        let split = if shared {
-            ScreenSplit::of(video_bps)
-        } else {
-            ScreenSplit { camera_bps: video_bps, screen_bps: 0 }
+        let screen_sound = self.screen_sound.handle_available(available).wire_bps();
+        let all_sound = match shared {
+            Shared::Nothing | Shared::Picture => sound.wire_bps(),
+            Shared::PictureAndSound => sound.wire_bps() + screen_sound,
+        };
+        let video_bps = (available.saturating_sub(all_sound) as f64 * VIDEO_SHARE) as u64;
+        let split = match shared {
+            Shared::Nothing => ScreenSplit { camera_bps: video_bps, screen_bps: 0 },
+            Shared::Picture | Shared::PictureAndSound => ScreenSplit::of(video_bps),
         };
         self.screen_bps = split.screen_bps;
         let video = as_target(self.video_ladder.handle_available(now, split.camera_bps));
@@ -213,6 +237,7 @@ impl Outgoing {
             height: self.counters.height.load(Ordering::Relaxed),
             key_frames: self.counters.key_frames.load(Ordering::Relaxed),
             screen: SentStats::default(),
+            screen_sound_target_bps: 0,
         }
     }
 }
@@ -246,11 +271,13 @@ mod tests {
     fn the_narrowest_path_decides_until_it_is_gone() {
         let now = Instant::now();
         let mut outgoing = Outgoing::new(now);
-        outgoing.handle_estimate(now, &peer("wide"), estimate(2_000_000, 0.0), false);
-        let (video, _) = outgoing.handle_estimate(now, &peer("narrow"), estimate(300_000, 0.0), false);
+        outgoing.handle_estimate(now, &peer("wide"), estimate(2_000_000, 0.0), Shared::Nothing);
+        let (video, _) =
+            outgoing.handle_estimate(now, &peer("narrow"), estimate(300_000, 0.0), Shared::Nothing);
         assert!(video.expect("a lower target").bitrate_bps < 252_000);
         outgoing.forget(&peer("narrow"));
-        let (video, _) = outgoing.handle_estimate(now, &peer("wide"), estimate(2_000_000, 0.0), false);
+        let (video, _) =
+            outgoing.handle_estimate(now, &peer("wide"), estimate(2_000_000, 0.0), Shared::Nothing);
         assert_eq!(video.expect("a higher target").bitrate_bps, 800_000, "the most for 640x360 at 15");
     }
 
@@ -258,13 +285,17 @@ mod tests {
     fn a_screen_takes_its_part_from_the_camera() {
         let now = Instant::now();
         let mut outgoing = Outgoing::new(now);
-        outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0), false);
+        outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0), Shared::Nothing);
         assert_eq!(outgoing.screen_bps(), 0);
-        let (video, _) = outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0), true);
+        let (video, _) = outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0), Shared::Picture);
         let camera_bps = video.expect("a lower target").bitrate_bps;
         assert!((150_000..=250_000).contains(&camera_bps), "{camera_bps}");
-        assert!(outgoing.screen_bps() > 1_500_000, "{}", outgoing.screen_bps());
-        let (video, _) = outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0), false);
+        let alone_bps = outgoing.screen_bps();
+        assert!(alone_bps > 1_500_000, "{alone_bps}");
+        outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0), Shared::PictureAndSound);
+        let given_bps = alone_bps - outgoing.screen_bps();
+        assert!(given_bps > u64::from(outgoing.screen_sound().bitrate_bps), "{given_bps} to the sound");
+        let (video, _) = outgoing.handle_estimate(now, &peer("a"), estimate(2_000_000, 0.0), Shared::Nothing);
         assert_eq!(video.expect("a higher target").bitrate_bps, 800_000, "the most for 640x360 at 15");
     }
 
@@ -272,9 +303,15 @@ mod tests {
     fn small_changes_are_not_told() {
         let now = Instant::now();
         let mut outgoing = Outgoing::new(now);
-        assert!(outgoing.handle_estimate(now, &peer("a"), estimate(500_000, 0.0), false).0.is_some());
-        assert!(outgoing.handle_estimate(now, &peer("a"), estimate(505_000, 0.0), false).0.is_none());
-        assert!(outgoing.handle_estimate(now, &peer("a"), estimate(530_000, 0.0), false).0.is_some());
+        assert!(
+            outgoing.handle_estimate(now, &peer("a"), estimate(500_000, 0.0), Shared::Nothing).0.is_some()
+        );
+        assert!(
+            outgoing.handle_estimate(now, &peer("a"), estimate(505_000, 0.0), Shared::Nothing).0.is_none()
+        );
+        assert!(
+            outgoing.handle_estimate(now, &peer("a"), estimate(530_000, 0.0), Shared::Nothing).0.is_some()
+        );
     }
 
     #[test]
@@ -282,13 +319,13 @@ mod tests {
         let now = Instant::now();
         let mut outgoing = Outgoing::new(now);
         assert_eq!(
-            outgoing.handle_estimate(now, &peer("a"), estimate(500_000, 0.01), false).1,
+            outgoing.handle_estimate(now, &peer("a"), estimate(500_000, 0.01), Shared::Nothing).1,
             None,
             "10 % is the default"
         );
-        let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.18), false);
+        let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.18), Shared::Nothing);
         assert_eq!(audio.map(|target| target.expected_loss_percent), Some(18));
-        let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.9), false);
+        let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.9), Shared::Nothing);
         assert_eq!(audio.map(|target| target.expected_loss_percent), Some(30));
     }
 

@@ -1,4 +1,4 @@
-//! Which voice of the speaker is whose, and how loud each participant is played.
+//! Which stream of the speaker is whose, and how loud each participant is played.
 
 use std::collections::HashMap;
 
@@ -11,6 +11,8 @@ use crate::api::ParticipantLevel;
 #[derive(Debug, Default)]
 pub(crate) struct Voices {
     streams: HashMap<AudioStreamId, ParticipantId>,
+    /// The sound of their screens: as loud as they are played, but no voice.
+    screens: HashMap<AudioStreamId, ParticipantId>,
     /// What was asked for; kept while the voice is away, since it may come back by another connection.
     volumes: HashMap<ParticipantId, Volume>,
 }
@@ -23,9 +25,21 @@ impl Voices {
         volume
     }
 
-    /// A participant's connection is gone, and its voices with it.
+    /// The sound of a participant's screen begins. Gives its volume, if one was asked for.
+    pub(crate) fn begin_screen(
+        &mut self,
+        participant: ParticipantId,
+        stream: AudioStreamId,
+    ) -> Option<Volume> {
+        let volume = self.volumes.get(&participant).copied();
+        self.screens.insert(stream, participant);
+        volume
+    }
+
+    /// A participant's connection is gone, and its sound with it.
     pub(crate) fn end(&mut self, participant: &ParticipantId) {
         self.streams.retain(|_, whose| whose != participant);
+        self.screens.retain(|_, whose| whose != participant);
     }
 
     /// The stay is over: the next one has other participants.
@@ -35,13 +49,13 @@ impl Voices {
 
     /// Gives the streams whose volume this is from now on.
     pub(crate) fn set_volume(&mut self, participant: ParticipantId, volume: Volume) -> Vec<AudioStreamId> {
-        let streams = self.streams.iter().filter(|(_, whose)| **whose == participant);
+        let streams = self.streams.iter().chain(&self.screens).filter(|(_, whose)| **whose == participant);
         let streams = streams.map(|(stream, _)| *stream).collect();
         self.volumes.insert(participant, volume);
         streams
     }
 
-    /// Who is how loud; streams that have just ended are nobody's.
+    /// Whose voice is how loud; streams that have just ended are nobody's.
     pub(crate) fn levels(&self, levels: &[(AudioStreamId, f32)]) -> Vec<ParticipantLevel> {
         let whose = |(stream, level): &(AudioStreamId, f32)| {
             let participant = self.streams.get(stream)?.clone();
@@ -73,8 +87,15 @@ mod tests {
             .map(|(participant, level)| ParticipantLevel { participant: participant.clone(), level });
         assert_eq!(levels, expected);
 
+        assert_eq!(voices.begin_screen(ada.clone(), third), Some(quiet));
+        assert_eq!(voices.levels(&[(third, 0.9)]), [], "it is no voice");
+        let mut both = voices.set_volume(ada.clone(), quiet);
+        both.sort_by_key(|stream| *stream == third);
+        assert_eq!(both, [first, third]);
+
         voices.end(&ada);
         assert_eq!(voices.levels(&[(first, 0.1)]), []);
+        assert_eq!(voices.set_volume(ada.clone(), quiet), []);
         assert_eq!(voices.begin(ada.clone(), third), Some(quiet));
         voices.clear();
         assert_eq!(voices.begin(ada, first), None);

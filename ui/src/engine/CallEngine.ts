@@ -61,8 +61,9 @@ export interface CallEngine {
   /** Look for what can be shared; answered by `screens`. For a page that asks. */
   listScreens(): void;
   /** Show the others a screen or a window, beside the camera; answered by `screen_started` or `screen_ended`. To be called
-   * from a click. @param screen what the user chose, if it is this page that asked */
-  shareScreen(screen?: ScreenChoice): void;
+   * from a click. @param screen what the user chose, if it is this page that asked @param sound let them hear what it plays,
+   * but for the call, where that can be had; told by `screen_sound` */
+  shareScreen(screen?: ScreenChoice, sound?: boolean): void;
   stopScreen(): void;
   /** Play the sound that the browser holds back until the user acts; to be called from a click. */
   allowSound(): void;

@@ -12,4 +12,8 @@ import type { Volume } from "./Volume";
 /**
  * A wish of the user.
  */
-export type Command = { "type": "join", server: string, room: RoomName, name: DisplayName, } | { "type": "leave" } | { "type": "set_microphone", on: boolean, } | { "type": "set_camera", on: boolean, } | { "type": "select_camera", camera: CameraChoice, } | { "type": "select_microphone", microphone: MicrophoneChoice, } | { "type": "select_speaker", speaker: SpeakerChoice, } | { "type": "set_output_volume", volume: Volume, } | { "type": "set_participant_volume", participant: ParticipantId, volume: Volume, } | { "type": "set_voice_processing", settings: VoiceSettings, } | { "type": "set_preview", on: boolean, } | { "type": "share_screen", screen: ScreenChoice, } | { "type": "stop_screen" } | { "type": "list_screens" } | { "type": "list_devices" };
+export type Command = { "type": "join", server: string, room: RoomName, name: DisplayName, } | { "type": "leave" } | { "type": "set_microphone", on: boolean, } | { "type": "set_camera", on: boolean, } | { "type": "select_camera", camera: CameraChoice, } | { "type": "select_microphone", microphone: MicrophoneChoice, } | { "type": "select_speaker", speaker: SpeakerChoice, } | { "type": "set_output_volume", volume: Volume, } | { "type": "set_participant_volume", participant: ParticipantId, volume: Volume, } | { "type": "set_voice_processing", settings: VoiceSettings, } | { "type": "set_preview", on: boolean, } | { "type": "share_screen", screen: ScreenChoice, 
+/**
+ * And let them hear what this computer plays, but for the call.
+ */
+sound: boolean, } | { "type": "stop_screen" } | { "type": "list_screens" } | { "type": "list_devices" };

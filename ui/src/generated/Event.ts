@@ -12,4 +12,8 @@ import type { StreamId } from "./StreamId";
 /**
  * What happened.
  */
-export type Event = { "type": "call", event: CallEvent, } | { "type": "devices", devices: DeviceList, } | { "type": "device_failed", error: DeviceError, stand_in: boolean, } | { "type": "device_returned", device: DeviceKind, } | { "type": "device_started", device: DeviceKind, } | { "type": "screens", screens: Array<Screen>, error: ScreenError | null, } | { "type": "screen_started" } | { "type": "screen_ended", error: ScreenError | null, } | { "type": "video_started", stream: StreamId, } | { "type": "video_ended", stream: StreamId, } | { "type": "microphone_level", level: number, } | { "type": "participant_levels", levels: Array<ParticipantLevel>, } | { "type": "stats", stats: CallStats, };
+export type Event = { "type": "call", event: CallEvent, } | { "type": "devices", devices: DeviceList, } | { "type": "device_failed", error: DeviceError, stand_in: boolean, } | { "type": "device_returned", device: DeviceKind, } | { "type": "device_started", device: DeviceKind, } | { "type": "screens", screens: Array<Screen>, 
+/**
+ * Whether this computer's sound can be shared with it.
+ */
+sound: boolean, error: ScreenError | null, } | { "type": "screen_started" } | { "type": "screen_ended", error: ScreenError | null, } | { "type": "screen_sound", on: boolean, } | { "type": "video_started", stream: StreamId, } | { "type": "video_ended", stream: StreamId, } | { "type": "microphone_level", level: number, } | { "type": "participant_levels", levels: Array<ParticipantLevel>, } | { "type": "stats", stats: CallStats, };

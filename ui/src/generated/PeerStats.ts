@@ -10,4 +10,4 @@ export type PeerStats = { participant: string, candidate_pair: CandidatePair | n
 /**
  * What the estimator believes the path carries, in bit/s.
  */
-estimate_bps: number, sent_audio: SentStats, sent_video: SentStats, sent_screen: SentStats, received_audio: ReceivedStats, received_video: ReceivedStats, received_screen: ReceivedStats, };
+estimate_bps: number, sent_audio: SentStats, sent_video: SentStats, sent_screen: SentStats, sent_screen_sound: SentStats, received_audio: ReceivedStats, received_video: ReceivedStats, received_screen: ReceivedStats, received_screen_sound: ReceivedStats, };

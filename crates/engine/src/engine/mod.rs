@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, mpsc, watch};
 use tracing::{debug, warn};
 use visavis_call::{Call, CallErrorCode, CallEvent, CallState, Input, Output};
+use visavis_media::audio::system;
 use visavis_media::audio::voice::VoiceSettings;
 use visavis_media::video::Frame;
 use visavis_media::video::screen::{self as screens, ScreenError};
@@ -28,7 +29,7 @@ use crate::voices::Voices;
 /// Things that may wait for the actor.
 const QUEUE: usize = 1024;
 /// Encoded packets that may wait for a peer: about a second.
-const MEDIA_QUEUE: usize = 96;
+const MEDIA_QUEUE: usize = 144;
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Takes pictures, each on the thread that made it; it must not block.
@@ -183,7 +184,7 @@ impl Actor {
                 self.preview = on;
                 self.apply_active();
             }
-            Command::ShareScreen { screen } => self.share_screen(screen),
+            Command::ShareScreen { screen, sound } => self.share_screen(screen, sound),
             Command::StopScreen => self.stop_screen(None),
             Command::ListScreens => self.list_screens(),
             Command::ListDevices => self.list_devices(),
@@ -217,9 +218,11 @@ impl Actor {
                 self.on_screen(event);
             }
             Inner::Screen { .. } => {}
-            Inner::Screens(Ok(screens)) => self.emit(Event::Screens { screens, error: None }),
-            Inner::Screens(Err(error)) => {
-                self.emit(Event::Screens { screens: Vec::new(), error: Some(error) });
+            Inner::Screens { screens: Ok(screens), sound } => {
+                self.emit(Event::Screens { screens, sound, error: None });
+            }
+            Inner::Screens { screens: Err(error), sound } => {
+                self.emit(Event::Screens { screens: Vec::new(), sound, error: Some(error) });
             }
             Inner::Devices(devices) => self.on_devices(devices),
             Inner::Network(addresses) => self.on_network(&addresses),
@@ -365,12 +368,12 @@ impl Actor {
         self.feed(Input::SetMedia { media });
     }
 
-    fn share_screen(&mut self, choice: ScreenChoice) {
+    fn share_screen(&mut self, choice: ScreenChoice, with_sound: bool) {
         if self.joined_at.is_none() {
             debug!("there is nobody to share a screen with");
             return;
         }
-        if let Err(error) = self.screen.start(choice) {
+        if let Err(error) = self.screen.start(choice, with_sound) {
             self.stop_screen(Some(error));
         }
     }
@@ -390,12 +393,16 @@ impl Actor {
                 self.tell_media();
             }
             ScreenEvent::Failed(error) => self.stop_screen(Some(error)),
+            ScreenEvent::Sound { on } => self.emit(Event::ScreenSound { on }),
         }
     }
 
     fn list_screens(&self) {
         let inner = self.inner.clone();
-        tokio::task::spawn_blocking(move || tell(&inner, Inner::Screens(screens::list())));
+        tokio::task::spawn_blocking(move || {
+            let (screens, sound) = (screens::list(), system::is_available());
+            tell(&inner, Inner::Screens { screens, sound });
+        });
     }
 
     /// Notes the time of a milestone, the first time.
@@ -422,7 +429,7 @@ impl Actor {
     fn sample(&mut self) {
         let Some(joined_at) = self.joined_at else { return };
         let mut own = self.outgoing.describe(Instant::now());
-        own.screen = self.screen.describe(Instant::now());
+        (own.screen, own.screen_sound_target_bps) = self.screen.describe(Instant::now());
         let stats = CallStats {
             time_ms: millis(joined_at.elapsed()),
             milestones: self.milestones,

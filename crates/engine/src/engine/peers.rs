@@ -32,7 +32,14 @@ impl Actor {
             PeerEvent::KeyFrameWanted(VideoKind::Camera) => return self.outgoing.handle_key_frame_wish(),
             PeerEvent::KeyFrameWanted(VideoKind::Screen) => return self.screen.handle_key_frame_wish(),
             PeerEvent::Estimate(estimate) => return self.on_estimate(&peer, estimate),
-            PeerEvent::Voice(stream) => return self.on_voice(peer, stream),
+            PeerEvent::Voice(stream) => {
+                let volume = self.voices.begin(peer, stream);
+                return self.apply_volume(stream, volume);
+            }
+            PeerEvent::ScreenSound(stream) => {
+                let volume = self.voices.begin_screen(peer, stream);
+                return self.apply_volume(stream, volume);
+            }
             PeerEvent::FirstAudio => return self.reach(|milestones| &mut milestones.first_audio_ms),
             PeerEvent::FirstFrame(VideoKind::Screen) => {
                 let event = self.others_screens.handle_first_frame(peer);
@@ -46,8 +53,8 @@ impl Actor {
         self.feed(input);
     }
 
-    fn on_voice(&mut self, participant: ParticipantId, stream: AudioStreamId) {
-        if let Some(volume) = self.voices.begin(participant, stream) {
+    fn apply_volume(&self, stream: AudioStreamId, volume: Option<Volume>) {
+        if let Some(volume) = volume {
             self.devices.speaker().set_volume(stream, volume);
         }
     }
@@ -98,8 +105,9 @@ impl Actor {
             return;
         }
         let (video, audio) =
-            self.outgoing.handle_estimate(Instant::now(), peer, estimate, self.screen.is_shared());
+            self.outgoing.handle_estimate(Instant::now(), peer, estimate, self.screen.shared());
         self.screen.handle_available(Instant::now(), self.outgoing.screen_bps(), self.outgoing.rtt());
+        self.screen.set_sound_target(self.outgoing.screen_sound());
         if let Some(target) = video {
             self.devices.set_video_target(target);
         }

@@ -21,7 +21,7 @@ use webrtc::peer_connection::{
 use webrtc::rtp_transceiver::RtpSender;
 
 use super::VideoKind;
-use super::chain::{self, CNAME, Wires};
+use super::chain::{self, CNAME, ScreenSsrcs, Wires};
 use super::follow::Following;
 
 /// Without an answer to checks for this long the path counts as disconnected, and then as failed.
@@ -34,6 +34,9 @@ const ICE_KEEPALIVE: Duration = Duration::from_millis(400);
 /// Every pair is checked this often (RFC 8445 section 14.2 asks for 5 ms at least), this many times: five seconds.
 const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(25);
 const ICE_CHECKS: u16 = 200;
+
+/// What the screen and its sound are called together in session descriptions.
+const SCREEN_STREAM: &str = "visavis-screen";
 
 const VP8_PAYLOAD_TYPE: u8 = 96;
 const RTX_PAYLOAD_TYPE: u8 = 97;
@@ -61,6 +64,7 @@ pub(crate) struct OutgoingTracks {
     pub(crate) audio: OutgoingTrack,
     pub(crate) camera: OutgoingTrack,
     pub(crate) screen: OutgoingTrack,
+    pub(crate) screen_sound: OutgoingTrack,
 }
 
 /// A track of our own and what negotiation made of it.
@@ -81,28 +85,31 @@ pub(crate) async fn open<F>(ice_servers: &[IceServer], listeners: Listeners<F>) 
 where
     F: Fn(VideoKind) + Clone + Send + Sync + 'static,
 {
-    let screen_ssrc = rand::random();
+    let screen_ssrcs = ScreenSsrcs { picture: rand::random(), sound: rand::random() };
     // A host without a multicast route cannot resolve `.local` candidates, and can call all the same.
-    let (pc, mdns) = match build(ice_servers, &listeners, screen_ssrc, MulticastDnsMode::QueryOnly).await {
+    let (pc, mdns) = match build(ice_servers, &listeners, screen_ssrcs, MulticastDnsMode::QueryOnly).await {
         Ok(pc) => (pc, MulticastDnsMode::QueryOnly),
         Err(error) => {
             tracing::debug!(%error, "no multicast DNS here");
             let mode = MulticastDnsMode::Disabled;
-            (build(ice_servers, &listeners, screen_ssrc, mode).await?, mode)
+            (build(ice_servers, &listeners, screen_ssrcs, mode).await?, mode)
         }
     };
     // One stream for microphone and camera, so that the far side plays them in step.
     let audio = add_track(&pc, CNAME, "audio", RtpCodecKind::Audio, rand::random()).await?;
     let camera = add_track(&pc, CNAME, "video", RtpCodecKind::Video, rand::random()).await?;
-    let screen = add_track(&pc, "visavis-screen", "screen", RtpCodecKind::Video, screen_ssrc).await?;
-    let tracks = OutgoingTracks { audio, camera, screen };
+    // And one for the screen and its sound.
+    let ScreenSsrcs { picture, sound } = screen_ssrcs;
+    let screen = add_track(&pc, SCREEN_STREAM, "screen", RtpCodecKind::Video, picture).await?;
+    let screen_sound = add_track(&pc, SCREEN_STREAM, "screen-sound", RtpCodecKind::Audio, sound).await?;
+    let tracks = OutgoingTracks { audio, camera, screen, screen_sound };
     Ok(Connection { pc, tracks, following: listeners.wires.following, mdns })
 }
 
 async fn build<F>(
     ice_servers: &[IceServer],
     listeners: &Listeners<F>,
-    screen_ssrc: u32,
+    screen: ScreenSsrcs,
     mdns: MulticastDnsMode,
 ) -> Result<Arc<dyn PeerConnection>>
 where
@@ -121,7 +128,7 @@ where
         RTCRtpCodecParameters { rtp_codec: rtx(), payload_type: RTX_PAYLOAD_TYPE },
         RtpCodecKind::Video,
     )?;
-    let registry = chain::build(&mut media_engine, listeners.wires.clone(), screen_ssrc)?;
+    let registry = chain::build(&mut media_engine, listeners.wires.clone(), screen)?;
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(Some(ICE_DISCONNECTED), Some(ICE_FAILED), Some(ICE_KEEPALIVE))
         .with_ice_connection_attempts(Some(ICE_CHECK_INTERVAL), Some(ICE_CHECKS))

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 use visavis_call::PathState;
 use visavis_congestion::Estimate;
-use visavis_media::audio::{AudioSink, AudioStreamId};
+use visavis_media::audio::{AudioSink, AudioStream, AudioStreamId};
 use visavis_media::video::{Frame, VideoReceiver, VideoReceiverEvent};
 use visavis_protocol::{Candidate, IceServer};
 use webrtc::media_stream::track_local::TrackLocal;
@@ -90,6 +90,8 @@ pub(crate) enum PeerEvent {
     Estimate(Estimate),
     /// The far side's voice is this stream of the speaker.
     Voice(AudioStreamId),
+    /// And its screen's sound is this one.
+    ScreenSound(AudioStreamId),
     FirstAudio,
     FirstFrame(VideoKind),
 }
@@ -193,7 +195,10 @@ struct Actor {
     ufrag: String,
     tasks: JoinSet<()>,
     sampler: Sampler,
+    /// For microphone and camera.
     lip_sync: mpsc::Sender<Incoming>,
+    /// For the screen and its sound.
+    screen_sync: mpsc::Sender<Incoming>,
 }
 
 impl Actor {
@@ -215,6 +220,8 @@ impl Actor {
             move |kind| on_event(PeerEvent::KeyFrameWanted(kind)),
         ));
         let (lip_sync, incoming) = mpsc::channel(QUEUE);
+        tasks.spawn(lip_sync::run(incoming, reports.clone()));
+        let (screen_sync, incoming) = mpsc::channel(QUEUE);
         tasks.spawn(lip_sync::run(incoming, reports));
         Self {
             context,
@@ -224,6 +231,7 @@ impl Actor {
             tasks,
             sampler: Sampler::new(meter),
             lip_sync,
+            screen_sync,
         }
     }
 
@@ -292,13 +300,15 @@ impl Actor {
         self.connection.pc.set_remote_description(RTCSessionDescription::answer(sdp)?).await
     }
 
-    /// Notes which of the far side's tracks is its screen, and what it answers checks with, before packets of it come.
+    /// Notes which of the far side's tracks are its screen's, and what it answers checks with, before packets of it come.
     fn note(&self, sdp: &str) {
         if let Some(password) = sections::first_password(sdp) {
             self.connection.following.handle_password(password);
         }
-        let ssrc = sections::screen_ssrc(sdp).unwrap_or_default();
-        self.sampler.meter.remote_screen_ssrc.store(ssrc, Ordering::Relaxed);
+        let meter = &self.sampler.meter;
+        meter.remote_screen_ssrc.store(sections::screen_ssrc(sdp).unwrap_or_default(), Ordering::Relaxed);
+        let sound_ssrc = sections::screen_sound_ssrc(sdp).unwrap_or_default();
+        meter.remote_screen_sound_ssrc.store(sound_ssrc, Ordering::Relaxed);
     }
 
     async fn set_local(&mut self, description: RTCSessionDescription) -> Result<String> {
@@ -384,30 +394,35 @@ impl Actor {
     }
 
     async fn on_track(&mut self, track: Arc<dyn TrackRemote>) {
-        let mut is_screen = false;
+        let is_screen = track.ssrcs().await.iter().any(|ssrc| self.sampler.meter.is_remote_screen(*ssrc));
         let destination = if track.kind().await == RtpCodecKind::Video {
-            let screen_ssrc = self.sampler.meter.remote_screen_ssrc.load(Ordering::Relaxed);
-            is_screen = track.ssrcs().await.contains(&screen_ssrc);
             self.receive_video(if is_screen { VideoKind::Screen } else { VideoKind::Camera })
         } else {
-            let stream = Arc::new(self.context.speaker.add_stream());
-            (self.context.on_event)(PeerEvent::Voice(stream.id()));
-            self.sampler.audio = Some(Arc::clone(&stream));
-            Some(Destination::Audio(stream))
+            Some(Destination::Audio(self.receive_audio(is_screen)))
         };
         if let Some(destination) = destination {
             let on_event = Arc::clone(&self.context.on_event);
-            let lip_sync = self.lip_sync.clone();
+            let sync = if is_screen { self.screen_sync.clone() } else { self.lip_sync.clone() };
             self.tasks.spawn(downlink::run(track, destination, move |incoming| {
-                if matches!(incoming, Incoming::Audio(..)) {
+                if !is_screen && matches!(incoming, Incoming::Audio(..)) {
                     on_event(PeerEvent::FirstAudio);
                 }
-                // A screen has no lips. The streams of a connection fit the queue.
-                if !is_screen {
-                    let _ = lip_sync.try_send(incoming);
-                }
+                // The streams of a connection fit the queue.
+                let _ = sync.try_send(incoming);
             }));
         }
+    }
+
+    fn receive_audio(&mut self, is_screen: bool) -> Arc<AudioStream> {
+        let stream = Arc::new(self.context.speaker.add_stream());
+        let (event, sampled) = if is_screen {
+            (PeerEvent::ScreenSound(stream.id()), &mut self.sampler.screen_sound)
+        } else {
+            (PeerEvent::Voice(stream.id()), &mut self.sampler.audio)
+        };
+        *sampled = Some(Arc::clone(&stream));
+        (self.context.on_event)(event);
+        stream
     }
 
     fn receive_video(&mut self, kind: VideoKind) -> Option<Destination> {

@@ -24,10 +24,19 @@ pub(super) fn udp_address(candidate: &str) -> Option<SocketAddr> {
     is_udp.then_some(SocketAddr::new(address, port))
 }
 
-/// The SSRC (RFC 5576) of the pictures in the second video section: the screen, by `docs/protocol.md`.
+/// The SSRC (RFC 5576) of the second video section: the screen, by `docs/protocol.md`.
 pub(super) fn screen_ssrc(sdp: &str) -> Option<u32> {
-    // The second section begins with the second piece that follows a separator.
-    let section = sdp.split("\nm=").filter(|section| section.starts_with("video ")).nth(1)?;
+    second_ssrc(sdp, "video ")
+}
+
+/// The SSRC of the second audio section: the screen's sound.
+pub(super) fn screen_sound_ssrc(sdp: &str) -> Option<u32> {
+    second_ssrc(sdp, "audio ")
+}
+
+/// The first SSRC of the second section of a kind.
+fn second_ssrc(sdp: &str, kind: &str) -> Option<u32> {
+    let section = sdp.split("\nm=").skip(1).filter(|section| section.starts_with(kind)).nth(1)?;
     section
         .lines()
         .find_map(|line| line.strip_prefix("a=ssrc:"))
@@ -64,13 +73,16 @@ mod tests {
         "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=ice-ufrag:Yx7k\r\na=ice-pwd:p+/w\r\na=ssrc:3 cname:a\r\n";
 
     #[test]
-    fn the_screen_is_the_second_video_section() {
+    fn a_screen_is_the_second_section_of_each_kind() {
         let sdp = |sections: &[&str]| format!("v=0\r\ns=-\r\n{}", sections.concat());
         assert_eq!(screen_ssrc(&sdp(&[SOUND, CAMERA, SCREEN])), Some(7));
         assert_eq!(screen_ssrc(&sdp(&[CAMERA, SOUND, SCREEN, CAMERA])), Some(7));
         assert_eq!(screen_ssrc(&sdp(&[SOUND, CAMERA])), None);
         assert_eq!(screen_ssrc(&sdp(&[SOUND, CAMERA, "m=video 0 UDP/TLS/RTP/SAVPF 0\r\n"])), None);
         assert_eq!(screen_ssrc("m=video\r\n\nm=video a=ssrc:"), None);
+        let screen_sound = SOUND.replace("a=ssrc:3", "a=ssrc:4");
+        assert_eq!(screen_sound_ssrc(&sdp(&[SOUND, CAMERA, SCREEN, &screen_sound])), Some(4));
+        assert_eq!(screen_sound_ssrc(&sdp(&[SOUND, CAMERA, SCREEN])), None);
         assert_eq!(first_ufrag(&sdp(&[SOUND])), Some("Yx7k"));
         assert_eq!(first_password(&sdp(&[CAMERA, SOUND])), Some("p+/w"));
         assert_eq!(first_password(&sdp(&[CAMERA])), None);

@@ -25,6 +25,7 @@ pub(crate) struct Sampler {
     pub(crate) audio: Option<Arc<AudioStream>>,
     pub(crate) video: Option<Arc<VideoReceiver>>,
     pub(crate) screen: Option<Arc<VideoReceiver>>,
+    pub(crate) screen_sound: Option<Arc<AudioStream>>,
     last: Option<Snapshot>,
 }
 
@@ -32,10 +33,39 @@ pub(crate) struct Sampler {
 #[derive(Clone, Copy)]
 struct Snapshot {
     at: Instant,
-    sent_audio_bytes: u64,
-    received_audio_bytes: u64,
+    audio: AudioSnapshot,
     video: VideoSnapshot,
     screen: VideoSnapshot,
+    screen_sound: AudioSnapshot,
+}
+
+/// Of one kind of sound, both ways.
+#[derive(Clone, Copy)]
+struct AudioSnapshot {
+    sent_bytes: u64,
+    received_bytes: u64,
+}
+
+impl AudioSnapshot {
+    fn new(sent: &Traffic, received: &Traffic) -> Self {
+        Self { sent_bytes: load(sent), received_bytes: load(received) }
+    }
+
+    /// Adds what the stream knows, and the rate since the snapshot `before`.
+    fn describe(
+        &self,
+        before: &Self,
+        per_second: impl Fn(u64, u64) -> f64,
+        stream: Option<&Arc<AudioStream>>,
+        received: &mut ReceivedStats,
+    ) {
+        received.bitrate_bps = (per_second(self.received_bytes, before.received_bytes) * 8.0) as u64;
+        if let Some(stream) = stream {
+            let stats = stream.stats();
+            received.jitter_buffer_ms = stats.buffer.delay.as_secs_f64() * 1e3;
+            received.concealed = stats.buffer.concealed();
+        }
+    }
 }
 
 /// Of one kind of pictures, both ways.
@@ -71,7 +101,15 @@ impl VideoSnapshot {
 
 impl Sampler {
     pub(crate) fn new(meter: Arc<Meter>) -> Self {
-        Self { meter, estimate: START, audio: None, video: None, screen: None, last: None }
+        Self {
+            meter,
+            estimate: START,
+            audio: None,
+            video: None,
+            screen: None,
+            screen_sound: None,
+            last: None,
+        }
     }
 
     /// The sample, without what only the owner of the encoders knows.
@@ -80,10 +118,10 @@ impl Sampler {
         let meter = &self.meter;
         let snapshot = Snapshot {
             at: now,
-            sent_audio_bytes: load(&meter.sent_audio),
-            received_audio_bytes: load(&meter.received_audio),
+            audio: AudioSnapshot::new(&meter.sent_audio, &meter.received_audio),
             video: VideoSnapshot::new(&meter.sent_video, &meter.received_video, self.video.as_ref()),
             screen: VideoSnapshot::new(&meter.sent_screen, &meter.received_screen, self.screen.as_ref()),
+            screen_sound: AudioSnapshot::new(&meter.sent_screen_sound, &meter.received_screen_sound),
         };
         let last = self.last.replace(snapshot).unwrap_or(snapshot);
         let seconds = now.saturating_duration_since(last.at).as_secs_f64();
@@ -92,21 +130,19 @@ impl Sampler {
         };
         let bitrate = |now: u64, before: u64| (per_second(now, before) * 8.0) as u64;
 
-        let screen_ssrc = self.meter.remote_screen_ssrc.load(Ordering::Relaxed);
         let of = |kind: RtpCodecKind, is_screen: bool| {
             report.inbound_rtp_streams().find(|stream| {
                 let stream = &stream.received_rtp_stream_stats.rtp_stream_stats;
-                stream.kind == kind && (stream.ssrc == screen_ssrc) == is_screen
+                stream.kind == kind && meter.is_remote_screen(stream.ssrc) == is_screen
             })
         };
         let mut received_audio =
             received(&self.meter.received_audio, of(RtpCodecKind::Audio, false), f64::from(SAMPLE_RATE));
-        received_audio.bitrate_bps = bitrate(snapshot.received_audio_bytes, last.received_audio_bytes);
-        if let Some(stream) = &self.audio {
-            let stats = stream.stats();
-            received_audio.jitter_buffer_ms = stats.buffer.delay.as_secs_f64() * 1e3;
-            received_audio.concealed = stats.buffer.concealed();
-        }
+        snapshot.audio.describe(&last.audio, per_second, self.audio.as_ref(), &mut received_audio);
+        let (traffic, inbound) = (&self.meter.received_screen_sound, of(RtpCodecKind::Audio, true));
+        let mut received_screen_sound = received(traffic, inbound, f64::from(SAMPLE_RATE));
+        let (now_sound, last_sound) = (&snapshot.screen_sound, &last.screen_sound);
+        now_sound.describe(last_sound, per_second, self.screen_sound.as_ref(), &mut received_screen_sound);
         let mut received_video =
             received(&self.meter.received_video, of(RtpCodecKind::Video, false), VIDEO_CLOCK_HZ);
         snapshot.video.describe(&last.video, per_second, &mut received_video);
@@ -125,7 +161,7 @@ impl Sampler {
             candidate_pair: pair.map(|(pair, _)| pair),
             estimate_bps: self.estimate.target_bps,
             sent_audio: SentStats {
-                bitrate_bps: bitrate(snapshot.sent_audio_bytes, last.sent_audio_bytes),
+                bitrate_bps: bitrate(snapshot.audio.sent_bytes, last.audio.sent_bytes),
                 ..sent(&self.meter.sent_audio)
             },
             sent_video: SentStats {
@@ -136,9 +172,14 @@ impl Sampler {
                 bitrate_bps: bitrate(snapshot.screen.sent_bytes, last.screen.sent_bytes),
                 ..sent(&self.meter.sent_screen)
             },
+            sent_screen_sound: SentStats {
+                bitrate_bps: bitrate(snapshot.screen_sound.sent_bytes, last.screen_sound.sent_bytes),
+                ..sent(&self.meter.sent_screen_sound)
+            },
             received_audio,
             received_video,
             received_screen,
+            received_screen_sound,
         }
     }
 }

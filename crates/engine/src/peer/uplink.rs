@@ -8,6 +8,7 @@ use rtc::rtp;
 use tokio::sync::{broadcast, watch};
 use tracing::debug;
 use visavis_media::audio::EncodedAudio;
+use visavis_media::audio::system::EncodedSound;
 use visavis_media::sync::CaptureClock;
 use visavis_media::video::EncodedFrame;
 use visavis_media::video::rtp::packetize;
@@ -22,8 +23,8 @@ const MAX_PAYLOAD: usize = 1_160;
 const AUDIO_CLOCK_HZ: u32 = 48_000;
 const VIDEO_CLOCK_HZ: u32 = 90_000;
 
-/// How much older what an Opus decoder gives is than what the packet's timestamp names: what a voice encoder looks ahead
-/// (`OPUS_GET_LOOKAHEAD`).
+/// How much older what an Opus decoder gives is than what the packet's timestamp names: what the encoder looks ahead
+/// (`OPUS_GET_LOOKAHEAD`), of a voice and of music.
 const OPUS_LOOKAHEAD: Duration = Duration::from_micros(6_500);
 
 /// Encoded media on its way to every peer.
@@ -32,6 +33,7 @@ pub(crate) enum Media {
     Audio(Arc<EncodedAudio>),
     Video(Arc<EncodedFrame>),
     Screen(Arc<EncodedFrame>),
+    ScreenSound(Arc<EncodedSound>),
 }
 
 /// Sends everything that comes while `connected`, until the source or the connection is gone.
@@ -48,6 +50,7 @@ pub(crate) async fn run(
     let mut audio = Stream::new(tracks.audio);
     let mut camera = VideoStream::new(tracks.camera, epoch);
     let mut screen = VideoStream::new(tracks.screen, epoch);
+    let mut screen_sound = Stream::new(tracks.screen_sound);
     loop {
         if !*connected.borrow_and_update() {
             (camera.needs_key_frame, screen.needs_key_frame) = (true, true);
@@ -63,12 +66,16 @@ pub(crate) async fn run(
         };
         match next {
             Ok(Media::Audio(packet)) => {
-                let heard = packet.captured.checked_sub(OPUS_LOOKAHEAD).unwrap_or(packet.captured);
-                audio.tell_captured(&captured, AUDIO_CLOCK_HZ, packet.timestamp, heard);
+                audio.tell_captured(&captured, AUDIO_CLOCK_HZ, packet.timestamp, as_decoded(packet.captured));
                 audio.send(packet.timestamp, packet.starts_talk, packet.data.clone()).await;
             }
             Ok(Media::Video(frame)) => camera.send(&frame, &captured).await,
             Ok(Media::Screen(frame)) => screen.send(&frame, &captured).await,
+            Ok(Media::ScreenSound(packet)) => {
+                let heard = as_decoded(packet.captured);
+                screen_sound.tell_captured(&captured, AUDIO_CLOCK_HZ, packet.timestamp, heard);
+                screen_sound.send(packet.timestamp, packet.starts, packet.data.clone()).await;
+            }
             Err(broadcast::error::RecvError::Lagged(missed)) => {
                 debug!(missed, "the way to the network is blocked");
                 (camera.needs_key_frame, screen.needs_key_frame) = (true, true);
@@ -78,6 +85,11 @@ pub(crate) async fn run(
             Err(broadcast::error::RecvError::Closed) => return,
         }
     }
+}
+
+/// When what a decoder gives at the timestamp of a packet was captured.
+fn as_decoded(captured: Instant) -> Instant {
+    captured.checked_sub(OPUS_LOOKAHEAD).unwrap_or(captured)
 }
 
 /// One stream of pictures.

@@ -1,4 +1,5 @@
-//! The own screen on its way to everybody: filmed and encoded once, shaped to its part of what the narrowest path takes.
+//! The own screen on its way to everybody, and this computer's sound with it if that is wished: filmed, recorded and
+//! encoded once, shaped to its part of what the narrowest path takes.
 
 use std::io;
 use std::sync::Arc;
@@ -6,14 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, mpsc, watch};
-use visavis_congestion::{KeyFrameRequests, ScreenLadder};
+use tracing::warn;
+use visavis_congestion::{KeyFrameRequests, ScreenLadder, ScreenSoundLadder, ScreenSoundTarget};
 use visavis_media::ScreenChoice;
+use visavis_media::audio::system::{SystemSound, SystemSoundEvent};
 use visavis_media::video::VideoTarget;
 use visavis_media::video::screen::{ScreenError, ScreenErrorCode, ScreenShare, ScreenShareEvent};
 
 use crate::api::SentStats;
 use crate::inner::{Inner, tell};
-use crate::outgoing::{EncoderCounters, as_target, is_notable};
+use crate::outgoing::{EncoderCounters, Shared, as_target, is_notable};
 use crate::peer::Media;
 
 /// What a share is started with, in bit/s, before its part of an estimate is known.
@@ -24,6 +27,10 @@ const START_BPS: u64 = 500_000;
 pub(crate) enum ScreenEvent {
     Started,
     Failed(ScreenError),
+    /// Whether there is sound, if it was asked for.
+    Sound {
+        on: bool,
+    },
 }
 
 /// The share of the own screen: none, or one.
@@ -39,14 +46,22 @@ pub(crate) struct OwnScreen {
     /// Tells the present share from earlier ones, whose threads may not have ended.
     generation: Arc<AtomicU64>,
     last: (Instant, u64),
+    /// What the timestamps of all shares' sound count from: they go over one track.
+    epoch: Instant,
 }
 
 struct Share {
     handle: ScreenShare,
+    sound: Option<Sound>,
     ladder: ScreenLadder,
     target: VideoTarget,
     /// Whether the screen is filmed already.
     started: bool,
+}
+
+struct Sound {
+    handle: SystemSound,
+    target: ScreenSoundTarget,
 }
 
 impl OwnScreen {
@@ -62,6 +77,7 @@ impl OwnScreen {
             sending: false,
             generation: Arc::new(AtomicU64::new(0)),
             last: (Instant::now(), 0),
+            epoch: Instant::now(),
         }
     }
 
@@ -70,9 +86,13 @@ impl OwnScreen {
         self.sharing.subscribe()
     }
 
-    /// Whether a share takes its part of what is there.
-    pub(crate) fn is_shared(&self) -> bool {
-        self.share.is_some()
+    /// What takes its part of what is there.
+    pub(crate) fn shared(&self) -> Shared {
+        match &self.share {
+            None => Shared::Nothing,
+            Some(Share { sound: None, .. }) => Shared::Picture,
+            Some(Share { sound: Some(_), .. }) => Shared::PictureAndSound,
+        }
     }
 
     /// Whether the others are shown a screen.
@@ -81,7 +101,7 @@ impl OwnScreen {
     }
 
     /// Shares this, in place of what is shared.
-    pub(crate) fn start(&mut self, choice: ScreenChoice) -> Result<(), ScreenError> {
+    pub(crate) fn start(&mut self, choice: ScreenChoice, with_sound: bool) -> Result<(), ScreenError> {
         self.stop();
         let mut ladder = ScreenLadder::default();
         let target = as_target(ladder.handle_available(Instant::now(), START_BPS));
@@ -89,7 +109,8 @@ impl OwnScreen {
         let failed = |error: io::Error| ScreenError::new(ScreenErrorCode::Failed, error.to_string());
         let handle = ScreenShare::start(choice, target, listener).map_err(failed)?;
         handle.set_sending(self.sending);
-        self.share = Some(Share { handle, ladder, target, started: false });
+        let sound = if with_sound { self.start_sound() } else { None };
+        self.share = Some(Share { handle, sound, ladder, target, started: false });
         self.sharing.send_replace(true);
         Ok(())
     }
@@ -117,6 +138,9 @@ impl OwnScreen {
         self.sending = sending;
         if let Some(share) = &self.share {
             share.handle.set_sending(sending);
+            if let Some(sound) = &share.sound {
+                sound.handle.set_sending(sending);
+            }
         }
     }
 
@@ -131,6 +155,16 @@ impl OwnScreen {
         if is_notable(share.target, target) {
             share.target = target;
             share.handle.set_target(target);
+        }
+    }
+
+    /// What the sound is to be encoded with, if there is any.
+    pub(crate) fn set_sound_target(&mut self, target: ScreenSoundTarget) {
+        if let Some(sound) = self.share.as_mut().and_then(|share| share.sound.as_mut())
+            && sound.target != target
+        {
+            sound.target = target;
+            sound.handle.set_bitrate(target.bitrate_bps);
         }
     }
 
@@ -155,16 +189,39 @@ impl OwnScreen {
         self.key_frames.poll_timeout()
     }
 
-    /// What the encoder did since this was last asked.
-    pub(crate) fn describe(&mut self, now: Instant) -> SentStats {
+    /// What the encoder did since this was last asked, and what the sound is encoded with, in bit/s.
+    pub(crate) fn describe(&mut self, now: Instant) -> (SentStats, u64) {
         let (at, before) = std::mem::replace(&mut self.last, (now, self.counters.frames()));
         let seconds = now.saturating_duration_since(at).as_secs_f64();
         let frames = (self.last.1 - before) as f64;
-        SentStats {
+        let picture = SentStats {
             target_bps: self.share.as_ref().map_or(0, |share| share.target.bitrate_bps),
             frames_per_second: if seconds > 0.0 { frames / seconds } else { 0.0 },
             ..self.counters.stats()
-        }
+        };
+        let sound = self.share.as_ref().and_then(|share| share.sound.as_ref());
+        (picture, sound.map_or(0, |sound| sound.target.bitrate_bps.into()))
+    }
+
+    /// A picture without sound is better than neither.
+    fn start_sound(&self) -> Option<Sound> {
+        let listener = self.sound_listener();
+        let handle = match SystemSound::start(self.epoch, listener) {
+            Ok(handle) => handle,
+            Err(error) => {
+                warn!(%error, "the screen is shared without sound");
+                let event = ScreenEvent::Sound { on: false };
+                tell(
+                    &self.inner,
+                    Inner::Screen { generation: self.generation.load(Ordering::Relaxed), event },
+                );
+                return None;
+            }
+        };
+        let target = ScreenSoundLadder::default().target();
+        handle.set_bitrate(target.bitrate_bps);
+        handle.set_sending(self.sending);
+        Some(Sound { handle, target })
     }
 
     fn listener(&self) -> impl Fn(ScreenShareEvent) + Send + 'static {
@@ -180,6 +237,21 @@ impl OwnScreen {
                 let _ = media.send(Media::Screen(frame));
             }
             ScreenShareEvent::Encoded(_) => {}
+        }
+    }
+
+    fn sound_listener(&self) -> impl Fn(SystemSoundEvent) + Send + 'static {
+        let (media, inner) = (self.media.clone(), self.inner.clone());
+        let (generation, present) = (self.generation.load(Ordering::Relaxed), Arc::clone(&self.generation));
+        let report = move |on| tell(&inner, Inner::Screen { generation, event: ScreenEvent::Sound { on } });
+        move |event| match event {
+            SystemSoundEvent::Started => report(true),
+            SystemSoundEvent::Failed(_) => report(false),
+            SystemSoundEvent::Encoded(packet) if present.load(Ordering::Relaxed) == generation => {
+                // Nobody may be connected yet.
+                let _ = media.send(Media::ScreenSound(packet));
+            }
+            SystemSoundEvent::Encoded(_) => {}
         }
     }
 }

@@ -63,6 +63,7 @@ export class BrowserEngine implements CallEngine {
     track: (track) => {
       this.#onLocalTracks();
       if (track !== undefined) this.#emit({ type: "screen_started" });
+      if (this.#screen.sound !== undefined) this.#emit({ type: "screen_sound", on: true });
       this.#onLocalState();
     },
     ended: (error) => this.#emit({ type: "screen_ended", error: error ?? null }),
@@ -137,11 +138,11 @@ export class BrowserEngine implements CallEngine {
   }
 
   listScreens(): void {
-    this.#emit({ type: "screens", screens: [], error: null });
+    this.#emit({ type: "screens", screens: [], sound: false, error: null });
   }
 
-  shareScreen(screen?: string): void {
-    void this.#screen.share(screen);
+  shareScreen(screen?: string, sound = false): void {
+    void this.#screen.share(screen, sound);
   }
 
   stopScreen(): void {
@@ -242,7 +243,7 @@ export class BrowserEngine implements CallEngine {
   }
 
   #onRemoteTrack(participant: ParticipantId, track: MediaStreamTrack, source: Source): void {
-    if (source === "audio") this.#sound.add(participant, track);
+    if (source === "audio" || source === "screen_sound") this.#sound.add(participant, track, source);
     // A track is muted until its first packet comes.
     const delivers = (): void => {
       if (this.#peers.has(participant)) this.#onRemoteDelivers(participant, track, source);
@@ -262,11 +263,13 @@ export class BrowserEngine implements CallEngine {
       case "screen":
         this.#remoteScreens.set(participant, track);
         return this.#setVideo({ type: "screen", participant }, track);
+      case "screen_sound":
+        return;
     }
   }
 
   get #tracks(): SentTracks {
-    return { ...this.#local.tracks, screen: this.#screen.track };
+    return { ...this.#local.tracks, screen: this.#screen.track, screen_sound: this.#screen.sound };
   }
 
   get #media(): MediaState {

@@ -8,9 +8,13 @@ import { MAX_SCREEN_BPS, type SendingLimits, START_LIMITS, videoEncoding } from 
 import type { LocalTracks } from "./LocalMedia";
 import { kindOf, type Source, SOURCES, sourcesByMid } from "./sections";
 
+/** The least that Opus can do, in bit/s. */
+const LEAST_OPUS_BPS = 6_000;
+
 /** What is sent; a source that is missing is not. */
 export interface SentTracks extends LocalTracks {
   screen: MediaStreamTrack | undefined;
+  screen_sound: MediaStreamTrack | undefined;
 }
 
 export interface PeerConnectionObserver {
@@ -109,6 +113,10 @@ export class PeerConnection {
     return this.#tracks.screen !== undefined;
   }
 
+  get sendsScreenSound(): boolean {
+    return this.#tracks.screen_sound !== undefined;
+  }
+
   /** Of the media sections, as the remote side describes them. */
   get sources(): Map<string, Source> {
     return sourcesByMid(this.#connection.remoteDescription?.sdp ?? "");
@@ -199,11 +207,11 @@ export class PeerConnection {
   }
 
   #streamOf(source: Source): MediaStream {
-    return source === "screen" ? this.#screenStream : this.#stream;
+    return source === "screen" || source === "screen_sound" ? this.#screenStream : this.#stream;
   }
 
   #encoding(source: Source): RTCRtpEncodingParameters {
-    const { video, soundBps } = this.#limits;
+    const { video, soundBps, screenSoundBps } = this.#limits;
     switch (source) {
       case "audio":
         return { maxBitrate: soundBps, priority: "high" };
@@ -211,6 +219,8 @@ export class PeerConnection {
         return { ...videoEncoding(video, pictureSize(this.#tracks.video), this.sendsScreen) };
       case "screen":
         return { maxBitrate: MAX_SCREEN_BPS };
+      case "screen_sound":
+        return { active: screenSoundBps > 0, maxBitrate: Math.max(screenSoundBps, LEAST_OPUS_BPS) };
     }
   }
 

@@ -14,10 +14,11 @@ export interface RemoteSoundObserver {
   failed(error: DeviceError): void;
 }
 
-/** Plays the other participants' sound on the chosen speaker, each as loud as the user wants. */
+/** Plays the other participants' voices and the sound of their screens on the chosen speaker, each as loud as the user wants. */
 export class RemoteSound {
   readonly #observer: RemoteSoundObserver;
   readonly #voices = new Map<ParticipantId, RemoteVoice>();
+  readonly #screens = new Map<ParticipantId, RemoteVoice>();
   /** What was asked for; kept while the voice is away, since it may come back by another connection. */
   readonly #volumes = new Map<ParticipantId, Volume>();
   #speaker: SpeakerChoice = "default";
@@ -28,36 +29,38 @@ export class RemoteSound {
     this.#observer = observer;
   }
 
-  add(participant: ParticipantId, track: MediaStreamTrack): void {
-    this.remove(participant);
+  add(participant: ParticipantId, track: MediaStreamTrack, source: "audio" | "screen_sound"): void {
+    const sounds = source === "audio" ? this.#voices : this.#screens;
+    sounds.get(participant)?.close();
     const voice = new RemoteVoice(track);
-    this.#voices.set(participant, voice);
+    sounds.set(participant, voice);
     this.#fade(participant, voice);
     void this.#route(voice).then(() => this.#play(voice));
     if (this.#mix !== undefined) this.analyser();
   }
 
   remove(participant: ParticipantId): void {
-    this.#voices.get(participant)?.close();
-    this.#voices.delete(participant);
+    for (const sounds of [this.#voices, this.#screens]) {
+      sounds.get(participant)?.close();
+      sounds.delete(participant);
+    }
   }
 
   select(speaker: SpeakerChoice): void {
     this.#speaker = speaker;
-    for (const voice of this.#voices.values()) void this.#route(voice);
+    for (const [, voice] of this.#all) void this.#route(voice);
   }
 
   /** How loud everybody together is. */
   setVolume(volume: Volume): void {
     this.#volume = volume;
-    for (const [participant, voice] of this.#voices) this.#fade(participant, voice);
+    for (const [participant, voice] of this.#all) this.#fade(participant, voice);
   }
 
   /** How loud a participant is among the others, until {@link forgetVolumes}. */
   setParticipantVolume(participant: ParticipantId, volume: Volume): void {
     this.#volumes.set(participant, volume);
-    const voice = this.#voices.get(participant);
-    if (voice !== undefined) this.#fade(participant, voice);
+    for (const [whose, voice] of this.#all) if (whose === participant) this.#fade(participant, voice);
   }
 
   /** The stay is over: the next one has other participants. */
@@ -68,10 +71,10 @@ export class RemoteSound {
   /** Plays what was held back; works from within a click. */
   allow(): void {
     this.#observer.blocked(false);
-    for (const voice of this.#voices.values()) void this.#play(voice);
+    for (const [, voice] of this.#all) void this.#play(voice);
   }
 
-  /** How loud everybody comes in, whatever the volume. */
+  /** How loud everybody's voice comes in, whatever the volume. */
   levels(): ParticipantLevel[] {
     return [...this.#voices].map(([participant, voice]) => ({ participant, level: voice.level() }));
   }
@@ -81,12 +84,16 @@ export class RemoteSound {
     const context = soundContext();
     this.#mix ??= { context, analyser: new AnalyserNode(context, { fftSize: 8192 }), heard: new Set() };
     const { analyser, heard } = this.#mix;
-    for (const { track } of this.#voices.values()) {
+    for (const [, { track }] of this.#all) {
       if (heard.has(track)) continue;
       heard.add(track);
       context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
     }
     return analyser;
+  }
+
+  get #all(): [ParticipantId, RemoteVoice][] {
+    return [...this.#voices, ...this.#screens];
   }
 
   #fade(participant: ParticipantId, voice: RemoteVoice): void {

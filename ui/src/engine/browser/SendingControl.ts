@@ -1,7 +1,7 @@
 import type { ParticipantId } from "../../generated/ParticipantId";
 import type { PeerStats } from "../../generated/PeerStats";
 import { formatFor } from "./cameraFormat";
-import { BESIDE_SCREEN_BPS, SOUND_SHARE_BPS, soundBps } from "./encodings";
+import { BESIDE_SCREEN_BPS, besideSound, screenSoundBps, soundBps } from "./encodings";
 import type { LocalMedia } from "./LocalMedia";
 import type { PeerConnection } from "./PeerConnection";
 import { VideoLadder } from "./VideoLadder";
@@ -38,14 +38,16 @@ export class SendingControl {
       this.#ladders.set(participant, ladder);
       // Nothing is known of a path yet, or nothing told.
       const availableBps = estimate_bps > 0 ? estimate_bps : undefined;
-      const mostBps = this.#peers.get(participant)?.sendsScreen ? BESIDE_SCREEN_BPS : Infinity;
+      const peer = this.#peers.get(participant);
+      const mostBps = peer?.sendsScreen ? BESIDE_SCREEN_BPS : Infinity;
       const sample = {
-        availableBps: availableBps && Math.min(mostBps, Math.max(0, availableBps - SOUND_SHARE_BPS)),
+        availableBps: availableBps && Math.min(mostBps, besideSound(availableBps, peer?.sendsScreenSound ?? false)),
         loss: sent_video.loss,
         cpuLimited,
         framesPerSecond: sent_video.frames_per_second,
       };
-      return { participant, video: ladder.handle(nowMs, sample, best), soundBps: soundBps(availableBps) };
+      const video = ladder.handle(nowMs, sample, best);
+      return { participant, video, soundBps: soundBps(availableBps), screenSoundBps: screenSoundBps(availableBps) };
     });
     this.#adapting = true;
     // The encoders scale what the camera delivers: that has to be known first.

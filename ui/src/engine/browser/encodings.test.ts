@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { soundBps, videoEncoding } from "./encodings";
+import { besideSound, screenSoundBps, soundBps, videoEncoding } from "./encodings";
 
 const TARGET = { width: 640, height: 360, framesPerSecond: 15, maxBps: 800_000 };
 
@@ -22,6 +22,16 @@ test("sound gives way on a narrow path alone", () => {
   expect(soundBps(1_000_000)).toBe(32_000);
   expect(soundBps(100_000)).toBe(20_000);
   expect(soundBps(10_000)).toBe(12_000);
+});
+
+test("a screen's sound gives way before the voice", () => {
+  expect(screenSoundBps(undefined)).toBe(64_000);
+  expect(screenSoundBps(400_000)).toBe(32_000);
+  expect(screenSoundBps(190_000)).toBe(0);
+  expect(besideSound(1_000_000, false)).toBe(950_000);
+  expect(besideSound(1_000_000, true)).toBe(862_800);
+  expect(besideSound(190_000, true)).toBe(140_000);
+  expect(besideSound(10_000, true)).toBe(0);
 });
 
 test("a camera beside a screen takes little", () => {

@@ -1,7 +1,7 @@
 import { START_TARGET, type VideoTarget } from "./VideoLadder";
 
 /** Sound's share of a path, in bit/s, with what its packets carry besides. */
-export const SOUND_SHARE_BPS = 50_000;
+const SOUND_SHARE_BPS = 50_000;
 /** What Opus takes of a path, in bit/s, from best to least; the same as `crates/congestion/src/targets/audio.rs`. */
 const SOUND = [
   { fromBps: 250_000, bps: 32_000 },
@@ -10,6 +10,15 @@ const SOUND = [
   { fromBps: 45_000, bps: 16_000 },
 ];
 const LEAST_SOUND_BPS = 12_000;
+/** The same of a screen's sound, as `crates/congestion/src/targets/screen_sound.rs`; none on a narrower path. */
+const SCREEN_SOUND = [
+  { fromBps: 700_000, bps: 64_000 },
+  { fromBps: 450_000, bps: 48_000 },
+  { fromBps: 300_000, bps: 32_000 },
+  { fromBps: 200_000, bps: 24_000 },
+];
+/** What the headers of 50 packets a second take, in bit/s. */
+const HEADERS_BPS = 23_200;
 
 /** The most that a screen takes, in bit/s, and what it leaves to the camera's picture beside it. */
 export const MAX_SCREEN_BPS = 2_500_000;
@@ -41,11 +50,24 @@ export function videoEncoding(
 export interface SendingLimits {
   video: VideoTarget;
   soundBps: number;
+  /** Of a screen's sound; 0 is none. */
+  screenSoundBps: number;
 }
 
-export const START_LIMITS: SendingLimits = { video: START_TARGET, soundBps: soundBps(undefined) };
+export const START_LIMITS: SendingLimits = { video: START_TARGET, soundBps: soundBps(undefined), screenSoundBps: 32_000 };
 
 /** The most that sound takes of a path, in bit/s; all that it wants where the browser does not tell what there is. */
 export function soundBps(availableBps = Infinity): number {
   return SOUND.find(({ fromBps }) => availableBps >= fromBps)?.bps ?? LEAST_SOUND_BPS;
+}
+
+/** The most that a screen's sound takes of a path, in bit/s; 0 is none. */
+export function screenSoundBps(availableBps = Infinity): number {
+  return SCREEN_SOUND.find(({ fromBps }) => availableBps >= fromBps)?.bps ?? 0;
+}
+
+/** What is left to the pictures beside the sound, in bit/s. */
+export function besideSound(availableBps: number, sendsScreenSound: boolean): number {
+  const bps = sendsScreenSound ? screenSoundBps(availableBps) : 0;
+  return Math.max(0, availableBps - SOUND_SHARE_BPS - (bps > 0 ? bps + HEADERS_BPS : 0));
 }

@@ -15,10 +15,11 @@ test("a section's place among those of its kind tells its source", () => {
     ["0", "video"],
     ["1", "audio"],
   ]);
-  expect(entries("audio", "video", "application", "audio", "video", "video")).toEqual([
+  expect(entries("audio", "video", "application", "audio", "audio", "video", "video")).toEqual([
     ["0", "audio"],
     ["1", "video"],
-    ["4", "screen"],
+    ["3", "screen_sound"],
+    ["5", "screen"],
   ]);
   expect(entries()).toEqual([]);
   expect([...sourcesByMid("")]).toEqual([]);

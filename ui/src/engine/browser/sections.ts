@@ -1,12 +1,12 @@
-/** What is sent on a media section: the microphone, the camera or the screen. */
-export type Source = "audio" | "video" | "screen";
+/** What is sent on a media section: the microphone, the camera, the screen or its sound. */
+export type Source = "audio" | "video" | "screen" | "screen_sound";
 
 /** In the order of the media sections. */
-export const SOURCES: readonly Source[] = ["audio", "video", "screen"];
+export const SOURCES: readonly Source[] = ["audio", "video", "screen", "screen_sound"];
 
 /** The kind of a source's media section and track. */
 export function kindOf(source: Source): "audio" | "video" {
-  return source === "audio" ? "audio" : "video";
+  return source === "audio" || source === "screen_sound" ? "audio" : "video";
 }
 
 /**

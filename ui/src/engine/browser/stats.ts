@@ -34,9 +34,11 @@ export function peerStats(
     sent_audio: sent(sample("outbound-rtp", "audio"), now),
     sent_video: sent(sample("outbound-rtp", "video"), now),
     sent_screen: sent(sample("outbound-rtp", "screen"), now),
+    sent_screen_sound: sent(sample("outbound-rtp", "screen_sound"), now),
     received_audio: received(sample("inbound-rtp", "audio")),
     received_video: received(sample("inbound-rtp", "video")),
     received_screen: received(sample("inbound-rtp", "screen")),
+    received_screen_sound: received(sample("inbound-rtp", "screen_sound")),
   };
 }
 

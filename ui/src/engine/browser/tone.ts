@@ -6,9 +6,9 @@ const TONE_HZ = 440;
 const AMPLITUDE = 0.2;
 
 /** The synthetic microphone: a steady tone. */
-export async function openTone(): Promise<OpenSource> {
+export async function openTone(frequency = TONE_HZ): Promise<OpenSource> {
   const context = soundContext();
-  const oscillator = new OscillatorNode(context, { frequency: TONE_HZ });
+  const oscillator = new OscillatorNode(context, { frequency });
   const gain = new GainNode(context, { gain: AMPLITUDE });
   const output = context.createMediaStreamDestination();
   oscillator.connect(gain).connect(output);

@@ -104,8 +104,8 @@ export class NativeEngine implements CallEngine {
     this.#send({ type: "list_screens" });
   }
 
-  shareScreen(screen = "screen"): void {
-    this.#send({ type: "share_screen", screen });
+  shareScreen(screen = "screen", sound = false): void {
+    this.#send({ type: "share_screen", screen, sound });
   }
 
   stopScreen(): void {

@@ -13,6 +13,7 @@ use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::rtp;
 use rtc::shared::marshal::MarshalSize;
 
+use super::ScreenSsrcs;
 use super::stage::Stage;
 use crate::peer::VideoKind;
 
@@ -39,11 +40,23 @@ pub(crate) struct Meter {
     pub(crate) sent_audio: Traffic,
     pub(crate) sent_video: Traffic,
     pub(crate) sent_screen: Traffic,
+    pub(crate) sent_screen_sound: Traffic,
     pub(crate) received_audio: Traffic,
     pub(crate) received_video: Traffic,
     pub(crate) received_screen: Traffic,
+    pub(crate) received_screen_sound: Traffic,
     /// What tells the far side's screen from its camera; 0 before it is known.
     pub(crate) remote_screen_ssrc: AtomicU32,
+    /// And its sound from the microphone.
+    pub(crate) remote_screen_sound_ssrc: AtomicU32,
+}
+
+impl Meter {
+    /// Whether a stream of the far side is of its screen.
+    pub(crate) fn is_remote_screen(&self, ssrc: u32) -> bool {
+        let known = [&self.remote_screen_ssrc, &self.remote_screen_sound_ssrc];
+        known.into_iter().any(|known| known.load(Ordering::Relaxed) == ssrc)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,21 +69,23 @@ struct Stream {
 
 pub(super) struct MeterStage<F> {
     meter: Arc<Meter>,
-    screen_ssrc: u32,
+    screen: ScreenSsrcs,
     on_key_frame_wish: F,
     local: HashMap<u32, Stream>,
     remote: HashMap<u32, Stream>,
 }
 
 impl<F> MeterStage<F> {
-    pub(super) fn new(meter: Arc<Meter>, screen_ssrc: u32, on_key_frame_wish: F) -> Self {
-        Self { meter, screen_ssrc, on_key_frame_wish, local: HashMap::new(), remote: HashMap::new() }
+    pub(super) fn new(meter: Arc<Meter>, screen: ScreenSsrcs, on_key_frame_wish: F) -> Self {
+        Self { meter, screen, on_key_frame_wish, local: HashMap::new(), remote: HashMap::new() }
     }
 
     fn sent(&self, ssrc: u32) -> Option<(&Traffic, Stream)> {
         let stream = *self.local.get(&ssrc)?;
-        let traffic = match (stream.is_video, stream.primary == self.screen_ssrc) {
-            (false, _) => &self.meter.sent_audio,
+        let is_screen = [self.screen.picture, self.screen.sound].contains(&stream.primary);
+        let traffic = match (stream.is_video, is_screen) {
+            (false, false) => &self.meter.sent_audio,
+            (false, true) => &self.meter.sent_screen_sound,
             (true, false) => &self.meter.sent_video,
             (true, true) => &self.meter.sent_screen,
         };
@@ -79,9 +94,9 @@ impl<F> MeterStage<F> {
 
     fn received(&self, ssrc: u32) -> Option<(&Traffic, Stream)> {
         let stream = *self.remote.get(&ssrc)?;
-        let screen_ssrc = self.meter.remote_screen_ssrc.load(Ordering::Relaxed);
-        let traffic = match (stream.is_video, stream.primary == screen_ssrc) {
-            (false, _) => &self.meter.received_audio,
+        let traffic = match (stream.is_video, self.meter.is_remote_screen(stream.primary)) {
+            (false, false) => &self.meter.received_audio,
+            (false, true) => &self.meter.received_screen_sound,
             (true, false) => &self.meter.received_video,
             (true, true) => &self.meter.received_screen,
         };
@@ -91,7 +106,7 @@ impl<F> MeterStage<F> {
 
 impl<F: Fn(VideoKind)> MeterStage<F> {
     fn wish_for_key_frame(&self, Stream { primary, .. }: Stream) {
-        let is_screen = primary == self.screen_ssrc;
+        let is_screen = primary == self.screen.picture;
         (self.on_key_frame_wish)(if is_screen { VideoKind::Screen } else { VideoKind::Camera });
     }
 

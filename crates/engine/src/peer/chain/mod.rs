@@ -56,8 +56,19 @@ pub(crate) struct Wires<F> {
     pub(crate) on_key_frame_wish: F,
 }
 
-/// Builds the chain. `screen_ssrc` tells the own screen from the own camera.
-pub(crate) fn build<F>(media_engine: &mut MediaEngine, wires: Wires<F>, screen_ssrc: u32) -> Result<Registry>
+/// The own streams of a shared screen, which tell it from camera and microphone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ScreenSsrcs {
+    pub(crate) picture: u32,
+    pub(crate) sound: u32,
+}
+
+/// Builds the chain.
+pub(crate) fn build<F>(
+    media_engine: &mut MediaEngine,
+    wires: Wires<F>,
+    screen: ScreenSsrcs,
+) -> Result<Registry>
 where
     F: Fn(VideoKind) + Clone + Send + Sync + 'static,
 {
@@ -76,8 +87,8 @@ where
         media_engine.register_header_extension(numbers, kind, None)?;
     }
     let nack = NackRequests::new(estimate.subscribe());
-    let meter = MeterStage::new(meter, screen_ssrc, on_key_frame_wish.clone());
-    let outbound = Outbound::new(estimate, sharing, screen_ssrc, on_key_frame_wish);
+    let meter = MeterStage::new(meter, screen, on_key_frame_wish.clone());
+    let outbound = Outbound::new(estimate, sharing, screen.picture, on_key_frame_wish);
     let registry = Registry::new()
         .with(Slot::Custom(400), Staged::new(Origin(following)))
         .with(Slot::Custom(500), Staged::new(meter))

@@ -25,7 +25,9 @@ use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use rtc::shared::marshal::MarshalSize;
 use tokio::sync::watch;
-use visavis_congestion::{Class, Config, Estimate, Paced, Pacer, PacerConfig, ScreenLadder, VideoLadder};
+use visavis_congestion::{
+    Class, Config, Estimate, Paced, Pacer, PacerConfig, ScreenLadder, ScreenSoundLadder, VideoLadder,
+};
 
 use feedback::Feedback;
 use numbering::Numbering;
@@ -42,7 +44,7 @@ const OVERHEAD: f64 = 1.15;
 const CONFIG: Config =
     Config { start_bps: 600_000, min_bps: 40_000, max_bps: most_bps(VideoLadder::MAX_BPS) };
 /// While a screen is shared.
-const MAX_BPS_SHARING: u64 = most_bps(ScreenLadder::MAX_BPS);
+const MAX_BPS_SHARING: u64 = most_bps(ScreenLadder::MAX_BPS) + ScreenSoundLadder::MAX_BPS;
 
 const fn most_bps(pictures_bps: u64) -> u64 {
     (pictures_bps as f64 * OVERHEAD) as u64 + AUDIO_BPS
