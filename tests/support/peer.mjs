@@ -121,6 +121,13 @@ export class Peer {
     return this.event(({ type, stream }) => type === "video_started" && stream.type === "screen", "to see a screen");
   }
 
+  /** The sound of the screen that it shares is there, or not. @param {number} [from] events that do not count */
+  sharesSound(on, from) {
+    return this.event((event) => event.type === "screen_sound" && event.on === on, `its sound to be ${on ? "on" : "off"}`, {
+      from,
+    });
+  }
+
   /** An error of the call. @param {string} code of `ui/src/generated/CallErrorCode.ts` */
   fails(code) {
     return this.event(

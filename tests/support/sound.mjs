@@ -10,11 +10,13 @@ import { Program, run } from "./process.mjs";
  */
 export class SoundServer {
   #scope;
+  #program;
   /** Modules of what is plugged in, by name. */
   #plugged = new Map();
 
-  constructor(scope, env) {
+  constructor(scope, program, env) {
     this.#scope = scope;
+    this.#program = program;
     /** What a program needs to use it. @type {Record<string, string>} */
     this.env = env;
   }
@@ -50,7 +52,7 @@ export class SoundServer {
       if (program.exit !== undefined) throw new Error(`pulseaudio ended\n${program.errors}`);
       return existsSync(socket);
     });
-    return new SoundServer(scope, env);
+    return new SoundServer(scope, program, env);
   }
 
   /** Plugs in a headset of this name, `NAME-microphone` and `NAME-speaker`. The system's choice stays what it was. */
@@ -98,6 +100,17 @@ export class SoundServer {
 
   #control(...words) {
     return run(this.#scope, "pactl", words, { env: this.env });
+  }
+
+  /** Plays a file to the speaker, as any program does, until the returned function is called. */
+  play(path) {
+    const player = new Program(this.#scope, "paplay", ["--device=speaker", path], { env: this.env });
+    return () => player.end();
+  }
+
+  /** Ends the sound server itself. */
+  async end() {
+    await this.#program.end();
   }
 
   /** Plays a file into the microphone, to its end. */

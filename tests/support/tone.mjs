@@ -52,6 +52,16 @@ export function checkTone(test, who, sound, { seconds, onShare = 1 }) {
 }
 
 /**
+ * A steady tone of any frequency.
+ *
+ * @returns {import("./wav.mjs").Sound}
+ */
+export function steadyTone({ hz, seconds, rate = 48_000, amplitude = 0.25 }) {
+  const sample = (_, index) => amplitude * Math.sin((2 * Math.PI * hz * index) / rate);
+  return { rate, samples: Float32Array.from({ length: seconds * rate }, sample) };
+}
+
+/**
  * The tone, on and off for as long each, so that no noise suppression takes it for noise.
  *
  * @returns {import("./wav.mjs").Sound}
@@ -62,6 +72,23 @@ export function beeps({ seconds, onOffSeconds, rate = 48_000, amplitude = 0.25 }
     return on ? amplitude * Math.sin((2 * Math.PI * TONE_HZ * index) / rate) : 0;
   });
   return { rate, samples };
+}
+
+/**
+ * How strong a frequency is in a sound, in dB of a full-scale sine: the median of pieces of 100 ms, each of which fades in
+ * and out so that other frequencies do not count.
+ *
+ * @param {import("./wav.mjs").Sound} sound
+ */
+export function strengthDb(hz, { rate, samples }) {
+  const length = rate / 10;
+  const pieces = Array.from({ length: Math.floor(samples.length / length) }, (_, index) => {
+    const piece = samples.subarray(index * length, (index + 1) * length);
+    const faded = piece.map((sample, n) => sample * (1 - Math.cos((2 * Math.PI * n) / length)));
+    return powerAt(hz, rate, faded);
+  });
+  const median = pieces.sort((a, b) => a - b)[Math.floor(pieces.length / 2)];
+  return 10 * Math.log10(Math.max(2 * median, 1e-12));
 }
 
 /** Mean power of a window's part at one frequency, by the Goertzel algorithm. */

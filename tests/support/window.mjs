@@ -30,11 +30,13 @@ export class DesktopWindow {
   /**
    * @param {import("./scope.mjs").Scope} scope
    * @param {string[]} args of the app
+   * @param {{ sounds?: import("./sound.mjs").SoundServer }} [options] the sound server that it uses
    */
-  static async open(scope, args) {
+  static async open(scope, args, { sounds } = {}) {
     const display = await startDisplay(scope, SCREEN);
     const port = await freePort();
     const env = {
+      ...sounds?.env,
       DISPLAY: display,
       TAURI_AUTOMATION: "true",
       TAURI_WEBVIEW_AUTOMATION: "true",
