@@ -13,6 +13,8 @@ use tracing::debug;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// No message is longer, in bytes: ours are lists of streams, and some hundredths of a second of sound.
 const MAX_MESSAGE: usize = 4 << 20;
+/// Of what a server may know its user by (`PA_NATIVE_COOKIE_LENGTH`).
+const COOKIE_BYTES: usize = 256;
 const READ_BYTES: usize = 64 << 10;
 /// What a message that is no sound is sent on.
 const COMMANDS: u32 = u32::MAX;
@@ -56,7 +58,8 @@ impl Connection {
             version: MAX_VERSION,
             supports_shm: false,
             supports_memfd: false,
-            cookie: cookie.unwrap_or_default(),
+            // Servers that ask for none want its length all the same.
+            cookie: cookie.unwrap_or_else(|| vec![0; COOKIE_BYTES]),
         };
         let reply: AuthReply = connection.ask(&Command::Auth(auth))?;
         connection.version = reply.version.min(MAX_VERSION);
