@@ -44,7 +44,9 @@ export class SoundServer {
         "",
       ].join("\n"),
     );
-    const env = { PULSE_SERVER: `unix:${socket}`, PULSE_RUNTIME_PATH: folder };
+    const cookie = join(folder, "cookie");
+    writeFileSync(cookie, Buffer.alloc(256));
+    const env = { PULSE_SERVER: `unix:${socket}`, PULSE_RUNTIME_PATH: folder, PULSE_COOKIE: cookie };
     const options = ["-n", "-F", config, "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"];
     options.push("--disable-shm=yes", "--realtime=no", "--high-priority=no");
     const program = new Program(scope, "pulseaudio", options, { env });
