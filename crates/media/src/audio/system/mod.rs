@@ -32,11 +32,11 @@ trait Recorder {
 
 /// Whether the sound of this computer can be shared.
 pub fn is_available() -> bool {
-    system::is_available()
+    platform::is_available()
 }
 
 #[cfg(target_os = "linux")]
-mod system {
+mod platform {
     use std::io;
 
     use super::{Recorder, pulse};
@@ -51,7 +51,7 @@ mod system {
 }
 
 #[cfg(not(target_os = "linux"))]
-mod system {
+mod platform {
     use std::io;
 
     use super::Recorder;

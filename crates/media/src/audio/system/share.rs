@@ -8,7 +8,7 @@ use tracing::{debug, error, warn};
 
 use super::gather::Gatherer;
 use super::packetizer::{EncodedSound, SoundPacketizer};
-use super::{Recorder, system};
+use super::{Recorder, platform};
 use crate::audio::SAMPLE_RATE;
 use crate::audio::opus::OpusError;
 use crate::audio::pace::Pacer;
@@ -46,7 +46,7 @@ impl SystemSound {
     /// Listens. Encodes nothing before it is told to send, and at which bitrate; timestamps count from `epoch`. Fails when
     /// no thread or no encoder can be had.
     pub fn start(epoch: Instant, events: impl Fn(SystemSoundEvent) + Send + 'static) -> io::Result<Self> {
-        Self::listen(system::open, epoch, events)
+        Self::listen(platform::open, epoch, events)
     }
 
     fn listen(

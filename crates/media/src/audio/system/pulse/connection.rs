@@ -38,7 +38,7 @@ pub(super) enum Message {
     Refused {
         sequence: u32,
     },
-    Told(Command),
+    Told(Box<Command>),
     /// Sound of a record stream.
     Sound {
         channel: u32,
@@ -164,7 +164,7 @@ impl Connection {
                 debug!(?error, "the sound server refused");
                 Some(Message::Refused { sequence })
             }
-            Ok((_, command)) => Some(Message::Told(command)),
+            Ok((_, command)) => Some(Message::Told(Box::new(command))),
             Err(error) => {
                 debug!(%error, "a message of the sound server was not understood");
                 None

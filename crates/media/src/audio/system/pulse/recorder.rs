@@ -95,18 +95,20 @@ impl PulseRecorder {
                     *stream = Stream::Refused;
                 }
             }
-            Message::Told(Command::SubscribeEvent(event)) => {
-                self.is_stale |= event.event_facility == SubscriptionEventFacility::SinkInput;
-            }
-            // It was moved to another speaker, or is gone.
-            Message::Told(Command::RecordStreamKilled(channel)) => {
-                gatherer.remove(channel);
-                self.streams.retain(|_, stream| !matches!(stream, Stream::Open(open) if *open == channel));
-                self.is_stale = true;
-            }
-            Message::Told(_) => {}
+            Message::Told(command) => self.on_told(&command, gatherer),
         }
         self.list()
+    }
+
+    fn on_told(&mut self, command: &Command, gatherer: &mut Gatherer) {
+        if let Command::SubscribeEvent(event) = command {
+            self.is_stale |= event.event_facility == SubscriptionEventFacility::SinkInput;
+        } else if let Command::RecordStreamKilled(channel) = command {
+            // It was moved to another speaker, or is gone.
+            gatherer.remove(*channel);
+            self.streams.retain(|_, stream| !matches!(stream, Stream::Open(open) if open == channel));
+            self.is_stale = true;
+        }
     }
 
     fn on_playing(&mut self, playing: &[SinkInputInfo], gatherer: &mut Gatherer) -> io::Result<()> {
