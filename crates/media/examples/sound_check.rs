@@ -60,7 +60,7 @@ fn check(microphone: MicrophoneChoice, speaker: SpeakerChoice, duration: Duratio
             if let Some(stream) = receiver.get() {
                 let sequence = (packet.timestamp / 960) as u16;
                 let (timestamp, payload) = (packet.timestamp, packet.data.clone());
-                stream.push(RtpAudioPacket { sequence, timestamp, payload });
+                stream.push(RtpAudioPacket { sequence, timestamp, payload, copies: Vec::new() });
             }
         }
         AudioSourceEvent::Started | AudioSourceEvent::Failed(_) | AudioSourceEvent::Level(_) => {

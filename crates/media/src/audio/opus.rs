@@ -34,11 +34,13 @@ pub struct AudioTarget {
     /// spends nothing on it unless the bitrate carries the full bandwidth besides; above, it narrows the
     /// bandwidth where that makes room for it. Zero is no FEC at all.
     pub expected_loss_percent: u8,
+    /// How many of the packets before it each packet carries once more, where the far side can read that.
+    pub copies: u8,
 }
 
 impl Default for AudioTarget {
     fn default() -> Self {
-        Self { bitrate_bps: 32_000, packet_time: PacketTime::Ms20, expected_loss_percent: 10 }
+        Self { bitrate_bps: 32_000, packet_time: PacketTime::Ms20, expected_loss_percent: 10, copies: 0 }
     }
 }
 

@@ -18,6 +18,8 @@ pub struct EncodedAudio {
     pub captured: Instant,
     /// It is the first after silence (RFC 3551 section 4.1): the RTP marker.
     pub starts_talk: bool,
+    /// How many of the packets before it it shall carry once more.
+    pub copies: u8,
 }
 
 /// Turns 10 ms blocks into packets with timestamps, and leaves out those that say nothing. Pure: the time comes with the
@@ -25,6 +27,7 @@ pub struct EncodedAudio {
 pub struct VoicePacketizer {
     encoder: OpusEncoder,
     packet_samples: usize,
+    copies: u8,
     /// Less than a packet.
     samples: Vec<f32>,
     clock: RtpClock,
@@ -36,6 +39,7 @@ impl VoicePacketizer {
         Ok(Self {
             encoder: OpusEncoder::new(target)?,
             packet_samples: target.packet_time.samples(),
+            copies: target.copies,
             samples: Vec::with_capacity(MAX_PACKET_SAMPLES),
             clock: RtpClock::default(),
             speech: Speech::Silent,
@@ -45,6 +49,7 @@ impl VoicePacketizer {
     /// Applies from the next block on; a packet that was to be longer ends with it.
     pub fn set_target(&mut self, target: AudioTarget) -> Result<(), OpusError> {
         self.packet_samples = target.packet_time.samples();
+        self.copies = target.copies;
         self.encoder.set_target(target)
     }
 
@@ -71,8 +76,10 @@ impl VoicePacketizer {
             return Ok(None);
         }
         let starts_talk = !is_dtx && before != Speech::Goes;
-        Ok(current
-            .map(|(timestamp, captured)| Arc::new(EncodedAudio { data, timestamp, captured, starts_talk })))
+        let copies = self.copies;
+        Ok(current.map(|(timestamp, captured)| {
+            Arc::new(EncodedAudio { data, timestamp, captured, starts_talk, copies })
+        }))
     }
 
     /// The sound is interrupted: half a packet and the encoder's memory are dropped, and the timestamp of the next

@@ -448,7 +448,7 @@ mod tests {
         for sequence in 0..packets {
             let packet = events.recv_timeout(PATIENCE).expect("a packet");
             let (timestamp, payload) = (packet.timestamp, packet.data.clone());
-            stream.push(RtpAudioPacket { sequence, timestamp, payload });
+            stream.push(RtpAudioPacket { sequence, timestamp, payload, copies: Vec::new() });
         }
     }
 

@@ -61,6 +61,13 @@ impl DelayEstimator {
         self.learn(delay);
     }
 
+    /// A packet that was lost came as a copy.
+    pub(super) fn on_copy(&mut self, arrival: i64, timestamp: i64) {
+        if let Some(base) = self.base() {
+            self.learn(arrival - timestamp - base);
+        }
+    }
+
     /// The transit of the fastest packet.
     pub(super) fn base(&self) -> Option<i64> {
         self.fastest.front().map(|&(_, transit)| transit)

@@ -2,12 +2,13 @@
 //!
 //! Packets come whenever the network brings them; sound is taken in steps of exactly 10 ms. The delay between the two
 //! follows the jitter of the path: [`delay`] sets the target, [`stretch`] moves towards it without gaps. A lost packet is
-//! recovered from the FEC of its successor if that is there, and otherwise made up by the decoder. Pure: the time is an
-//! argument.
+//! played from the copy that a later one carries, if there is one, or recovered from the FEC of its successor, and
+//! otherwise made up by the decoder. Pure: the time is an argument.
 
 mod delay;
 mod playout;
 mod queue;
+mod received;
 mod stats;
 mod stretch;
 #[cfg(test)]
@@ -22,10 +23,12 @@ use bytes::Bytes;
 use self::delay::{DelayEstimator, MAX_TARGET};
 use self::playout::Playout;
 use self::queue::{Inserted, PacketQueue, QueuedPacket};
+use self::received::Received;
 pub use self::stats::JitterStats;
 use self::stretch::MAX_PERIOD;
-use self::timeline::{SampleClock, Unwrapper};
+use self::timeline::{Position, SampleClock, Unwrapper};
 use super::opus::{OpusError, PacketInfo};
+use super::red::AudioCopy;
 use super::{BLOCK_SAMPLES, Block, SAMPLE_RATE};
 
 const MS: i64 = SAMPLE_RATE as i64 / 1000;
@@ -63,12 +66,15 @@ pub struct RtpAudioPacket {
     pub timestamp: u32,
     /// One Opus packet (RFC 7587 section 4.2).
     pub payload: Bytes,
+    /// Of the packets right before it, the newest first.
+    pub copies: Vec<AudioCopy>,
 }
 
 /// Packets in, 10 ms of sound out.
 pub struct JitterBuffer {
     clock: SampleClock,
     unwrapper: Unwrapper,
+    received: Received,
     delays: DelayEstimator,
     /// The delay that is asked for from outside, in samples.
     minimum_delay: i64,
@@ -88,6 +94,7 @@ impl JitterBuffer {
         Ok(Self {
             clock: SampleClock::default(),
             unwrapper: Unwrapper::default(),
+            received: Received::default(),
             delays: DelayEstimator::new(),
             minimum_delay: 0,
             queue: PacketQueue::default(),
@@ -117,16 +124,41 @@ impl JitterBuffer {
             self.restart();
             position = self.unwrapper.unwrap(packet.sequence, packet.timestamp);
         }
-        self.delays.on_packet(arrival, position.timestamp);
-        if self.playout.is_past(position.timestamp) {
-            if self.playout.was_played(position.sequence) {
-                self.stats.duplicate_packets += 1;
-            } else {
-                self.stats.late_packets += 1;
-            }
+        if !self.received.insert(position.timestamp) {
+            // It came by itself or as a copy; how long that took is known.
+            self.stats.duplicate_packets += 1;
             return;
         }
-        match self.queue.insert(QueuedPacket { position, info, payload: packet.payload }) {
+        self.delays.on_packet(arrival, position.timestamp);
+        if self.playout.is_past(position.timestamp) {
+            self.stats.late_packets += 1;
+        } else {
+            self.enqueue(QueuedPacket { position, info, payload: packet.payload });
+        }
+        for (copy, steps) in packet.copies.into_iter().zip(1..) {
+            let timestamp = position.timestamp - i64::from(copy.offset);
+            self.handle_copy(arrival, Position { sequence: position.sequence - steps, timestamp }, copy.payload);
+        }
+    }
+
+    /// A copy of a packet counts if that packet did not come: waiting for copies is then worth as much as it is for packets.
+    fn handle_copy(&mut self, arrival: i64, position: Position, payload: Bytes) {
+        let Some(info) = PacketInfo::parse(&payload) else {
+            self.stats.invalid_packets += 1;
+            return;
+        };
+        if !self.received.insert(position.timestamp) {
+            return;
+        }
+        self.delays.on_copy(arrival, position.timestamp);
+        if !self.playout.is_past(position.timestamp) {
+            self.stats.recovered_packets += 1;
+            self.enqueue(QueuedPacket { position, info, payload });
+        }
+    }
+
+    fn enqueue(&mut self, packet: QueuedPacket) {
+        match self.queue.insert(packet) {
             Inserted::Waiting => {}
             Inserted::Duplicate => self.stats.duplicate_packets += 1,
             Inserted::Full => self.stats.skipped_packets += 1,
@@ -183,6 +215,7 @@ impl JitterBuffer {
         self.queue.clear();
         self.delays.restart();
         self.unwrapper = Unwrapper::default();
+        self.received = Received::default();
         self.playout.stop_for_good();
     }
 

@@ -106,11 +106,6 @@ impl Playout {
         }
     }
 
-    /// Whether it is the last packet that was decoded.
-    pub(super) fn was_played(&self, sequence: i64) -> bool {
-        self.last.is_some_and(|last| last.sequence == sequence)
-    }
-
     /// Begins to play at a packet. What was missed since the last one counts as concealed if packets were lost.
     pub(super) fn start(&mut self, first: Position, stats: &mut JitterStats) {
         if let Some(last) = self.last

@@ -7,8 +7,10 @@ pub struct JitterStats {
     pub total_samples: u64,
     /// Of these, made up or left silent because no packet had come in time.
     pub concealed_samples: u64,
-    /// Of these, recovered from the FEC of the packet after.
+    /// Of all, recovered from the FEC of the packet after.
     pub fec_samples: u64,
+    /// Packets that were lost and came as a copy in time.
+    pub recovered_packets: u64,
     /// Added by stretching, to build up delay.
     pub inserted_samples: u64,
     /// Taken out by stretching, to reduce delay.
