@@ -1,6 +1,6 @@
 //! The own media on its way to everybody: encoded once, counted, and shaped to what the narrowest path takes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -115,6 +115,8 @@ pub(crate) struct Outgoing {
     audio_ladder: AudioLadder,
     screen_sound: ScreenSoundLadder,
     estimates: HashMap<ParticipantId, Estimate>,
+    /// Who can read sound that carries older packets again.
+    reads_copies: HashSet<ParticipantId>,
     key_frames: KeyFrameRequests,
     video: VideoTarget,
     audio: AudioTarget,
@@ -130,6 +132,7 @@ impl Outgoing {
             audio_ladder: AudioLadder::default(),
             screen_sound: ScreenSoundLadder::default(),
             estimates: HashMap::new(),
+            reads_copies: HashSet::new(),
             key_frames: KeyFrameRequests::default(),
             video: VideoTarget::default(),
             audio: AudioTarget::default(),
@@ -159,6 +162,16 @@ impl Outgoing {
 
     pub(crate) fn forget(&mut self, peer: &ParticipantId) {
         self.estimates.remove(peer);
+        self.reads_copies.remove(peer);
+    }
+
+    /// Somebody's description tells whether sound with copies can be read there; the next target follows.
+    pub(crate) fn handle_reads_copies(&mut self, peer: &ParticipantId, reads: bool) {
+        if reads {
+            self.reads_copies.insert(peer.clone());
+        } else {
+            self.reads_copies.remove(peer);
+        }
     }
 
     /// The own pictures come from a source that gives no more than this.
@@ -184,7 +197,7 @@ impl Outgoing {
         // One encoder serves all paths: the narrowest decides.
         let available = self.estimates.values().map(|estimate| estimate.target_bps).min().unwrap_or_default();
         let loss = self.estimates.values().map(|estimate| estimate.loss).fold(0.0, f64::max);
-        let sound = self.audio_ladder.handle_available(available, loss);
+        let sound = self.audio_ladder.handle_available(available, loss, self.all_read_copies());
         let screen_sound = self.screen_sound.handle_available(available).wire_bps();
         let all_sound = match shared {
             Shared::Nothing | Shared::Picture => sound.wire_bps(),
@@ -201,12 +214,18 @@ impl Outgoing {
             bitrate_bps: sound.bitrate_bps,
             packet_time: PacketTime::of(sound.packet_time),
             expected_loss_percent: sound.expected_loss_percent,
+            copies: sound.copies,
         };
         let video_changed = is_notable(self.video, video).then_some(video);
         let audio_changed = (audio != self.audio).then_some(audio);
         self.video = video_changed.unwrap_or(self.video);
         self.audio = audio;
         (video_changed, audio_changed)
+    }
+
+    /// One encoder serves all: without copies it spends on FEC, which everybody can read.
+    fn all_read_copies(&self) -> bool {
+        self.estimates.keys().all(|peer| self.reads_copies.contains(peer))
     }
 
     /// Somebody cannot go on without a key frame.
@@ -327,6 +346,26 @@ mod tests {
         assert_eq!(audio.map(|target| target.expected_loss_percent), Some(18));
         let (_, audio) = outgoing.handle_estimate(now, &peer("b"), estimate(500_000, 0.9), Shared::Nothing);
         assert_eq!(audio.map(|target| target.expected_loss_percent), Some(30));
+    }
+
+    #[test]
+    fn copies_are_sent_if_everybody_can_read_them() {
+        let now = Instant::now();
+        let mut outgoing = Outgoing::new(now);
+        let [a, b] = ["a", "b"].map(peer);
+        let copies = |outgoing: &mut Outgoing, peer: &ParticipantId| {
+            outgoing.handle_estimate(now, peer, estimate(1_000_000, 0.0), false);
+            (outgoing.audio.copies, outgoing.audio.expected_loss_percent)
+        };
+        outgoing.handle_reads_copies(&a, true);
+        assert_eq!(copies(&mut outgoing, &a), (1, 0));
+        assert_eq!(copies(&mut outgoing, &b), (0, 10));
+        outgoing.handle_reads_copies(&b, true);
+        assert_eq!(copies(&mut outgoing, &b), (1, 0));
+        outgoing.handle_reads_copies(&b, false);
+        assert_eq!(copies(&mut outgoing, &a), (0, 10));
+        outgoing.forget(&b);
+        assert_eq!(copies(&mut outgoing, &a), (1, 0));
     }
 
     #[test]

@@ -31,6 +31,7 @@ impl Actor {
             }
             PeerEvent::KeyFrameWanted(VideoKind::Camera) => return self.outgoing.handle_key_frame_wish(),
             PeerEvent::KeyFrameWanted(VideoKind::Screen) => return self.screen.handle_key_frame_wish(),
+            PeerEvent::ReadsCopies(reads) => return self.outgoing.handle_reads_copies(&peer, reads),
             PeerEvent::Estimate(estimate) => return self.on_estimate(&peer, estimate),
             PeerEvent::Voice(stream) => {
                 let volume = self.voices.begin(peer, stream);

@@ -23,6 +23,7 @@ use webrtc::rtp_transceiver::RtpSender;
 use super::VideoKind;
 use super::chain::{self, CNAME, ScreenSsrcs, Wires};
 use super::follow::Following;
+use super::sections;
 
 /// Without an answer to checks for this long the path counts as disconnected, and then as failed.
 const ICE_DISCONNECTED: Duration = Duration::from_secs(3);
@@ -41,6 +42,7 @@ const SCREEN_STREAM: &str = "visavis-screen";
 const VP8_PAYLOAD_TYPE: u8 = 96;
 const RTX_PAYLOAD_TYPE: u8 = 97;
 const OPUS_PAYLOAD_TYPE: u8 = 111;
+const RED_PAYLOAD_TYPE: u8 = 63;
 
 /// A connection with the tracks to send.
 pub(crate) struct Connection {
@@ -116,6 +118,11 @@ where
     F: Fn(VideoKind) + Clone + Send + Sync + 'static,
 {
     let mut media_engine = MediaEngine::default();
+    // The first that is offered is what the far side sends: libwebrtc sends copies if it is asked to that way.
+    media_engine.register_codec(
+        RTCRtpCodecParameters { rtp_codec: red(), payload_type: RED_PAYLOAD_TYPE },
+        RtpCodecKind::Audio,
+    )?;
     media_engine.register_codec(
         RTCRtpCodecParameters { rtp_codec: opus(), payload_type: OPUS_PAYLOAD_TYPE },
         RtpCodecKind::Audio,
@@ -191,6 +198,15 @@ fn opus() -> RTCRtpCodec {
         channels: 2,
         sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
         rtcp_feedback: Vec::new(),
+    }
+}
+
+/// Redundant audio (RFC 2198) of Opus, as libwebrtc describes it.
+fn red() -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: sections::RED_MIME_TYPE.to_owned(),
+        sdp_fmtp_line: format!("{OPUS_PAYLOAD_TYPE}/{OPUS_PAYLOAD_TYPE}"),
+        ..opus()
     }
 }
 

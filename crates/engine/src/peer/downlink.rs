@@ -6,7 +6,7 @@ use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication
 use rtc::rtp;
 use tokio::sync::mpsc;
 use tracing::debug;
-use visavis_media::audio::{AudioStream, RtpAudioPacket};
+use visavis_media::audio::{AudioStream, RedundantAudio, RtpAudioPacket};
 use visavis_media::video::VideoReceiver;
 use visavis_media::video::receive::RtpVideoPacket;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
@@ -15,7 +15,11 @@ use super::lip_sync::Incoming;
 
 /// Where the packets of a track go.
 pub(crate) enum Destination {
-    Audio(Arc<AudioStream>),
+    Audio {
+        stream: Arc<AudioStream>,
+        /// The payload type of packets that carry others again.
+        redundant: Option<u8>,
+    },
     Video {
         receiver: Arc<VideoReceiver>,
         /// The receiver cannot go on without a key frame.
@@ -26,7 +30,7 @@ pub(crate) enum Destination {
 impl Destination {
     fn incoming(&self, ssrc: u32) -> Incoming {
         match self {
-            Self::Audio(stream) => Incoming::Audio(ssrc, Arc::clone(stream)),
+            Self::Audio { stream, .. } => Incoming::Audio(ssrc, Arc::clone(stream)),
             Self::Video { receiver, .. } => Incoming::Video(ssrc, Arc::clone(receiver)),
         }
     }
@@ -41,7 +45,7 @@ pub(crate) async fn run(
     let mut media_ssrc = None;
     loop {
         let event = match &mut destination {
-            Destination::Audio(_) => track.poll().await,
+            Destination::Audio { .. } => track.poll().await,
             Destination::Video { key_frame_needed, .. } => tokio::select! {
                 event = track.poll() => event,
                 Some(()) = key_frame_needed.recv() => {
@@ -71,11 +75,16 @@ pub(crate) async fn run(
 fn hand_over(destination: &Destination, packet: rtp::Packet) {
     let rtp::Packet { header, payload } = packet;
     match destination {
-        Destination::Audio(stream) => stream.push(RtpAudioPacket {
-            sequence: header.sequence_number,
-            timestamp: header.timestamp,
-            payload,
-        }),
+        Destination::Audio { stream, redundant } => {
+            let RedundantAudio { payload, copies } = if *redundant == Some(header.payload_type) {
+                // The jitter buffer counts what is no packet.
+                RedundantAudio::parse(payload).unwrap_or_default()
+            } else {
+                RedundantAudio { payload, copies: Vec::new() }
+            };
+            let (sequence, timestamp) = (header.sequence_number, header.timestamp);
+            stream.push(RtpAudioPacket { sequence, timestamp, payload, copies });
+        }
         Destination::Video { receiver, .. } => receiver.push(RtpVideoPacket {
             sequence: header.sequence_number,
             timestamp: header.timestamp,

@@ -86,6 +86,8 @@ pub(crate) enum PeerEvent {
     },
     Path(PathState),
     KeyFrameWanted(VideoKind),
+    /// Whether the far side can read sound that carries older packets again.
+    ReadsCopies(bool),
     /// The far side's estimate of what the path takes has moved.
     Estimate(Estimate),
     /// The far side's voice is this stream of the speaker.
@@ -193,6 +195,8 @@ struct Actor {
     connected: watch::Sender<bool>,
     /// The user name fragment of the local description, for candidates that come without one.
     ufrag: String,
+    /// The payload type of redundant audio in the local description.
+    redundant_audio: Option<u8>,
     tasks: JoinSet<()>,
     sampler: Sampler,
     /// For microphone and camera.
@@ -228,6 +232,7 @@ impl Actor {
             connection,
             connected,
             ufrag: String::new(),
+            redundant_audio: None,
             tasks,
             sampler: Sampler::new(meter),
             lip_sync,
@@ -280,7 +285,7 @@ impl Actor {
         if rollback {
             self.connection.pc.set_local_description(RTCSessionDescription::rollback(None)?).await?;
         }
-        self.note(&sdp);
+        self.note_remote(&sdp);
         self.connection.pc.set_remote_description(RTCSessionDescription::offer(sdp)?).await?;
         let answer = self.connection.pc.create_answer(None).await?;
         self.set_local(answer).await
@@ -296,12 +301,14 @@ impl Actor {
     }
 
     async fn accept_answer(&self, sdp: String) -> Result<()> {
-        self.note(&sdp);
+        self.note_remote(&sdp);
         self.connection.pc.set_remote_description(RTCSessionDescription::answer(sdp)?).await
     }
 
-    /// Notes which of the far side's tracks are its screen's, and what it answers checks with, before packets of it come.
-    fn note(&self, sdp: &str) {
+    /// Notes which of the far side's tracks are its screen's, and what it answers checks with, before packets of it come;
+    /// and tells what it can read.
+    fn note_remote(&self, sdp: &str) {
+        (self.context.on_event)(PeerEvent::ReadsCopies(sections::redundant_audio(sdp).is_some()));
         if let Some(password) = sections::first_password(sdp) {
             self.connection.following.handle_password(password);
         }
@@ -316,6 +323,7 @@ impl Actor {
         // Known before candidates of this generation are gathered.
         self.ufrag =
             sections::first_ufrag(&sdp).ok_or(Error::ErrSessionDescriptionMissingIceUfrag)?.to_owned();
+        self.redundant_audio = sections::redundant_audio(&sdp);
         self.connection.pc.set_local_description(description).await?;
         Ok(sdp)
     }
@@ -398,7 +406,8 @@ impl Actor {
         let destination = if track.kind().await == RtpCodecKind::Video {
             self.receive_video(if is_screen { VideoKind::Screen } else { VideoKind::Camera })
         } else {
-            Some(Destination::Audio(self.receive_audio(is_screen)))
+            let stream = self.receive_audio(is_screen);
+            Some(Destination::Audio { stream, redundant: self.redundant_audio })
         };
         if let Some(destination) = destination {
             let on_event = Arc::clone(&self.context.on_event);

@@ -43,6 +43,20 @@ fn second_ssrc(sdp: &str, kind: &str) -> Option<u32> {
         .and_then(|attribute| attribute.split_whitespace().next()?.parse().ok())
 }
 
+/// Redundant audio (RFC 2198).
+pub(super) const RED_MIME_TYPE: &str = "audio/red";
+
+/// The payload type under which a description takes redundant audio.
+pub(super) fn redundant_audio(sdp: &str) -> Option<u8> {
+    let section = sdp.split("\nm=").find(|section| section.starts_with("audio "))?;
+    section.lines().filter_map(|line| line.strip_prefix("a=rtpmap:")?.split_once(' ')).find_map(
+        |(payload_type, encoding)| {
+            let (name, _) = encoding.split_once('/')?;
+            name.eq_ignore_ascii_case("red").then(|| payload_type.parse().ok())?
+        },
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +100,15 @@ mod tests {
         assert_eq!(first_ufrag(&sdp(&[SOUND])), Some("Yx7k"));
         assert_eq!(first_password(&sdp(&[CAMERA, SOUND])), Some("p+/w"));
         assert_eq!(first_password(&sdp(&[CAMERA])), None);
+    }
+
+    #[test]
+    fn redundant_audio_is_found_in_the_first_audio_section() {
+        let with = |lines: &str| format!("v=0\r\n{CAMERA}a=rtpmap:7 red/90000\r\n{SOUND}{lines}");
+        assert_eq!(redundant_audio(&with("a=rtpmap:111 opus/48000/2\r\na=rtpmap:63 red/48000/2\r\n")), Some(63));
+        assert_eq!(redundant_audio(&with("a=rtpmap:63 RED/48000/2\r\n")), Some(63));
+        for none in ["", "a=rtpmap:111 opus/48000/2\r\n", "a=rtpmap:63\r\na=rtpmap:x red/1\r\na=rtpmap:6 red\r\n"] {
+            assert_eq!(redundant_audio(&with(none)), None, "{none}");
+        }
     }
 }

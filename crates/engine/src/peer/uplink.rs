@@ -7,8 +7,8 @@ use bytes::Bytes;
 use rtc::rtp;
 use tokio::sync::{broadcast, watch};
 use tracing::debug;
-use visavis_media::audio::EncodedAudio;
 use visavis_media::audio::system::EncodedSound;
+use visavis_media::audio::{EncodedAudio, SentAudio};
 use visavis_media::sync::CaptureClock;
 use visavis_media::video::EncodedFrame;
 use visavis_media::video::rtp::packetize;
@@ -17,6 +17,7 @@ use webrtc::media_stream::track_local::TrackLocal;
 use super::VideoKind;
 use super::chain::CaptureClocks;
 use super::connection::{OutgoingTrack, OutgoingTracks};
+use super::sections;
 
 /// Largest RTP payload, so that packets with all their headers fit a path of 1280 bytes.
 const MAX_PAYLOAD: usize = 1_160;
@@ -47,10 +48,10 @@ pub(crate) async fn run(
     on_gap: impl Fn(VideoKind),
 ) {
     let epoch = Instant::now();
-    let mut audio = Stream::new(tracks.audio);
+    let mut audio = AudioStream::new(tracks.audio);
     let mut camera = VideoStream::new(tracks.camera, epoch);
     let mut screen = VideoStream::new(tracks.screen, epoch);
-    let mut screen_sound = Stream::new(tracks.screen_sound);
+    let mut screen_sound = ScreenSoundStream(Stream::new(tracks.screen_sound));
     loop {
         if !*connected.borrow_and_update() {
             (camera.needs_key_frame, screen.needs_key_frame) = (true, true);
@@ -65,17 +66,10 @@ pub(crate) async fn run(
             changed = connected.changed() => if changed.is_err() { return } else { continue },
         };
         match next {
-            Ok(Media::Audio(packet)) => {
-                audio.tell_captured(&captured, AUDIO_CLOCK_HZ, packet.timestamp, as_decoded(packet.captured));
-                audio.send(packet.timestamp, packet.starts_talk, packet.data.clone()).await;
-            }
+            Ok(Media::Audio(packet)) => audio.send(&packet, &captured).await,
             Ok(Media::Video(frame)) => camera.send(&frame, &captured).await,
             Ok(Media::Screen(frame)) => screen.send(&frame, &captured).await,
-            Ok(Media::ScreenSound(packet)) => {
-                let heard = as_decoded(packet.captured);
-                screen_sound.tell_captured(&captured, AUDIO_CLOCK_HZ, packet.timestamp, heard);
-                screen_sound.send(packet.timestamp, packet.starts, packet.data.clone()).await;
-            }
+            Ok(Media::ScreenSound(packet)) => screen_sound.send(&packet, &captured).await,
             Err(broadcast::error::RecvError::Lagged(missed)) => {
                 debug!(missed, "the way to the network is blocked");
                 (camera.needs_key_frame, screen.needs_key_frame) = (true, true);
@@ -83,6 +77,41 @@ pub(crate) async fn run(
                 on_gap(VideoKind::Screen);
             }
             Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// A voice.
+struct AudioStream {
+    stream: Stream,
+    sent: SentAudio,
+}
+
+impl AudioStream {
+    fn new(track: OutgoingTrack) -> Self {
+        Self { stream: Stream::new(track), sent: SentAudio::default() }
+    }
+
+    async fn send(&mut self, packet: &Arc<EncodedAudio>, captured: &watch::Sender<CaptureClocks>) {
+        self.stream.tell_captured(captured, AUDIO_CLOCK_HZ, packet.timestamp, as_decoded(packet.captured));
+        let Some(PayloadTypes { media, redundant }) = self.stream.negotiated().await else { return };
+        let with_copies = self.sent.redundant(packet);
+        let (payload_type, payload) = match redundant {
+            Some(redundant) if !with_copies.copies.is_empty() => (redundant, with_copies.write(media)),
+            Some(_) | None => (media, with_copies.payload),
+        };
+        self.stream.send(payload_type, packet.timestamp, packet.starts_talk, payload).await;
+    }
+}
+
+/// What a screen's computer plays.
+struct ScreenSoundStream(Stream);
+
+impl ScreenSoundStream {
+    async fn send(&mut self, packet: &EncodedSound, captured: &watch::Sender<CaptureClocks>) {
+        self.0.tell_captured(captured, AUDIO_CLOCK_HZ, packet.timestamp, as_decoded(packet.captured));
+        if let Some(PayloadTypes { media, .. }) = self.0.negotiated().await {
+            self.0.send(media, packet.timestamp, packet.starts, packet.data.clone()).await;
         }
     }
 }
@@ -115,26 +144,35 @@ impl VideoStream {
         let ticks = since.as_micros() * u128::from(VIDEO_CLOCK_HZ) / 1_000_000;
         let timestamp = u32::try_from(ticks & u128::from(u32::MAX)).unwrap_or_default();
         self.stream.tell_captured(captured, VIDEO_CLOCK_HZ, timestamp, frame.captured);
+        let Some(PayloadTypes { media, .. }) = self.stream.negotiated().await else { return };
         let payloads = packetize(&frame.data, MAX_PAYLOAD, self.picture_id);
         self.picture_id = self.picture_id.wrapping_add(1);
         let last = payloads.len().saturating_sub(1);
         for (index, payload) in payloads.into_iter().enumerate() {
-            self.stream.send(timestamp, index == last, payload).await;
+            self.stream.send(media, timestamp, index == last, payload).await;
         }
     }
+}
+
+/// What the far side wants a stream to be marked as.
+#[derive(Debug, Clone, Copy)]
+struct PayloadTypes {
+    media: u8,
+    /// Packets that carry others again, if it can read such.
+    redundant: Option<u8>,
 }
 
 /// One RTP stream.
 struct Stream {
     track: OutgoingTrack,
-    payload_type: Option<u8>,
+    payload_types: Option<PayloadTypes>,
     sequence: u16,
     timestamp_offset: u32,
 }
 
 impl Stream {
     fn new(track: OutgoingTrack) -> Self {
-        Self { track, payload_type: None, sequence: rand::random(), timestamp_offset: rand::random() }
+        Self { track, payload_types: None, sequence: rand::random(), timestamp_offset: rand::random() }
     }
 
     /// Of the media that is sent next.
@@ -154,8 +192,7 @@ impl Stream {
         });
     }
 
-    async fn send(&mut self, timestamp: u32, marker: bool, payload: Bytes) {
-        let Some(payload_type) = self.negotiated_payload_type().await else { return };
+    async fn send(&mut self, payload_type: u8, timestamp: u32, marker: bool, payload: Bytes) {
         let header = rtp::Header {
             version: 2,
             marker,
@@ -171,12 +208,18 @@ impl Stream {
         }
     }
 
-    /// The payload type that the far side wants for our codec, asked once.
-    async fn negotiated_payload_type(&mut self) -> Option<u8> {
-        if self.payload_type.is_none() {
-            let parameters = self.track.sender.get_parameters().await.ok()?;
-            self.payload_type = parameters.rtp_parameters.codecs.first().map(|codec| codec.payload_type);
+    /// The payload types that the far side wants, asked once.
+    async fn negotiated(&mut self) -> Option<PayloadTypes> {
+        if self.payload_types.is_none() {
+            let codecs = self.track.sender.get_parameters().await.ok()?.rtp_parameters.codecs;
+            let (redundant, media): (Vec<_>, Vec<_>) = codecs
+                .iter()
+                .partition(|codec| codec.rtp_codec.mime_type.eq_ignore_ascii_case(sections::RED_MIME_TYPE));
+            self.payload_types = media.first().map(|codec| PayloadTypes {
+                media: codec.payload_type,
+                redundant: redundant.first().map(|codec| codec.payload_type),
+            });
         }
-        self.payload_type
+        self.payload_types
     }
 }
