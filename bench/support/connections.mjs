@@ -1,7 +1,7 @@
 /**
- * Runs in a page before anything else: leaves how video is sent to the browser alone, as the camera gives it and at no
- * more than `maxVideoBps`, has sound sent as the microphone gives it, and takes down once a second what the browser says of `window.newestConnection`, in
- * `window.connectionSamples`.
+ * Runs in a page before anything else: leaves how video and sound are sent to the browser alone, video as the camera gives
+ * it and at no more than `maxVideoBps`, sound as the microphone gives it and without copies of packets, and takes down
+ * once a second what the browser says of `window.newestConnection`, in `window.connectionSamples`.
  *
  * @typedef {object} ConnectionSample counters since the connection began, fields of webrtc-stats
  * @property {number} frames decoded
@@ -42,6 +42,11 @@ export function observeConnections({ maxVideoBps, camera }) {
   RTCRtpSender.prototype.setParameters = function (parameters, ...words) {
     limit(parameters.encodings);
     return original.call(this, parameters, ...words);
+  };
+
+  const prefer = RTCRtpTransceiver.prototype.setCodecPreferences;
+  RTCRtpTransceiver.prototype.setCodecPreferences = function (codecs) {
+    if (codecs.some(({ mimeType }) => mimeType.startsWith("video/"))) prefer.call(this, codecs);
   };
 
   const asItIs = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };

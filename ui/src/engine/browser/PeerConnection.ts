@@ -4,7 +4,7 @@ import type { Input } from "../../generated/Input";
 import type { ParticipantId } from "../../generated/ParticipantId";
 import type { PathState } from "../../generated/PathState";
 import { iceUfrag } from "./candidates";
-import { MAX_SCREEN_BPS, type SendingLimits, START_LIMITS, videoEncoding } from "./encodings";
+import { MAX_SCREEN_BPS, preferred, type SendingLimits, START_LIMITS, videoEncoding } from "./encodings";
 import type { LocalTracks } from "./LocalMedia";
 import { kindOf, type Source, SOURCES, sourcesByMid } from "./sections";
 
@@ -202,7 +202,7 @@ export class PeerConnection {
 
   async #prepare(source: Source, transceiver: RTCRtpTransceiver): Promise<void> {
     this.#transceivers.set(source, transceiver);
-    if (kindOf(source) === "video") preferVp8(transceiver);
+    preferCodec(transceiver, kindOf(source));
     await transceiver.sender.replaceTrack(this.#tracks[source] ?? null);
   }
 
@@ -295,11 +295,10 @@ function pictureSize(track: MediaStreamTrack | undefined): { width: number; heig
   return width === undefined || height === undefined ? undefined : { width, height };
 }
 
-/** Every Visavis client sends and receives VP8; the rest stays as a choice for later. */
-function preferVp8(transceiver: RTCRtpTransceiver): void {
-  const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
-  const isVp8 = (codec: RTCRtpCodec): boolean => codec.mimeType.toLowerCase() === "video/vp8";
-  transceiver.setCodecPreferences([...codecs.filter(isVp8), ...codecs.filter((codec) => !isVp8(codec))]);
+/** What is first in a description is what the other side sends, if it can. */
+function preferCodec(transceiver: RTCRtpTransceiver, kind: "audio" | "video"): void {
+  const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
+  transceiver.setCodecPreferences(preferred(kind, codecs));
 }
 
 /** One candidate less is no failure: the path is found without it, or its failure is reported by itself. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { besideSound, screenSoundBps, soundBps, videoEncoding } from "./encodings";
+import { besideSound, preferred, screenSoundBps, soundBps, videoEncoding } from "./encodings";
 
 const TARGET = { width: 640, height: 360, framesPerSecond: 15, maxBps: 800_000 };
 
@@ -20,17 +20,30 @@ test("a picture that is higher than wide has as many pixels", () => {
 test("sound gives way on a narrow path alone", () => {
   expect(soundBps(undefined)).toBe(32_000);
   expect(soundBps(1_000_000)).toBe(32_000);
-  expect(soundBps(100_000)).toBe(20_000);
+  expect(soundBps(150_000)).toBe(16_000);
   expect(soundBps(10_000)).toBe(12_000);
+  // With its copies, and the headers of 50 packets a second.
+  expect(besideSound(100_000, false)).toBe(51_000);
+});
+
+test("redundant sound comes first where there is such, and nothing is left out", () => {
+  const codecs = (...names: string[]) => names.map((mimeType) => ({ mimeType }));
+  expect(preferred("audio", codecs("audio/opus", "audio/RED", "audio/PCMU", "audio/CN"))).toEqual(
+    codecs("audio/RED", "audio/opus", "audio/PCMU", "audio/CN"),
+  );
+  expect(preferred("audio", codecs("audio/G722", "audio/opus"))).toEqual(codecs("audio/opus", "audio/G722"));
+  expect(preferred("video", codecs("video/H264", "video/VP8", "video/rtx"))).toEqual(
+    codecs("video/VP8", "video/H264", "video/rtx"),
+  );
 });
 
 test("a screen's sound gives way before the voice", () => {
   expect(screenSoundBps(undefined)).toBe(64_000);
   expect(screenSoundBps(400_000)).toBe(32_000);
   expect(screenSoundBps(190_000)).toBe(0);
-  expect(besideSound(1_000_000, false)).toBe(950_000);
-  expect(besideSound(1_000_000, true)).toBe(862_800);
-  expect(besideSound(190_000, true)).toBe(140_000);
+  expect(besideSound(1_000_000, false)).toBe(911_000);
+  expect(besideSound(1_000_000, true)).toBe(822_000);
+  expect(besideSound(190_000, true)).toBe(133_000);
   expect(besideSound(10_000, true)).toBe(0);
 });
 

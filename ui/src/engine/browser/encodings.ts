@@ -1,16 +1,16 @@
 import { START_TARGET, type VideoTarget } from "./VideoLadder";
 
-/** Sound's share of a path, in bit/s, with what its packets carry besides. */
-const SOUND_SHARE_BPS = 50_000;
-/** What Opus takes of a path, in bit/s, from best to least; the same as `crates/congestion/src/targets/audio.rs`. */
+/**
+ * What Opus takes of a path, in bit/s, from best to least. Each packet carries the one before it once more, whatever the
+ * path is like: a browser that has begun to does not stop.
+ */
 const SOUND = [
-  { fromBps: 250_000, bps: 32_000 },
-  { fromBps: 130_000, bps: 24_000 },
-  { fromBps: 80_000, bps: 20_000 },
-  { fromBps: 45_000, bps: 16_000 },
+  { fromBps: 400_000, bps: 32_000 },
+  { fromBps: 250_000, bps: 24_000 },
+  { fromBps: 130_000, bps: 16_000 },
 ];
 const LEAST_SOUND_BPS = 12_000;
-/** The same of a screen's sound, as `crates/congestion/src/targets/screen_sound.rs`; none on a narrower path. */
+/** The same of a screen's sound, without copies, as `crates/congestion/src/targets/screen_sound.rs`; none on a narrower path. */
 const SCREEN_SOUND = [
   { fromBps: 700_000, bps: 64_000 },
   { fromBps: 450_000, bps: 48_000 },
@@ -18,7 +18,19 @@ const SCREEN_SOUND = [
   { fromBps: 200_000, bps: 24_000 },
 ];
 /** What the headers of 50 packets a second take, in bit/s. */
-const HEADERS_BPS = 23_200;
+const HEADERS_BPS = 25_000;
+
+/** Every Visavis client has these; the rest stays as a choice for later. RED is Opus with a copy of the packet before. */
+const PREFERRED = { audio: ["audio/red", "audio/opus"], video: ["video/vp8"] };
+
+/** The codecs of a kind in the order in which they are wanted. */
+export function preferred<Codec extends { mimeType: string }>(kind: "audio" | "video", codecs: Codec[]): Codec[] {
+  const rank = ({ mimeType }: Codec): number => {
+    const index = PREFERRED[kind].indexOf(mimeType.toLowerCase());
+    return index < 0 ? PREFERRED[kind].length : index;
+  };
+  return [...codecs].sort((a, b) => rank(a) - rank(b));
+}
 
 /** The most that a screen takes, in bit/s, and what it leaves to the camera's picture beside it. */
 export const MAX_SCREEN_BPS = 2_500_000;
@@ -68,6 +80,7 @@ export function screenSoundBps(availableBps = Infinity): number {
 
 /** What is left to the pictures beside the sound, in bit/s. */
 export function besideSound(availableBps: number, sendsScreenSound: boolean): number {
+  const voice = 2 * soundBps(availableBps) + HEADERS_BPS;
   const bps = sendsScreenSound ? screenSoundBps(availableBps) : 0;
-  return Math.max(0, availableBps - SOUND_SHARE_BPS - (bps > 0 ? bps + HEADERS_BPS : 0));
+  return Math.max(0, availableBps - voice - (bps > 0 ? bps + HEADERS_BPS : 0));
 }
