@@ -43,6 +43,9 @@ const JUDGED_BLOCKS: usize = 25;
 const SLACK_BELOW: i64 = 5 * MS;
 const SLACK_ABOVE: i64 = 15 * MS;
 
+/// Playing faster leaves this much waiting, whatever the target: while all packets come late, it would only run dry.
+const LEAST_WAITING: i64 = 20 * MS;
+
 /// So much too late is not made up for by playing faster, but by leaving out.
 const MAX_EXCESS: i64 = 300 * MS;
 
@@ -70,6 +73,15 @@ pub struct RtpAudioPacket {
     pub copies: Vec<AudioCopy>,
 }
 
+/// How a block found things, in samples.
+#[derive(Debug, Clone, Copy)]
+struct Judged {
+    /// How far the wall clock was ahead of the media clock.
+    offset: i64,
+    /// Sound that had come and was not played.
+    waiting: i64,
+}
+
 /// Packets in, 10 ms of sound out.
 pub struct JitterBuffer {
     clock: SampleClock,
@@ -80,8 +92,8 @@ pub struct JitterBuffer {
     minimum_delay: i64,
     queue: PacketQueue,
     playout: Playout,
-    /// Of the last blocks, how far the wall clock was ahead of the media clock, in samples.
-    offsets: VecDeque<i64>,
+    /// Of the last blocks.
+    judged: VecDeque<Judged>,
     /// Blocks since the last stretch.
     unstretched: u32,
     failed_stretches: u32,
@@ -99,7 +111,7 @@ impl JitterBuffer {
             minimum_delay: 0,
             queue: PacketQueue::default(),
             playout: Playout::new()?,
-            offsets: VecDeque::with_capacity(JUDGED_BLOCKS),
+            judged: VecDeque::with_capacity(JUDGED_BLOCKS),
             unstretched: 0,
             failed_stretches: 0,
             stats: JitterStats::default(),
@@ -177,7 +189,7 @@ impl JitterBuffer {
         self.playout.play(&mut self.queue, output, &mut self.stats);
         if let (Some(before), Some(after)) = (before, self.playout.position()) {
             // Not zero where sound was made up for a packet that may be late, or such sound counted for a lost one.
-            self.move_offsets(before + BLOCK_SAMPLES as i64 - after);
+            self.move_judged(before + BLOCK_SAMPLES as i64 - after);
         }
     }
 
@@ -205,7 +217,7 @@ impl JitterBuffer {
             return false;
         };
         self.playout.start(first.position, &mut self.stats);
-        self.offsets.clear();
+        self.judged.clear();
         self.unstretched = 0;
         true
     }
@@ -222,13 +234,15 @@ impl JitterBuffer {
     /// Moves the delay towards its target.
     fn adapt(&mut self, now: i64) {
         let Some(position) = self.playout.position() else { return };
-        if self.offsets.len() == JUDGED_BLOCKS {
-            self.offsets.pop_front();
+        if self.judged.len() == JUDGED_BLOCKS {
+            self.judged.pop_front();
         }
-        self.offsets.push_back(now - position);
+        let waiting = self.queue.end().unwrap_or(position).max(self.playout.next().unwrap_or(position)) - position;
+        self.judged.push_back(Judged { offset: now - position, waiting });
         self.unstretched += 1;
-        let Some(delay) = self.delay().filter(|_| self.offsets.len() == JUDGED_BLOCKS) else { return };
-        let excess = delay - self.target();
+        let Some(delay) = self.delay().filter(|_| self.judged.len() == JUDGED_BLOCKS) else { return };
+        let spare = self.judged.iter().map(|judged| judged.waiting).min().unwrap_or(0) - LEAST_WAITING;
+        let excess = (delay - self.target()).min(spare.max(0));
         if excess > MAX_EXCESS {
             self.playout.skip();
             self.start(now);
@@ -258,14 +272,17 @@ impl JitterBuffer {
             None => self.failed_stretches += 1,
             Some(moved) => {
                 self.failed_stretches = 0;
-                self.move_offsets(moved);
+                self.move_judged(moved);
             }
         }
     }
 
     /// What changed the delay for all blocks to come makes the past blocks comparable.
-    fn move_offsets(&mut self, moved: i64) {
-        self.offsets.iter_mut().for_each(|offset| *offset += moved);
+    fn move_judged(&mut self, moved: i64) {
+        for judged in &mut self.judged {
+            judged.offset += moved;
+            judged.waiting += moved;
+        }
     }
 
     fn target(&self) -> i64 {
@@ -274,7 +291,7 @@ impl JitterBuffer {
 
     /// The least delay of the last blocks.
     fn delay(&self) -> Option<i64> {
-        Some(self.offsets.iter().min()? - self.delays.base()?)
+        Some(self.judged.iter().map(|judged| judged.offset).min()? - self.delays.base()?)
     }
 }
 

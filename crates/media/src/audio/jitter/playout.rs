@@ -93,7 +93,15 @@ impl Playout {
         }
     }
 
-    /// The same, unless what is played is made up: the sound's time stands still meanwhile.
+    /// The timestamp after all that is decoded.
+    pub(super) fn next(&self) -> Option<i64> {
+        match self.state {
+            State::Silent => None,
+            State::Playing { next, .. } => Some(next),
+        }
+    }
+
+    /// The position, unless what is played is made up: the sound's time stands still meanwhile.
     pub(super) fn received_position(&self) -> Option<i64> {
         self.position().filter(|_| self.concealed == 0)
     }

@@ -59,6 +59,11 @@ impl PacketQueue {
         self.packets.keys().nth(1).copied()
     }
 
+    /// The end of the last packet's sound.
+    pub(super) fn end(&self) -> Option<i64> {
+        self.packets.last_key_value().map(|(_, packet)| packet.end())
+    }
+
     pub(super) fn pop(&mut self) -> Option<QueuedPacket> {
         self.packets.pop_first().map(|(_, packet)| packet)
     }
