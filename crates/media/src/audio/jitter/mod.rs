@@ -53,6 +53,11 @@ const MAX_EXCESS: i64 = 300 * MS;
 const STRETCH_INTERVAL: u32 = 10;
 const URGENT_STRETCH_INTERVAL: u32 = 4;
 
+/// After a packet that came too late, sound is played slower for so many blocks while hardly any waits, with so many between
+/// two stretches: a queue that begins to grow makes the next packets late too.
+const SLOW_BLOCKS: u32 = 10;
+const SLOW_STRETCH_INTERVAL: u32 = 2;
+
 /// So far off the target is urgent.
 const URGENT: i64 = 60 * MS;
 
@@ -96,6 +101,8 @@ pub struct JitterBuffer {
     judged: VecDeque<Judged>,
     /// Blocks since the last stretch.
     unstretched: u32,
+    /// Blocks that are still played slower, if need be.
+    slow: u32,
     failed_stretches: u32,
     stats: JitterStats,
 }
@@ -113,6 +120,7 @@ impl JitterBuffer {
             playout: Playout::new()?,
             judged: VecDeque::with_capacity(JUDGED_BLOCKS),
             unstretched: 0,
+            slow: 0,
             failed_stretches: 0,
             stats: JitterStats::default(),
         })
@@ -240,6 +248,12 @@ impl JitterBuffer {
         let waiting = self.queue.end().unwrap_or(position).max(self.playout.next().unwrap_or(position)) - position;
         self.judged.push_back(Judged { offset: now - position, waiting });
         self.unstretched += 1;
+        self.slow = if self.playout.take_late() { SLOW_BLOCKS } else { self.slow.saturating_sub(1) };
+        if self.slow > 0 && waiting < LEAST_WAITING && self.unstretched >= SLOW_STRETCH_INTERVAL {
+            self.unstretched = 0;
+            self.stretch(-LEAST_WAITING);
+            return;
+        }
         let Some(delay) = self.delay().filter(|_| self.judged.len() == JUDGED_BLOCKS) else { return };
         let spare = self.judged.iter().map(|judged| judged.waiting).min().unwrap_or(0) - LEAST_WAITING;
         let excess = (delay - self.target()).min(spare.max(0));

@@ -37,6 +37,8 @@ pub(super) struct Playout {
     last: Option<LastPacket>,
     /// Samples made up since then.
     concealed: usize,
+    /// A packet came when sound had been made up in its place.
+    late: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +80,7 @@ impl Playout {
             gain: 0.0,
             last: None,
             concealed: 0,
+            late: false,
         })
     }
 
@@ -144,6 +147,11 @@ impl Playout {
         self.skip();
         self.last = None;
         self.concealed = 0;
+    }
+
+    /// Whether a packet was played since this was last asked that had been waited for.
+    pub(super) fn take_late(&mut self) -> bool {
+        std::mem::take(&mut self.late)
     }
 
     /// Plays 10 ms.
@@ -224,6 +232,8 @@ impl Playout {
 
     fn decode(&mut self, packet: &QueuedPacket, stats: &mut JitterStats) {
         self.settle(packet, stats);
+        let follows = self.last.is_some_and(|last| packet.position.sequence == last.sequence + 1);
+        self.late |= follows && matches!(self.state, State::Playing { ahead: 1.., .. });
         let samples = packet.info.samples;
         match self.decoder.decode(&packet.payload, &mut self.scratch[..samples]) {
             Ok(decoded) => self.add(decoded, FADE_IN),
