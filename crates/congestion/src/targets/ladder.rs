@@ -151,11 +151,12 @@ mod tests {
             now += FALL_PATIENCE;
             quality(ladder.handle_available(now, available_bps))
         };
-        assert_eq!(settled(200_000), (15, 360));
-        assert_eq!(settled(140_000), (10, 360));
-        assert_eq!(settled(100_000), (15, 180));
-        assert_eq!(settled(50_000), (10, 180));
-        assert_eq!(settled(10_000), (7, 90));
+        assert_eq!(settled(100_000), (15, 360));
+        assert_eq!(settled(80_000), (10, 360));
+        assert_eq!(settled(50_000), (7, 360));
+        assert_eq!(settled(35_000), (15, 180));
+        assert_eq!(settled(20_000), (10, 180));
+        assert_eq!(settled(10_000), (7, 180));
         assert_eq!(ladder.handle_available(now, 10_000).bitrate_bps, MIN_BPS);
     }
 
@@ -169,7 +170,7 @@ mod tests {
             assert_eq!(quality(target), (15, 360));
             assert_eq!(target.bitrate_bps, available);
         }
-        let target = ladder.handle_available(start + Duration::from_secs(20), 50_000);
+        let target = ladder.handle_available(start + Duration::from_secs(20), 20_000);
         assert_eq!(quality(target), (10, 180));
     }
 
@@ -191,16 +192,16 @@ mod tests {
         let mut ladder = VideoLadder::default();
         ladder.handle_available(start, 10_000);
         let seen = climbs(&mut ladder, start, 20, 2_500_000);
-        assert_eq!(seen, [(7, 90), (15, 180), (30, 360), (30, 540), (30, 720)]);
+        assert_eq!(seen, [(7, 180), (30, 360), (30, 540), (30, 720)]);
         assert_eq!(climbs(&mut ladder, start, 3, 2_500_000), [(30, 720)]);
     }
 
     #[test]
     fn what_a_bitrate_is_best_for() {
         for (available_bps, best) in [
-            (300_000, (15, 360)),
-            (700_000, (30, 360)),
-            (1_000_000, (20, 540)),
+            (150_000, (15, 360)),
+            (300_000, (15, 540)),
+            (700_000, (20, 540)),
             (1_300_000, (30, 540)),
             (1_700_000, (20, 720)),
             (2_200_000, (30, 720)),
@@ -249,7 +250,7 @@ mod tests {
         let mut changes = 0;
         let mut last = (15, 360);
         for tenth in 0..600u64 {
-            let available = if tenth % 20 < 10 { 145_000 } else { 160_000 };
+            let available = if tenth % 20 < 10 { 85_000 } else { 95_000 };
             let seen =
                 quality(ladder.handle_available(start + Duration::from_millis(tenth * 100), available));
             changes += usize::from(seen != last);

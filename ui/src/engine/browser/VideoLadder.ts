@@ -31,16 +31,18 @@ interface Rung extends VideoTarget {
 const LADDER = [
   { framesPerSecond: 30, width: 1280, height: 720, minBps: 1_600_000, maxBps: 2_500_000 },
   { framesPerSecond: 20, width: 1280, height: 720, minBps: 1_200_000, maxBps: 2_000_000 },
-  { framesPerSecond: 30, width: 960, height: 540, minBps: 900_000, maxBps: 1_800_000 },
-  { framesPerSecond: 20, width: 960, height: 540, minBps: 650_000, maxBps: 1_500_000 },
-  { framesPerSecond: 30, width: 640, height: 360, minBps: 450_000, maxBps: 1_000_000 },
-  { framesPerSecond: 15, width: 640, height: 360, minBps: 150_000, maxBps: 800_000 },
-  { framesPerSecond: 10, width: 640, height: 360, minBps: 110_000, maxBps: 400_000 },
-  { framesPerSecond: 15, width: 320, height: 180, minBps: 70_000, maxBps: 250_000 },
-  { framesPerSecond: 10, width: 320, height: 180, minBps: 40_000, maxBps: 150_000 },
-  { framesPerSecond: 7, width: 160, height: 90, minBps: 0, maxBps: 80_000 },
+  { framesPerSecond: 30, width: 960, height: 540, minBps: 800_000, maxBps: 1_800_000 },
+  { framesPerSecond: 20, width: 960, height: 540, minBps: 450_000, maxBps: 1_600_000 },
+  { framesPerSecond: 15, width: 960, height: 540, minBps: 220_000, maxBps: 1_500_000 },
+  { framesPerSecond: 30, width: 640, height: 360, minBps: 200_000, maxBps: 1_000_000 },
+  { framesPerSecond: 15, width: 640, height: 360, minBps: 90_000, maxBps: 800_000 },
+  { framesPerSecond: 10, width: 640, height: 360, minBps: 60_000, maxBps: 400_000 },
+  { framesPerSecond: 7, width: 640, height: 360, minBps: 40_000, maxBps: 250_000 },
+  { framesPerSecond: 15, width: 320, height: 180, minBps: 30_000, maxBps: 200_000 },
+  { framesPerSecond: 10, width: 320, height: 180, minBps: 15_000, maxBps: 150_000 },
+  { framesPerSecond: 7, width: 320, height: 180, minBps: 0, maxBps: 80_000 },
 ] as const satisfies Rung[];
-const START = 5;
+const START = 6;
 
 /** What every call begins with, and every camera and processor is taken to be up to. */
 export const START_TARGET: VideoTarget = LADDER[START];
