@@ -105,9 +105,14 @@ mod tests {
     #[test]
     fn redundant_audio_is_found_in_the_first_audio_section() {
         let with = |lines: &str| format!("v=0\r\n{CAMERA}a=rtpmap:7 red/90000\r\n{SOUND}{lines}");
-        assert_eq!(redundant_audio(&with("a=rtpmap:111 opus/48000/2\r\na=rtpmap:63 red/48000/2\r\n")), Some(63));
+        assert_eq!(
+            redundant_audio(&with("a=rtpmap:111 opus/48000/2\r\na=rtpmap:63 red/48000/2\r\n")),
+            Some(63)
+        );
         assert_eq!(redundant_audio(&with("a=rtpmap:63 RED/48000/2\r\n")), Some(63));
-        for none in ["", "a=rtpmap:111 opus/48000/2\r\n", "a=rtpmap:63\r\na=rtpmap:x red/1\r\na=rtpmap:6 red\r\n"] {
+        for none in
+            ["", "a=rtpmap:111 opus/48000/2\r\n", "a=rtpmap:63\r\na=rtpmap:x red/1\r\na=rtpmap:6 red\r\n"]
+        {
             assert_eq!(redundant_audio(&with(none)), None, "{none}");
         }
     }

@@ -140,7 +140,11 @@ mod tests {
                 let Some(packet) = &packet else { continue };
                 let sequence = (packet.timestamp / PACKET_SAMPLES as u32) as u16;
                 let (timestamp, payload) = (packet.timestamp, packet.data.clone());
-                mixer.handle_packet(time, key, RtpAudioPacket { sequence, timestamp, payload, copies: Vec::new() });
+                mixer.handle_packet(
+                    time,
+                    key,
+                    RtpAudioPacket { sequence, timestamp, payload, copies: Vec::new() },
+                );
             }
             let block = mixer.pull(time);
             if n >= 100 {

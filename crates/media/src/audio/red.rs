@@ -165,7 +165,9 @@ mod tests {
 
     #[test]
     fn hostile_bytes_never_panic_and_stay_bounded() {
-        for bytes in [&[][..], &[0xff], &[0xff, 0, 0], &[0xff, 0, 0, 9, 0x6f], &[0xff, 0, 0, 0], &[0xff; 1500]] {
+        for bytes in
+            [&[][..], &[0xff], &[0xff, 0, 0], &[0xff, 0, 0, 9, 0x6f], &[0xff, 0, 0, 0], &[0xff; 1500]]
+        {
             assert_eq!(RedundantAudio::parse(Bytes::copy_from_slice(bytes)), None, "{bytes:?}");
         }
         // Blocks of no length or no age say nothing.
@@ -176,7 +178,8 @@ mod tests {
         for _ in 0..20_000 {
             let bytes: Vec<u8> = (0..seed >> 32 & 63)
                 .map(|_| {
-                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    seed =
+                        seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                     (seed >> 40) as u8
                 })
                 .collect();
@@ -222,7 +225,13 @@ mod tests {
     fn timestamps_wrap() {
         let mut sent = SentAudio::default();
         let at = |timestamp, data| {
-            Arc::new(EncodedAudio { data, timestamp, captured: Instant::now(), starts_talk: false, copies: 1 })
+            Arc::new(EncodedAudio {
+                data,
+                timestamp,
+                captured: Instant::now(),
+                starts_talk: false,
+                copies: 1,
+            })
         };
         sent.redundant(&at(u32::MAX - 479, opus(1)));
         assert_eq!(sent.redundant(&at(480, opus(2))).copies, [copy(960, opus(1))]);

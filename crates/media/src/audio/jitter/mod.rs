@@ -157,7 +157,11 @@ impl JitterBuffer {
         }
         for (copy, steps) in packet.copies.into_iter().zip(1..) {
             let timestamp = position.timestamp - i64::from(copy.offset);
-            self.handle_copy(arrival, Position { sequence: position.sequence - steps, timestamp }, copy.payload);
+            self.handle_copy(
+                arrival,
+                Position { sequence: position.sequence - steps, timestamp },
+                copy.payload,
+            );
         }
     }
 
@@ -245,7 +249,8 @@ impl JitterBuffer {
         if self.judged.len() == JUDGED_BLOCKS {
             self.judged.pop_front();
         }
-        let waiting = self.queue.end().unwrap_or(position).max(self.playout.next().unwrap_or(position)) - position;
+        let waiting =
+            self.queue.end().unwrap_or(position).max(self.playout.next().unwrap_or(position)) - position;
         self.judged.push_back(Judged { offset: now - position, waiting });
         self.unstretched += 1;
         self.slow = if self.playout.take_late() { SLOW_BLOCKS } else { self.slow.saturating_sub(1) };

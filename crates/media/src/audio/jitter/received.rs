@@ -31,7 +31,10 @@ mod tests {
     #[test]
     fn each_packet_is_new_once_in_any_order() {
         let mut received = Received::default();
-        assert_eq!([0, 1920, 960, 1920, 0].map(|timestamp| received.insert(timestamp)), [true, true, true, false, false]);
+        assert_eq!(
+            [0, 1920, 960, 1920, 0].map(|timestamp| received.insert(timestamp)),
+            [true, true, true, false, false]
+        );
     }
 
     #[test]

@@ -58,8 +58,12 @@ fn voice_with_pause(seconds: usize, pause_before: usize) -> Vec<Sent> {
                 *sample = (AMPLITUDE * swell(time) * voice) as f32;
             }
             let payload = encoder.encode(&samples).expect("encode");
-            let packet =
-                RtpAudioPacket { sequence: n as u16, timestamp: (n * PACKET_SAMPLES) as u32, payload, copies: Vec::new() };
+            let packet = RtpAudioPacket {
+                sequence: n as u16,
+                timestamp: (n * PACKET_SAMPLES) as u32,
+                payload,
+                copies: Vec::new(),
+            };
             Sent { at_ms: 50.0 + 20.0 * n as f64, packet }
         })
         .collect()
@@ -528,7 +532,10 @@ fn what_a_sender_leaves_out_in_silence_is_no_concealment() {
         let encoded = packetizer.handle_block(at(block * 10), &std::array::from_fn(sound)).expect("encodes");
         if let Some(encoded) = encoded {
             let (timestamp, payload) = (encoded.timestamp, encoded.data.clone());
-            buffer.handle_packet(at(block * 10 + 10), RtpAudioPacket { sequence, timestamp, payload, copies: Vec::new() });
+            buffer.handle_packet(
+                at(block * 10 + 10),
+                RtpAudioPacket { sequence, timestamp, payload, copies: Vec::new() },
+            );
             sequence += 1;
         }
         let mut output = [0.0; BLOCK_SAMPLES];
