@@ -3,8 +3,10 @@
 //! Packets come whenever the network brings them; sound is taken in steps of exactly 10 ms. The delay between the two
 //! follows the jitter of the path: [`delay`] sets the target, [`stretch`] moves towards it without gaps. A lost packet is
 //! played from the copy that a later one carries, if there is one, or recovered from the FEC of its successor, and
-//! otherwise made up by the decoder. Pure: the time is an argument.
+//! otherwise made up by the decoder; what lasts longer, and what the sender leaves out in silence, is filled with
+//! [`comfort`] noise. Pure: the time is an argument.
 
+mod comfort;
 mod delay;
 mod playout;
 mod queue;
@@ -189,11 +191,11 @@ impl JitterBuffer {
         }
     }
 
-    /// Gives the next 10 ms, silence while there is nothing to play.
+    /// Gives the next 10 ms; while there is nothing to play, the noise that was behind the voice.
     pub fn pull(&mut self, now: Instant, output: &mut Block) {
         let now = self.clock.samples(now);
         if !self.playout.is_playing() && !self.start(now) {
-            output.fill(0.0);
+            self.playout.rest(output);
             return;
         }
         self.adapt(now);

@@ -1,3 +1,4 @@
+use super::comfort::ComfortNoise;
 use super::queue::{PacketQueue, QueuedPacket};
 use super::stats::JitterStats;
 use super::stretch::{self, MAX_PERIOD};
@@ -8,7 +9,7 @@ use crate::audio::{BLOCK_SAMPLES, Block, SAMPLE_RATE};
 /// Opus makes up sound in multiples of 2.5 ms; timestamps that are off by less count as right.
 const STEP: usize = 120;
 
-/// Made-up sound fades out from 60 to 120 ms; after that there is silence until packets come.
+/// Made-up sound fades out from 60 to 120 ms; after that there is comfort noise until packets come.
 const FADE_FROM: usize = SAMPLE_RATE as usize * 60 / 1000;
 const MAX_CONCEALED: usize = SAMPLE_RATE as usize * 120 / 1000;
 
@@ -32,7 +33,9 @@ pub(super) struct Playout {
     /// The end of what was played, for stretching.
     played: Vec<f32>,
     scratch: Vec<f32>,
+    /// Of the voice; the rest is comfort noise.
     gain: f32,
+    noise: ComfortNoise,
     /// The last packet that was decoded.
     last: Option<LastPacket>,
     /// Samples made up since then.
@@ -56,6 +59,8 @@ enum State {
 struct LastPacket {
     sequence: i64,
     end: i64,
+    samples: usize,
+    is_dtx: bool,
 }
 
 /// How to go on after the decoded sound.
@@ -78,6 +83,7 @@ impl Playout {
             played: vec![0.0; MAX_PERIOD],
             scratch: vec![0.0; MAX_PACKET_SAMPLES],
             gain: 0.0,
+            noise: ComfortNoise::default(),
             last: None,
             concealed: 0,
             late: false,
@@ -122,7 +128,9 @@ impl Playout {
         if let Some(last) = self.last
             && first.sequence > last.sequence + 1
         {
-            let missed = (first.timestamp - last.end).clamp(0, MAX_OUTAGE) as u64;
+            // The sender may have paused beside what was lost.
+            let lost = (first.sequence - last.sequence - 1).saturating_mul(last.samples as i64);
+            let missed = (first.timestamp - last.end).min(lost).clamp(0, MAX_OUTAGE) as u64;
             stats.total_samples += missed.saturating_sub(self.concealed as u64);
             stats.concealed_samples += missed;
         }
@@ -147,6 +155,7 @@ impl Playout {
         self.skip();
         self.last = None;
         self.concealed = 0;
+        self.noise = ComfortNoise::default();
     }
 
     /// Whether a packet was played since this was last asked that had been waited for.
@@ -161,11 +170,26 @@ impl Playout {
         }
         let available = self.sound.len().min(BLOCK_SAMPLES);
         output[..available].copy_from_slice(&self.sound[..available]);
-        output[available..].fill(0.0);
+        self.fill(&mut output[available..]);
         self.sound.drain(..available);
-        self.played.drain(..BLOCK_SAMPLES);
-        self.played.extend_from_slice(output);
+        self.remember(output);
         stats.total_samples += available as u64;
+    }
+
+    /// Plays 10 ms of what is behind the voice, while there is no voice to play.
+    pub(super) fn rest(&mut self, output: &mut Block) {
+        self.fill(output);
+        self.remember(output);
+    }
+
+    fn fill(&mut self, output: &mut [f32]) {
+        let announced = self.silence_is_announced();
+        output.fill_with(|| self.noise.next(announced));
+    }
+
+    fn remember(&mut self, played: &Block) {
+        self.played.drain(..BLOCK_SAMPLES);
+        self.played.extend_from_slice(played);
     }
 
     /// Decodes up to so many samples while packets follow each other without a gap.
@@ -236,7 +260,12 @@ impl Playout {
         self.late |= follows && matches!(self.state, State::Playing { ahead: 1.., .. });
         let samples = packet.info.samples;
         match self.decoder.decode(&packet.payload, &mut self.scratch[..samples]) {
-            Ok(decoded) => self.add(decoded, FADE_IN),
+            Ok(decoded) => {
+                if !packet.info.is_dtx {
+                    self.noise.learn(&self.scratch[..decoded]);
+                }
+                self.add(decoded, FADE_IN);
+            }
             Err(_) => {
                 stats.invalid_packets += 1;
                 stats.concealed_samples += samples as u64;
@@ -244,7 +273,9 @@ impl Playout {
             }
         }
         self.concealed = 0;
-        self.last = Some(LastPacket { sequence: packet.position.sequence, end: packet.end() });
+        let is_dtx = packet.info.is_dtx;
+        self.last =
+            Some(LastPacket { sequence: packet.position.sequence, end: packet.end(), samples, is_dtx });
         self.state = State::Playing { next: packet.end(), ahead: 0 };
     }
 
@@ -272,8 +303,12 @@ impl Playout {
         // What was made up before stays made up; what follows was recovered.
         stats.concealed_samples += self.concealed as u64;
         self.concealed = 0;
-        self.last =
-            Some(LastPacket { sequence: packet.position.sequence - 1, end: packet.position.timestamp });
+        self.last = Some(LastPacket {
+            sequence: packet.position.sequence - 1,
+            end: packet.position.timestamp,
+            samples: packet.info.samples,
+            is_dtx: false,
+        });
         self.state = State::Playing { next: next + samples as i64, ahead: 0 };
     }
 
@@ -290,11 +325,20 @@ impl Playout {
         self.add(samples.min(whole), slope);
     }
 
-    /// Appends the first samples of the scratch buffer with a gain that moves by `slope` a sample.
+    /// Appends the first samples of the scratch buffer with a gain that moves by `slope` a sample; what is not voice is
+    /// comfort noise, so that the power of a background stays the same.
     fn add(&mut self, samples: usize, slope: f32) {
+        let announced = self.silence_is_announced();
         for &sample in &self.scratch[..samples.min(self.scratch.len())] {
             self.gain = (self.gain + slope).clamp(0.0, 1.0);
-            self.sound.push(sample * self.gain);
+            let rest = (1.0 - self.gain * self.gain).sqrt();
+            let noise = if rest > 0.0 { rest * self.noise.next(announced) } else { 0.0 };
+            self.sound.push(sample * self.gain + noise);
         }
+    }
+
+    /// The sender said that nothing follows for a while.
+    fn silence_is_announced(&self) -> bool {
+        self.last.is_some_and(|last| last.is_dtx)
     }
 }
