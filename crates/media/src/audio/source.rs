@@ -291,8 +291,8 @@ impl<E: Fn(AudioSourceEvent)> Worker<E> {
         }
         // Also while it is off, so that the room is known when it is switched on.
         while let Some((captured, mut block)) = microphone.next_block(now) {
-            self.processor.handle_capture(captured, &mut block);
-            self.on_block(captured, &block)?;
+            let heard = self.processor.handle_capture(captured, &mut block);
+            self.on_block(heard, &block)?;
         }
         Ok(())
     }

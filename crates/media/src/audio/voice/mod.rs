@@ -11,9 +11,9 @@
 //! The work itself is that of WebRTC's audio processing, in the Rust of `sonora`. This module never touches a device, a
 //! clock or a thread: time comes with the blocks.
 
-#[cfg(test)]
-mod bench;
+mod canceller;
 mod feed;
+mod gain;
 mod processor;
 mod reference;
 mod settings;

@@ -1,54 +1,56 @@
 use std::time::{Duration, Instant};
 
 use sonora::config::{
-    AdaptiveDigital, EchoCanceller, GainController2, HighPassFilter, MaxProcessingRate,
-    NoiseSuppression as Suppression, NoiseSuppressionLevel, Pipeline,
+    AdaptiveDigital, GainController2, MaxProcessingRate, NoiseSuppression as Suppression,
+    NoiseSuppressionLevel, Pipeline,
 };
-use sonora::{AudioProcessing, Config, Error, StreamConfig};
+use sonora::high_pass_filter::HighPassFilter;
+use sonora::{AudioProcessing, Config, StreamConfig};
 
+use super::canceller::{self, Canceller};
 use super::feed::RenderedBlock;
+use super::gain::{Gain, power};
 use super::reference::EchoReference;
 use super::settings::{NoiseSuppression, VoiceSettings};
 use super::suppressor::Suppressor;
-use crate::audio::{Block, SAMPLE_RATE, SILENCE};
+use crate::audio::{Block, SAMPLE_RATE};
 
-/// Processes one microphone's voice. Pure: time comes with the blocks.
+/// Processes one microphone's voice: high-pass, echo, noise, gain, in this order. Pure: time comes with the blocks.
 ///
 /// Where the echo is in the microphone's sound is found out by listening, up to half a second after the speaker was
 /// given it; the times of the blocks only keep the two devices' clocks together, and give a first guess.
 pub struct VoiceProcessor {
     settings: VoiceSettings,
     reference: EchoReference,
-    /// Echo, gain and high-pass; `None` while they are off.
-    processing: Option<Box<AudioProcessing>>,
+    high_pass: Option<HighPass>,
+    canceller: Option<Box<Canceller>>,
     suppressor: Option<Box<Suppressor>>,
+    gain: Option<Gain>,
 }
 
 impl VoiceProcessor {
     pub fn new(settings: VoiceSettings) -> Self {
-        Self {
+        let mut processor = Self {
             settings,
             reference: EchoReference::default(),
-            processing: processing(settings),
-            suppressor: suppressor(settings.noise_suppression),
-        }
+            high_pass: None,
+            canceller: None,
+            suppressor: None,
+            gain: None,
+        };
+        processor.build(VoiceSettings::OFF);
+        processor
     }
 
     pub fn settings(&self) -> VoiceSettings {
         self.settings
     }
 
-    /// Applies from the next block on. Whatever but noise suppression is changed, the echo canceller has to learn the room
-    /// anew, which takes it about a second.
+    /// Applies from the next block on. What is switched on begins to learn: the room takes the echo canceller about a
+    /// second.
     pub fn set_settings(&mut self, settings: VoiceSettings) {
         let last = std::mem::replace(&mut self.settings, settings);
-        if last.noise_suppression != settings.noise_suppression {
-            self.suppressor = suppressor(settings.noise_suppression);
-        }
-        let others = |settings| VoiceSettings { noise_suppression: NoiseSuppression::Off, ..settings };
-        if others(last) != others(settings) {
-            self.processing = processing(settings);
-        }
+        self.build(last);
     }
 
     /// Takes what the speaker was given; as much as there is, before the captured blocks.
@@ -56,42 +58,37 @@ impl VoiceProcessor {
         self.reference.push(rendered);
     }
 
-    /// Processes the 10 ms whose first sample was captured at `captured`.
-    pub fn handle_capture(&mut self, captured: Instant, block: &mut Block) {
+    /// Processes the 10 ms whose first sample was captured at `captured`; tells when the first sample of what comes out of it
+    /// was.
+    pub fn handle_capture(&mut self, captured: Instant, block: &mut Block) -> Instant {
         let (reference, ahead) = self.reference.pull(captured);
-        let outcome = self.process(&reference, ahead, block).and_then(|()| match &mut self.suppressor {
-            Some(suppressor) => suppressor.process(block),
-            None => Ok(()),
-        });
-        if let Err(error) = outcome {
-            tracing::debug!(%error, "a voice was left unprocessed");
+        if let Some(high_pass) = &mut self.high_pass {
+            high_pass.process(block);
         }
-    }
-
-    fn process(
-        &mut self,
-        reference: &Block,
-        ahead: Option<Duration>,
-        block: &mut Block,
-    ) -> Result<(), Error> {
-        let Some(processing) = &mut self.processing else { return Ok(()) };
-        if self.settings.echo_cancellation {
+        if let Some(canceller) = &mut self.canceller {
             if let Some(ahead) = ahead {
-                // The only error is that it was out of range, and clamped.
-                let _ = processing.set_stream_delay_ms(ahead.as_millis() as i32);
+                canceller.set_expected_delay(ahead);
             }
-            let mut unused = SILENCE;
-            processing.process_render_f32(&[reference], &mut [&mut unused])?;
+            let heard = power(block);
+            canceller.process(&reference, block);
+            if let Some(gain) = &mut self.gain {
+                gain.on_cancelled(heard, power(block));
+            }
         }
-        let input = *block;
-        processing.process_capture_f32(&[&input], &mut [block])
+        if let Some(suppressor) = &mut self.suppressor {
+            suppressor.process(block);
+        }
+        if let Some(gain) = &mut self.gain {
+            gain.process(block);
+        }
+        let latency = if self.canceller.is_some() { canceller::LATENCY } else { Duration::ZERO };
+        captured.checked_sub(latency).unwrap_or(captured)
     }
 
     /// Another microphone, which may stand in another room.
     pub fn restart(&mut self) {
+        *self = Self { reference: std::mem::take(&mut self.reference), ..Self::new(self.settings) };
         self.reference.interrupt();
-        self.processing = processing(self.settings);
-        self.suppressor = suppressor(self.settings.noise_suppression);
     }
 
     /// Captured sound is missing: what was played meanwhile is no reference for what follows.
@@ -99,32 +96,64 @@ impl VoiceProcessor {
         self.reference.interrupt();
     }
 
-    /// How long after it was given as a reference the echo is found in the microphone's sound; `None` if it is not, or
-    /// is not looked for.
+    /// How long after it was given as a reference the echo is found in the microphone's sound; `None` if it is not looked
+    /// for.
     pub fn echo_delay(&self) -> Option<Duration> {
-        let delay_ms = self.processing.as_ref()?.statistics().delay_ms?;
-        u64::try_from(delay_ms).ok().map(Duration::from_millis)
+        self.canceller.as_ref()?.delay()
     }
 
     /// Blocks of what was played that never came here.
     pub fn lost_render_blocks(&self) -> u64 {
         self.reference.lost_blocks()
     }
+
+    /// Makes what the settings ask for and is not there, and drops what they do not.
+    fn build(&mut self, last: VoiceSettings) {
+        let VoiceSettings { echo_cancellation, noise_suppression, automatic_gain, high_pass } = self.settings;
+        keep(&mut self.high_pass, high_pass || echo_cancellation, HighPass::new);
+        keep(&mut self.canceller, echo_cancellation, || Box::new(Canceller::new()));
+        keep(&mut self.gain, automatic_gain, gain);
+        if noise_suppression != last.noise_suppression {
+            self.suppressor = suppressor(noise_suppression);
+        }
+    }
 }
 
-fn processing(settings: VoiceSettings) -> Option<Box<AudioProcessing>> {
-    let VoiceSettings { echo_cancellation, noise_suppression: _, automatic_gain, high_pass } = settings;
-    (echo_cancellation || automatic_gain || high_pass).then(|| {
-        build(Config {
-            high_pass_filter: high_pass.then(HighPassFilter::default),
-            echo_canceller: echo_cancellation.then(EchoCanceller::default),
-            gain_controller2: automatic_gain.then(|| GainController2 {
-                adaptive_digital: Some(AdaptiveDigital::default()),
-                ..GainController2::default()
-            }),
-            ..Config::default()
-        })
-    })
+fn keep<T>(part: &mut Option<T>, wanted: bool, make: impl FnOnce() -> T) {
+    if !wanted {
+        *part = None;
+    } else if part.is_none() {
+        *part = Some(make());
+    }
+}
+
+/// Takes out what is below 100 Hz.
+struct HighPass {
+    filter: HighPassFilter,
+    /// One channel.
+    sound: [Vec<f32>; 1],
+}
+
+impl HighPass {
+    fn new() -> Self {
+        Self { filter: HighPassFilter::new(SAMPLE_RATE as i32, 1), sound: [Vec::new()] }
+    }
+
+    fn process(&mut self, block: &mut Block) {
+        let [sound] = &mut self.sound;
+        sound.clear();
+        sound.extend_from_slice(block);
+        self.filter.process_channels(&mut self.sound);
+        block.copy_from_slice(&self.sound[0]);
+    }
+}
+
+pub(super) fn gain() -> Gain {
+    let gain_controller2 = Some(GainController2 {
+        adaptive_digital: Some(AdaptiveDigital::default()),
+        ..GainController2::default()
+    });
+    Gain::new(build(Config { gain_controller2, ..Config::default() }))
 }
 
 pub(super) fn suppressor(strength: NoiseSuppression) -> Option<Box<Suppressor>> {

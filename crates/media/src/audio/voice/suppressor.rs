@@ -59,15 +59,17 @@ impl Suppressor {
         }
     }
 
-    pub(super) fn process(&mut self, block: &mut Block) -> Result<(), sonora::Error> {
+    pub(super) fn process(&mut self, block: &mut Block) {
         let mut suppressed = SILENCE;
-        self.beside.process_capture_f32(&[&block[..]], &mut [&mut suppressed])?;
+        if let Err(error) = self.beside.process_capture_f32(&[&block[..]], &mut [&mut suppressed]) {
+            tracing::debug!(%error, "noise was left in a voice");
+            return;
+        }
         shift_in(&mut self.before, block);
         shift_in(&mut self.after, &suppressed);
         let filter = self.measure();
         self.apply(&filter, block);
         self.filter = filter;
-        Ok(())
     }
 
     /// The filter that does what the suppressor did last.

@@ -13,14 +13,14 @@ const VOWELS: [[f64; 3]; 6] = [
 ];
 
 /// Evenly distributed numbers from -1 to 1, always the same for a seed (xorshift).
-pub(super) struct Noise(u64);
+pub(crate) struct Noise(u64);
 
 impl Noise {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    pub(super) fn next(&mut self) -> f64 {
+    pub(crate) fn next(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -56,7 +56,7 @@ impl Resonator {
 
 /// Something with the rhythm, the pitch and the spectrum of a voice: words of syllables, each a hiss or a stop before a
 /// vowel of gliding pitch, and pauses between words and sentences. While it speaks it is 26 dB below full scale.
-pub(super) fn speech(seed: u64, seconds: f64, pitch_hz: f64) -> Vec<f32> {
+pub(crate) fn speech(seed: u64, seconds: f64, pitch_hz: f64) -> Vec<f32> {
     let mut random = Noise::new(seed);
     let mut hiss = Noise::new(seed + 1000);
     let total = (seconds * RATE) as usize;

@@ -1,11 +1,12 @@
 use std::f64::consts::PI;
 use std::time::{Duration, Instant};
 
-use super::speech::Noise;
-use crate::audio::voice::{RenderedBlock, VoiceProcessor, VoiceSettings};
-use crate::audio::{BLOCK_SAMPLES, Block, SILENCE};
+use visavis_media::audio::voice::{RenderedBlock, VoiceProcessor, VoiceSettings};
+use visavis_media::audio::{BLOCK_SAMPLES, Block};
 
-pub(super) const RATE: usize = 48_000;
+use super::speech::Noise;
+
+pub(crate) const RATE: usize = 48_000;
 
 /// What lies between giving a block to the speaker and hearing it, and between capturing one and processing it.
 const PLAYOUT: Duration = Duration::from_millis(40);
@@ -14,36 +15,38 @@ const CAPTURE: Duration = Duration::from_millis(20);
 /// The times that systems tell of single blocks are so far off.
 const JITTER_MS: f64 = 5.0;
 
-/// Taps of the room: velvet noise, which sounds as dense as white noise does.
+/// Taps of the room: velvet noise, which sounds as dense as white noise does. The last ones are 45 dB below the first.
 const TAPS: usize = 500;
-
-/// In which the room's sound has fallen by 60 dB: a furnished one.
-const REVERBERATION_S: f64 = 0.2;
+const SHARE_WITH_TAPS: f64 = 0.75;
 
 /// What happens in the room.
-pub(super) struct Scene {
-    pub(super) far: Vec<f32>,
-    pub(super) near: Vec<f32>,
+pub(crate) struct Scene {
+    pub(crate) far: Vec<f32>,
+    pub(crate) near: Vec<f32>,
     /// The echo, compared to what is played.
-    pub(super) echo_db: f64,
+    pub(crate) echo_db: f64,
+    /// In which the room's sound has fallen by 60 dB.
+    pub(crate) reverberation_s: f64,
     /// Steady noise in the microphone, below full scale.
-    pub(super) noise_db: f64,
+    pub(crate) noise_db: f64,
     /// How much faster the speaker's clock is than the microphone's.
-    pub(super) drift_ppm: f64,
+    pub(crate) drift_ppm: f64,
     /// From when on everything is heard so much later, which no time stamp tells.
-    pub(super) jump: Option<(f64, f64)>,
-    pub(super) settings: VoiceSettings,
+    pub(crate) jump: Option<(f64, f64)>,
+    pub(crate) settings: VoiceSettings,
     /// From when on other settings hold.
-    pub(super) change: Option<(f64, VoiceSettings)>,
+    pub(crate) change: Option<(f64, VoiceSettings)>,
 }
 
 impl Scene {
-    pub(super) fn new(seconds: f64) -> Self {
+    pub(crate) fn new(seconds: f64) -> Self {
         let silence = vec![0.0; (seconds * RATE as f64) as usize];
         Self {
             far: silence.clone(),
             near: silence,
             echo_db: -9.0,
+            // A furnished one.
+            reverberation_s: 0.2,
             noise_db: -75.0,
             drift_ppm: 0.0,
             jump: None,
@@ -54,17 +57,19 @@ impl Scene {
 }
 
 /// What came of it; all of the same length.
-pub(super) struct Take {
-    pub(super) echo: Vec<f32>,
-    pub(super) microphone: Vec<f32>,
-    pub(super) output: Vec<f32>,
-    pub(super) echo_delay: Option<Duration>,
-    pub(super) elapsed: Duration,
+pub(crate) struct Take {
+    pub(crate) echo: Vec<f32>,
+    pub(crate) microphone: Vec<f32>,
+    pub(crate) output: Vec<f32>,
+    pub(crate) echo_delay: Option<Duration>,
+    /// By how much what comes out was captured earlier, as the processor says, in the end.
+    pub(crate) told_latency: Duration,
+    pub(crate) elapsed: Duration,
 }
 
-pub(super) fn run(scene: &Scene) -> Take {
+pub(crate) fn run(scene: &Scene) -> Take {
     let played = played(scene);
-    let echo = reverberate(&played, scene.echo_db);
+    let echo = reverberate(&played, scene.echo_db, scene.reverberation_s);
     let mut hiss = Noise::new(77);
     let noise = 3_f64.sqrt() * 10_f64.powf(scene.noise_db / 20.0);
     let microphone: Vec<f32> =
@@ -76,7 +81,7 @@ pub(super) fn run(scene: &Scene) -> Take {
     let mut jittered =
         |time: Duration| time + Duration::from_secs_f64((JITTER_MS + JITTER_MS * jitter.next()) / 1000.0);
     let mut output = Vec::with_capacity(microphone.len());
-    let (mut rendered, mut change) = (0, scene.change);
+    let (mut rendered, mut change, mut told_latency) = (0, scene.change, Duration::ZERO);
     for (n, captured) in microphone.chunks_exact(BLOCK_SAMPLES).enumerate() {
         let begun = Duration::from_millis(10) * n as u32;
         if let Some((_, settings)) = change.take_if(|(at, _)| *at <= begun.as_secs_f64()) {
@@ -97,17 +102,25 @@ pub(super) fn run(scene: &Scene) -> Take {
             rendered += 1;
         }
         let mut block: Block = captured.try_into().expect("a block");
-        processor.handle_capture(start + jittered(begun), &mut block);
+        let captured = start + jittered(begun);
+        told_latency = captured - processor.handle_capture(captured, &mut block);
         output.extend(block);
     }
-    Take { echo, microphone, output, echo_delay: processor.echo_delay(), elapsed: start.elapsed() }
+    Take {
+        echo,
+        microphone,
+        output,
+        echo_delay: processor.echo_delay(),
+        told_latency,
+        elapsed: start.elapsed(),
+    }
 }
 
 fn block_at(sound: &[f32], index: usize) -> Block {
     sound
         .get(index * BLOCK_SAMPLES..(index + 1) * BLOCK_SAMPLES)
         .and_then(|block| block.try_into().ok())
-        .unwrap_or(SILENCE)
+        .unwrap_or([0.0; BLOCK_SAMPLES])
 }
 
 /// What comes out of the speaker, in samples of the microphone's clock.
@@ -144,16 +157,16 @@ fn sample_at(sound: &[f32], place: f64) -> f32 {
         .sum::<f64>() as f32
 }
 
-/// The direct way of 3 ms, and as much again of what the walls give back in 150 ms.
-fn reverberate(played: &[f32], echo_db: f64) -> Vec<f32> {
+/// The direct way of 3 ms, and as much again of what the walls give back.
+fn reverberate(played: &[f32], echo_db: f64, reverberation_s: f64) -> Vec<f32> {
     let mut random = Noise::new(42);
     let mut taps: Vec<(usize, f64)> = vec![(RATE * 3 / 1000, 1.0)];
-    let length = RATE * 150 / 1000;
+    let length = (RATE as f64 * SHARE_WITH_TAPS * reverberation_s) as usize;
     for n in 0..TAPS {
         let at = RATE * 4 / 1000
             + (n * length) / TAPS
             + (0.5 * (random.next() + 1.0) * (length / TAPS) as f64) as usize;
-        let decay = (-6.9 * at as f64 / (REVERBERATION_S * RATE as f64)).exp();
+        let decay = (-6.9 * at as f64 / (reverberation_s * RATE as f64)).exp();
         taps.push((at, decay * random.next().signum()));
     }
     let walls: f64 = taps[1..].iter().map(|(_, gain)| gain * gain).sum();
@@ -165,12 +178,4 @@ fn reverberate(played: &[f32], echo_db: f64) -> Vec<f32> {
         echo[at..].iter_mut().zip(played).for_each(|(sum, sample)| *sum += gain * sample);
     }
     echo
-}
-
-pub(super) fn energy(sound: &[f32]) -> f64 {
-    sound.iter().map(|&sample| f64::from(sample).powi(2)).sum()
-}
-
-pub(super) fn decibel(ratio: f64) -> f64 {
-    10.0 * ratio.max(1e-12).log10()
 }

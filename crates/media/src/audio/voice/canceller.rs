@@ -1,0 +1,122 @@
+use std::time::Duration;
+
+use sonora::three_band_filter_bank::ThreeBandFilterBank;
+use sonora_aec3::block::Block as BandBlock;
+use sonora_aec3::block_framer::BlockFramer;
+use sonora_aec3::block_processor::BlockProcessor;
+use sonora_aec3::common::{FRAME_SIZE, SUB_FRAME_LENGTH};
+use sonora_aec3::config::EchoCanceller3Config;
+use sonora_aec3::frame_blocker::FrameBlocker;
+
+use crate::audio::{Block, SAMPLE_RATE, SILENCE};
+
+/// 48 kHz are three bands of 16 kHz.
+const BANDS: usize = 3;
+
+/// Its numbers are those of 16-bit samples.
+const SCALE: f32 = 32_768.0;
+
+/// How much later the voice comes: the bands, the blocks and the overlap of the suppressor. A test measures it.
+pub(super) const LATENCY: Duration = Duration::from_millis(8);
+
+/// What a converter gives when it can give no more.
+const SATURATED: f32 = 32_700.0;
+
+type Bands = [[f32; FRAME_SIZE]; BANDS];
+
+/// Takes what the speaker plays out of what the microphone hears: WebRTC's AEC3, in mono.
+pub(super) struct Canceller {
+    render: Input,
+    capture: Input,
+    output: BlockFramer,
+    sub_frame: Vec<Vec<Vec<f32>>>,
+    synthesis: ThreeBandFilterBank,
+    processor: BlockProcessor,
+}
+
+/// One signal, cut into bands and blocks of 4 ms.
+struct Input {
+    analysis: ThreeBandFilterBank,
+    blocker: FrameBlocker,
+    block: BandBlock,
+}
+
+impl Canceller {
+    pub(super) fn new() -> Self {
+        Self {
+            render: Input::new(),
+            capture: Input::new(),
+            output: BlockFramer::new(BANDS, 1),
+            sub_frame: vec![vec![vec![0.0; SUB_FRAME_LENGTH]]; BANDS],
+            synthesis: ThreeBandFilterBank::new(),
+            processor: BlockProcessor::new(&EchoCanceller3Config::default(), SAMPLE_RATE as usize, 1, 1),
+        }
+    }
+
+    /// Where the echo may be, before it was found.
+    pub(super) fn set_expected_delay(&mut self, delay: Duration) {
+        self.processor.set_audio_buffer_delay(delay.as_millis() as i32);
+    }
+
+    /// Processes 10 ms of the microphone, with what was played as its reference.
+    pub(super) fn process(&mut self, reference: &Block, block: &mut Block) {
+        let saturated = block.iter().any(|sample| (sample * SCALE).abs() >= SATURATED);
+        let processor = &mut self.processor;
+        self.render.take(reference, |_, rendered| processor.buffer_render(rendered));
+
+        let mut output: Bands = [[0.0; FRAME_SIZE]; BANDS];
+        let (framer, sub_frame) = (&mut self.output, &mut self.sub_frame);
+        self.capture.take(block, |place, captured| {
+            processor.process_capture(false, saturated, None, captured);
+            match place {
+                Place::SubFrame(from) => {
+                    framer.insert_block_and_extract_sub_frame(captured, sub_frame);
+                    for (band, heard) in output.iter_mut().zip(sub_frame.iter()) {
+                        band[from..from + SUB_FRAME_LENGTH].copy_from_slice(&heard[0]);
+                    }
+                }
+                Place::Left => framer.insert_block(captured),
+            }
+        });
+        self.synthesis.synthesis(&output, block);
+        block.iter_mut().for_each(|sample| *sample /= SCALE);
+    }
+
+    /// How long after its reference the echo is.
+    pub(super) fn delay(&self) -> Option<Duration> {
+        u64::try_from(self.processor.get_metrics().delay_ms).ok().map(Duration::from_millis)
+    }
+}
+
+/// Where a block belongs in the 10 ms that it was taken from: sub-frames are longer than blocks, so every second 10 ms
+/// there is one left.
+enum Place {
+    SubFrame(usize),
+    Left,
+}
+
+impl Input {
+    fn new() -> Self {
+        Self {
+            analysis: ThreeBandFilterBank::new(),
+            blocker: FrameBlocker::new(BANDS, 1),
+            block: BandBlock::new(BANDS, 1),
+        }
+    }
+
+    fn take(&mut self, sound: &Block, mut each: impl FnMut(Place, &mut BandBlock)) {
+        let mut scaled = SILENCE;
+        scaled.iter_mut().zip(sound).for_each(|(scaled, sample)| *scaled = sample * SCALE);
+        let mut bands: Bands = [[0.0; FRAME_SIZE]; BANDS];
+        self.analysis.analysis(&scaled, &mut bands);
+        for from in (0..FRAME_SIZE).step_by(SUB_FRAME_LENGTH) {
+            let sub_frame = bands.each_ref().map(|band| vec![&band[from..from + SUB_FRAME_LENGTH]]);
+            self.blocker.insert_sub_frame_and_extract_block(&sub_frame, &mut self.block);
+            each(Place::SubFrame(from), &mut self.block);
+        }
+        if self.blocker.is_block_available() {
+            self.blocker.extract_block(&mut self.block);
+            each(Place::Left, &mut self.block);
+        }
+    }
+}
