@@ -45,8 +45,13 @@ export function scoreSpeech(said, heard) {
   try {
     const file = join(folder, "heard.wav");
     writeWav(file, heard);
-    return Number(python([SCORE, said, file]));
+    return scoreFile(said, file);
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** The same of a file: 16-bit mono at 48 kHz. @param {string} said @param {string} heard @returns {number} */
+export function scoreFile(said, heard) {
+  return Number(python([SCORE, said, heard]));
 }

@@ -12,10 +12,11 @@ pub(crate) enum Binary {
     Peer,
     App,
     EncodeY4m,
+    VoiceRoom,
 }
 
 impl Binary {
-    pub(crate) const ALL: [Self; 4] = [Self::Server, Self::Peer, Self::App, Self::EncodeY4m];
+    pub(crate) const ALL: [Self; 5] = [Self::Server, Self::Peer, Self::App, Self::EncodeY4m, Self::VoiceRoom];
 
     /// Name of its file.
     pub(crate) fn name(self) -> &'static str {
@@ -24,6 +25,7 @@ impl Binary {
             Self::Peer => "visavis-peer",
             Self::App => "visavis",
             Self::EncodeY4m => "encode-y4m",
+            Self::VoiceRoom => "voice_room",
         }
     }
 
@@ -31,6 +33,7 @@ impl Binary {
         match self {
             Self::Server | Self::Peer | Self::App => self.name(),
             Self::EncodeY4m => "visavis-testkit",
+            Self::VoiceRoom => "visavis-media",
         }
     }
 
@@ -41,6 +44,15 @@ impl Binary {
             Self::Peer => "VISAVIS_PEER_BIN",
             Self::App => "VISAVIS_APP_BIN",
             Self::EncodeY4m => "VISAVIS_ENCODE_BIN",
+            Self::VoiceRoom => "VISAVIS_ROOM_BIN",
+        }
+    }
+
+    /// It may be an example of its package.
+    fn is_example(self) -> bool {
+        match self {
+            Self::Server | Self::Peer | Self::App | Self::EncodeY4m => false,
+            Self::VoiceRoom => true,
         }
     }
 }
@@ -76,7 +88,8 @@ pub(crate) fn build(binaries: &[Binary], profile: Profile) -> anyhow::Result<()>
     let mut cargo = process::cargo();
     cargo.args(["build", "--locked", "--profile", profile.cargo_name()]);
     for binary in binaries {
-        cargo.args(["--package", binary.package(), "--bin", binary.name()]);
+        let kind = if binary.is_example() { "--example" } else { "--bin" };
+        cargo.args(["--package", binary.package(), kind, binary.name()]);
     }
     process::run(&mut cargo)
 }
@@ -84,7 +97,8 @@ pub(crate) fn build(binaries: &[Binary], profile: Profile) -> anyhow::Result<()>
 /// Where a built `binary` is.
 pub(crate) fn path(binary: Binary, profile: Profile) -> anyhow::Result<PathBuf> {
     let file = format!("{}{}", binary.name(), std::env::consts::EXE_SUFFIX);
-    Ok(workspace::target()?.join(profile.folder()).join(file))
+    let folder = workspace::target()?.join(profile.folder());
+    Ok(if binary.is_example() { folder.join("examples").join(file) } else { folder.join(file) })
 }
 
 /// Tells `command` where our programs are.
