@@ -145,7 +145,7 @@ fn it_can_be_switched_off_and_on_while_it_runs() {
     assert_eq!(off.output[6 * RATE..], off.microphone[6 * RATE..]);
     let on = run(&scene(VoiceSettings::OFF, ECHO_ONLY));
     assert_eq!(on.output[..6 * RATE], on.microphone[..6 * RATE]);
-    let worst = worst(&erle(&on), 6.0 + SETTLED_S + 0.75, 12.0);
+    let worst = worst(&erle(&on), 6.0 + SETTLED_S + 0.5, 12.0);
     assert!(worst >= ENOUGH_DB, "{worst}");
 }
 
