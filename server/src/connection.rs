@@ -123,9 +123,7 @@ impl Connection {
                 self.said = greeting.read;
                 self.say(&self.welcome(greeting)).await
             }
-            Reaction::Pass(message) => {
-                self.shared.hub.say(self.id, message).await.map_err(hub_gone)
-            }
+            Reaction::Pass(message) => self.shared.hub.say(self.id, message).await.map_err(hub_gone),
             Reaction::Refuse(complaint) => {
                 self.shared.hub.babble(self.id).await.map_err(hub_gone)?;
                 self.say(&complaint.into()).await
@@ -193,9 +191,11 @@ impl Connection {
         let (complaint, heard) = match ending {
             // The answer to a close frame (RFC 6455 section 5.5.1) is the library's; it wants to be driven until it is out.
             Ending::Closed => {
-                timeout(farewell, async { while self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {} })
-                    .await
-                    .ok();
+                timeout(farewell, async {
+                    while self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {}
+                })
+                .await
+                .ok();
                 return;
             }
             Ending::Gone => return,

@@ -151,7 +151,10 @@ mod tests {
             );
         }
         assert_eq!(closed_with(Conversation::new().handle_binary()), Some(ErrorCode::HelloExpected));
-        assert_eq!(Conversation::new().handle_hello_timeout().map(|c| c.code), Some(ErrorCode::HelloExpected));
+        assert_eq!(
+            Conversation::new().handle_hello_timeout().map(|c| c.code),
+            Some(ErrorCode::HelloExpected)
+        );
         assert_eq!(open().handle_hello_timeout(), None);
     }
 

@@ -23,14 +23,32 @@ const MESSAGES_QUEUED: usize = 64;
 /// What the hub is told.
 #[derive(Debug)]
 enum Event {
-    Connected { connection: ConnectionId, outbox: Outbox },
-    Greeted { connection: ConnectionId, resume: Option<Resume>, answer: oneshot::Sender<Greeting> },
-    Said { connection: ConnectionId, message: ClientMessage },
+    Connected {
+        connection: ConnectionId,
+        outbox: Outbox,
+    },
+    Greeted {
+        connection: ConnectionId,
+        resume: Option<Resume>,
+        answer: oneshot::Sender<Greeting>,
+    },
+    Said {
+        connection: ConnectionId,
+        message: ClientMessage,
+    },
     /// Something came that is no message; it counts all the same.
-    Babbled { connection: ConnectionId },
+    Babbled {
+        connection: ConnectionId,
+    },
     /// The client has read so many messages of its session.
-    Read { connection: ConnectionId, count: u32 },
-    Disconnected { connection: ConnectionId, parting: Parting },
+    Read {
+        connection: ConnectionId,
+        count: u32,
+    },
+    Disconnected {
+        connection: ConnectionId,
+        parting: Parting,
+    },
     ShutDown,
 }
 
@@ -122,11 +140,7 @@ impl HubHandle {
         self.send(Event::Read { connection, count }).await
     }
 
-    pub(crate) async fn disconnect(
-        &self,
-        connection: ConnectionId,
-        parting: Parting,
-    ) -> Result<(), HubGone> {
+    pub(crate) async fn disconnect(&self, connection: ConnectionId, parting: Parting) -> Result<(), HubGone> {
         self.send(Event::Disconnected { connection, parting }).await
     }
 

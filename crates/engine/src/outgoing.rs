@@ -162,6 +162,11 @@ impl Outgoing {
 
     pub(crate) fn forget(&mut self, peer: &ParticipantId) {
         self.estimates.remove(peer);
+    }
+
+    /// Somebody is gone for good.
+    pub(crate) fn end(&mut self, peer: &ParticipantId) {
+        self.forget(peer);
         self.reads_copies.remove(peer);
     }
 
@@ -354,7 +359,7 @@ mod tests {
         let mut outgoing = Outgoing::new(now);
         let [a, b] = ["a", "b"].map(peer);
         let copies = |outgoing: &mut Outgoing, peer: &ParticipantId| {
-            outgoing.handle_estimate(now, peer, estimate(1_000_000, 0.0), false);
+            outgoing.handle_estimate(now, peer, estimate(1_000_000, 0.0), Shared::Nothing);
             (outgoing.audio.copies, outgoing.audio.expected_loss_percent)
         };
         outgoing.handle_reads_copies(&a, true);

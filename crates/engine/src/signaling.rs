@@ -7,8 +7,8 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 use tracing::debug;
 use url::Url;
@@ -135,11 +135,8 @@ where
         }
     };
     on_event(SignalingEvent::Opened).await;
-    let mut conversation = Conversation {
-        left_from: local_address(&socket),
-        socket,
-        deadline: Instant::now() + SILENCE,
-    };
+    let mut conversation =
+        Conversation { left_from: local_address(&socket), socket, deadline: Instant::now() + SILENCE };
     loop {
         let step = tokio::select! {
             order = orders.recv() => match order {

@@ -96,12 +96,7 @@ impl Rooms {
             return Err(Refusal::AlreadyInRoom);
         }
         let mut deliveries = self.make_way(&join.room)?;
-        let newcomer = Member {
-            session: from,
-            id: self.draw_id(),
-            name: join.name,
-            media: join.media,
-        };
+        let newcomer = Member { session: from, id: self.draw_id(), name: join.name, media: join.media };
         let room = self.rooms.entry(join.room.clone()).or_default();
         deliveries.push(Delivery {
             to: from,

@@ -16,8 +16,8 @@ use rand::rngs::StdRng;
 use visavis_protocol::{Resume, ServerMessage, SessionToken};
 
 use crate::random::random_text;
-use outgoing::Outgoing;
 pub(crate) use outgoing::MESSAGES_KEPT;
+use outgoing::Outgoing;
 
 /// Characters of a token: 144 random bits. Who guesses one is that client.
 const TOKEN_LENGTH: usize = 24;
@@ -203,8 +203,7 @@ impl Sessions {
         };
         session.carrier = Carrier::Connection(connection);
         self.by_connection.insert(connection, id);
-        let resumed =
-            Resumption { received: session.received, read: resume.received, missed, superseded };
+        let resumed = Resumption { received: session.received, read: resume.received, missed, superseded };
         Some(Opening { session: session.token.clone(), resumed: Some(resumed) })
     }
 

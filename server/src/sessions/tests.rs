@@ -37,7 +37,8 @@ fn say(sessions: &mut Sessions, id: SessionId, numbers: std::ops::RangeInclusive
 
 #[track_caller]
 fn assert_missed(opening: &Opening, numbers: std::ops::RangeInclusive<u32>) {
-    let missed: Vec<_> = opening.resumed.as_ref().expect("it goes on").missed.iter().map(|m| (**m).clone()).collect();
+    let missed: Vec<_> =
+        opening.resumed.as_ref().expect("it goes on").missed.iter().map(|m| (**m).clone()).collect();
     assert_eq!(missed, numbers.map(message).collect::<Vec<_>>());
 }
 
@@ -55,7 +56,8 @@ fn what_was_missed_follows_in_order_and_nothing_twice() {
     assert_eq!(sessions.session_of(SECOND), Some(id));
     assert_eq!(sessions.say(id, message(5)).map(|(over, _)| over), Some(SECOND));
     sessions.detach(Instant::now(), SECOND);
-    assert_missed(&resume(&mut sessions, THIRD, &token, 5), 6..=5);
+    let opening = resume(&mut sessions, THIRD, &token, 5);
+    assert!(opening.resumed.is_some_and(|resumed| resumed.missed.is_empty()));
 }
 
 #[test]

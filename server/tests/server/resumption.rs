@@ -7,8 +7,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use visavis_protocol::{
-    ClientMessage, DescriptionKind, ErrorCode, LeaveReason, MediaState, ParticipantId, Resumed, ServerMessage,
-    SessionToken,
+    ClientMessage, DescriptionKind, ErrorCode, LeaveReason, MediaState, ParticipantId, Resumed,
+    ServerMessage, SessionToken,
 };
 use visavis_server::{Config, Timing};
 
@@ -18,7 +18,8 @@ use crate::support::{Client, MEDIA, TestServer, description, join, resuming};
 const LONG: Duration = Duration::from_secs(600);
 
 async fn server_with_grace(grace: Duration) -> TestServer {
-    TestServer::start_with(Config { timing: Timing { grace, ..Timing::default() }, ..Config::default() }).await
+    TestServer::start_with(Config { timing: Timing { grace, ..Timing::default() }, ..Config::default() })
+        .await
 }
 
 /// Somebody in the room, with the session's token.

@@ -110,17 +110,13 @@ impl Call {
         if let Some(message) = self.replay.pop_front() {
             return Some(Output::Send { message });
         }
-        while let Some(output) = self.out.pop_front() {
-            match output {
-                Output::Send { message } => {
-                    if let Some(message) = self.say(message) {
-                        return Some(Output::Send { message });
-                    }
-                }
-                other => return Some(other),
+        loop {
+            let output = self.out.pop_front()?;
+            let Output::Send { message } = output else { return Some(output) };
+            if let Some(message) = self.say(message) {
+                return Some(Output::Send { message });
             }
         }
-        None
     }
 
     fn join(&mut self, now: Instant, room: RoomName, name: DisplayName, media: MediaState) {

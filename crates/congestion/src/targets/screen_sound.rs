@@ -84,7 +84,7 @@ mod tests {
     fn voice_and_pictures_keep_most_of_it() {
         for available_bps in (0..3_000_000).step_by(5_000) {
             let sound = ScreenSoundLadder::default().handle_available(available_bps).wire_bps();
-            let voice = AudioLadder::default().handle_available(available_bps, 0.0).wire_bps();
+            let voice = AudioLadder::default().handle_available(available_bps, 0.0, true).wire_bps();
             assert!(sound * 4 <= available_bps, "{sound} of {available_bps}");
             assert!(available_bps < 100_000 || (sound + voice) * 5 <= available_bps * 3, "{available_bps}");
         }

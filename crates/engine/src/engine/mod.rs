@@ -298,6 +298,7 @@ impl Actor {
                 self.peers.remove(&peer);
                 self.voices.end(&peer);
                 self.disconnect(&peer);
+                self.outgoing.end(&peer);
                 if let Some(event) = self.others_screens.end(&peer) {
                     self.emit(event);
                 }

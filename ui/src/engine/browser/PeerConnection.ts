@@ -202,7 +202,7 @@ export class PeerConnection {
 
   async #prepare(source: Source, transceiver: RTCRtpTransceiver): Promise<void> {
     this.#transceivers.set(source, transceiver);
-    preferCodec(transceiver, kindOf(source));
+    preferCodec(transceiver, source);
     await transceiver.sender.replaceTrack(this.#tracks[source] ?? null);
   }
 
@@ -296,9 +296,9 @@ function pictureSize(track: MediaStreamTrack | undefined): { width: number; heig
 }
 
 /** What is first in a description is what the other side sends, if it can. */
-function preferCodec(transceiver: RTCRtpTransceiver, kind: "audio" | "video"): void {
-  const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
-  transceiver.setCodecPreferences(preferred(kind, codecs));
+function preferCodec(transceiver: RTCRtpTransceiver, source: Source): void {
+  const codecs = RTCRtpReceiver.getCapabilities(kindOf(source))?.codecs ?? [];
+  transceiver.setCodecPreferences(preferred(source, codecs));
 }
 
 /** One candidate less is no failure: the path is found without it, or its failure is reported by itself. */

@@ -32,6 +32,7 @@ test("redundant sound comes first where there is such, and nothing is left out",
     codecs("audio/RED", "audio/opus", "audio/PCMU", "audio/CN"),
   );
   expect(preferred("audio", codecs("audio/G722", "audio/opus"))).toEqual(codecs("audio/opus", "audio/G722"));
+  expect(preferred("screen_sound", codecs("audio/RED", "audio/opus"))).toEqual(codecs("audio/opus", "audio/RED"));
   expect(preferred("video", codecs("video/H264", "video/VP8", "video/rtx"))).toEqual(
     codecs("video/VP8", "video/H264", "video/rtx"),
   );

@@ -1,3 +1,4 @@
+import type { Source } from "./sections";
 import { START_TARGET, type VideoTarget } from "./VideoLadder";
 
 /**
@@ -21,13 +22,19 @@ const SCREEN_SOUND = [
 const HEADERS_BPS = 25_000;
 
 /** Every Visavis client has these; the rest stays as a choice for later. RED is Opus with a copy of the packet before. */
-const PREFERRED = { audio: ["audio/red", "audio/opus"], video: ["video/vp8"] };
+const PREFERRED: Record<Source, string[]> = {
+  audio: ["audio/red", "audio/opus"],
+  screen_sound: ["audio/opus"],
+  video: ["video/vp8"],
+  screen: ["video/vp8"],
+};
 
-/** The codecs of a kind in the order in which they are wanted. */
-export function preferred<Codec extends { mimeType: string }>(kind: "audio" | "video", codecs: Codec[]): Codec[] {
+/** The codecs of a source's kind in the order in which they are wanted. */
+export function preferred<Codec extends { mimeType: string }>(source: Source, codecs: Codec[]): Codec[] {
+  const wanted = PREFERRED[source];
   const rank = ({ mimeType }: Codec): number => {
-    const index = PREFERRED[kind].indexOf(mimeType.toLowerCase());
-    return index < 0 ? PREFERRED[kind].length : index;
+    const index = wanted.indexOf(mimeType.toLowerCase());
+    return index < 0 ? wanted.length : index;
   };
   return [...codecs].sort((a, b) => rank(a) - rank(b));
 }

@@ -564,7 +564,10 @@ fn talk_beside_silence(lost: impl Fn(u16, bool) -> bool) -> JitterStats {
             let (timestamp, payload) = (encoded.timestamp, encoded.data.clone());
             let announces = PacketInfo::parse(&payload).is_some_and(|info| info.is_dtx);
             if !lost(sequence, announces) {
-                buffer.handle_packet(at(block * 10 + 10), RtpAudioPacket { sequence, timestamp, payload });
+                buffer.handle_packet(
+                    at(block * 10 + 10),
+                    RtpAudioPacket { sequence, timestamp, payload, copies: Vec::new() },
+                );
             }
             sequence += 1;
         }
@@ -611,7 +614,10 @@ fn an_outage_sounds_like_the_pauses_before_it_and_has_no_clicks() {
         let payload = encoder.encode(&samples).expect("encode");
         if !(200..275).contains(&packet) {
             let (sequence, timestamp) = (packet as u16, packet as u32 * PACKET_SAMPLES as u32);
-            buffer.handle_packet(at(packet * 20), RtpAudioPacket { sequence, timestamp, payload });
+            buffer.handle_packet(
+                at(packet * 20),
+                RtpAudioPacket { sequence, timestamp, payload, copies: Vec::new() },
+            );
         }
         for half in 0..2 {
             let mut output = [0.0; BLOCK_SAMPLES];
