@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn it_is_as_loud_and_as_bright_as_the_background_between_words() {
         let background = background(POWER);
-        let word = |n: usize| if n / 9600 % 2 == 0 { 0.2 * (n as f32 / 30.0).sin() } else { 0.0 };
+        let word = |n: usize| if (n / 9600).is_multiple_of(2) { 0.2 * (n as f32 / 30.0).sin() } else { 0.0 };
         let voice: Vec<f32> = background.iter().enumerate().map(|(n, noise)| noise + word(n)).collect();
         let mut noise = ComfortNoise::default();
         noise.learn(&voice);
