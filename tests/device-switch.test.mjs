@@ -69,12 +69,15 @@ function devices(headset) {
   return { microphone: `${headset}-microphone`, speaker: `${headset}-speaker` };
 }
 
-/** Lengths of the silences of 50 ms or more in the tone, in milliseconds. */
+/**
+ * Lengths of the interruptions of the tone, in milliseconds: silences of 50 ms or more. What is heard for less than 100 ms
+ * between two of them, such as a last packet of the old microphone, does not end one.
+ */
 function silences({ rate, samples }) {
   const length = (rate * STEP_MS) / 1000;
   const heard = Array.from({ length: Math.floor(samples.length / length) }, (_, index) =>
     level(samples.subarray(index * length, (index + 1) * length)) > HEARD ? "x" : ".",
   ).join("");
   const between = heard.slice(heard.indexOf("x"), heard.lastIndexOf("x"));
-  return (between.match(/\.{5,}/g) ?? []).map((gap) => gap.length * STEP_MS);
+  return (between.match(/\.{5,}(?:x{1,9}\.{5,})*/g) ?? []).map((gap) => gap.length * STEP_MS);
 }

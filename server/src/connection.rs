@@ -64,8 +64,8 @@ struct Connection {
 enum Ending {
     /// The client is gone, or deaf and dumb: there is nobody to say goodbye to.
     Gone,
-    /// The client has closed, and does not want to come back.
-    Closed,
+    /// The client has closed, for good or to come back over another connection.
+    Closed(Parting),
     /// The client is told why, and can still be heard.
     Told(Complaint),
     /// The client is told why; the rest of what it sends cannot be read.
@@ -77,7 +77,8 @@ impl Ending {
     fn parting(&self) -> Parting {
         match self {
             Self::Gone => Parting::Lost,
-            Self::Closed | Self::Told(_) | Self::ToldUnheard(_) => Parting::Closed,
+            Self::Closed(parting) => *parting,
+            Self::Told(_) | Self::ToldUnheard(_) => Parting::Closed,
         }
     }
 }
@@ -190,7 +191,7 @@ impl Connection {
         let farewell = self.shared.timing.farewell;
         let (complaint, heard) = match ending {
             // The answer to a close frame (RFC 6455 section 5.5.1) is the library's; it wants to be driven until it is out.
-            Ending::Closed => {
+            Ending::Closed(_) => {
                 timeout(farewell, async {
                     while self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {}
                 })
@@ -251,8 +252,8 @@ fn hub_gone(_: HubGone) -> Ending {
 /// another connection gives no code.
 fn closing(frame: Option<CloseFrame>) -> Ending {
     match frame.map(|frame| frame.code) {
-        Some(close_code::NORMAL | close_code::AWAY) => Ending::Closed,
-        Some(_) | None => Ending::Gone,
+        Some(close_code::NORMAL | close_code::AWAY) => Ending::Closed(Parting::Closed),
+        Some(_) | None => Ending::Closed(Parting::Lost),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -52,20 +53,26 @@ enum Order {
 #[derive(Debug)]
 pub(crate) struct Signaling {
     orders: mpsc::Sender<Order>,
+    task: JoinHandle<()>,
 }
 
+/// A connection that says goodbye.
+#[derive(Debug)]
+pub(crate) struct Closing(JoinHandle<()>);
+
 impl Signaling {
-    /// Begins to connect to the server of this origin; what happens goes to `on_event`.
-    pub(crate) fn open<F, R>(server: &str, on_event: F) -> Self
+    /// Begins to connect to the server of this origin; what happens goes to `on_event`. An earlier connection has its say
+    /// first, so that the server hears in order what both say.
+    pub(crate) fn open<F, R>(server: &str, earlier: Option<Closing>, on_event: F) -> Self
     where
         F: Fn(SignalingEvent) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send,
     {
         let (orders, queue) = mpsc::channel(QUEUE);
         let url = socket_url(server);
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let last = match url {
-                Some(url) => run(url, queue, &on_event).await,
+                Some(url) => run(url, earlier, queue, &on_event).await,
                 None => {
                     debug!("the server's address is not a URL");
                     SignalingEvent::Closed
@@ -73,7 +80,12 @@ impl Signaling {
             };
             on_event(last).await;
         });
-        Self { orders }
+        Self { orders, task }
+    }
+
+    /// Says goodbye, and hears what the server has to say to that; it takes at most two seconds.
+    pub(crate) fn close(self) -> Closing {
+        Closing(self.task)
     }
 
     /// Queues a message. A full queue means that the connection is as good as lost, which shows by its silence.
@@ -113,7 +125,12 @@ fn socket_url(server: &str) -> Option<Url> {
 }
 
 /// Connects and converses until either side ends it; gives the last event.
-async fn run<F, R>(url: Url, mut orders: mpsc::Receiver<Order>, on_event: &F) -> SignalingEvent
+async fn run<F, R>(
+    url: Url,
+    earlier: Option<Closing>,
+    mut orders: mpsc::Receiver<Order>,
+    on_event: &F,
+) -> SignalingEvent
 where
     F: Fn(SignalingEvent) -> R,
     R: Future<Output = ()>,
@@ -122,8 +139,15 @@ where
         .read_buffer_size(4096)
         .max_message_size(Some(MAX_SERVER_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_SERVER_MESSAGE_BYTES));
+    let connect = async {
+        if let Some(Closing(task)) = earlier {
+            // It may have panicked, which is told elsewhere.
+            task.await.ok();
+        }
+        connect_async_with_config(url.as_str(), Some(config), true).await
+    };
     let connected = tokio::select! {
-        connected = connect_async_with_config(url.as_str(), Some(config), true) => connected,
+        connected = connect => connected,
         // Dropped before the connection was up.
         () = dropped(&mut orders) => return SignalingEvent::Closed,
     };
@@ -222,9 +246,15 @@ impl Conversation {
         }
     }
 
-    /// Without a code, which would say that this client does not come back.
+    /// Without a code, which would say that this client does not come back. The server's answer says that it has taken in
+    /// what was said before.
     async fn close(&mut self) {
-        match timeout(FAREWELL, self.socket.close(None)).await {
+        let farewell = async {
+            self.socket.close(None).await?;
+            while self.socket.next().await.transpose()?.is_some() {}
+            Ok::<(), tungstenite::Error>(())
+        };
+        match timeout(FAREWELL, farewell).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => debug!(%error, "closing the connection to the server"),
             Err(_) => debug!("the server does not take the farewell"),

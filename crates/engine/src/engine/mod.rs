@@ -23,7 +23,7 @@ use crate::outgoing::Outgoing;
 use crate::peer::{Media, Peer, PeerCommand};
 use crate::sampling;
 use crate::screen::{OthersScreens, OwnScreen, ScreenEvent};
-use crate::signaling::{Signaling, SignalingEvent};
+use crate::signaling::{Closing, Signaling, SignalingEvent};
 use crate::voices::Voices;
 
 /// Things that may wait for the actor.
@@ -75,6 +75,8 @@ struct Actor {
     /// Where to connect to: the origin of the invite link.
     server: String,
     signaling: Option<Signaling>,
+    /// An earlier connection.
+    closing: Option<Closing>,
     /// Tells the present connection to the server from earlier ones.
     attempt: u64,
     peers: BTreeMap<ParticipantId, Peer>,
@@ -111,6 +113,7 @@ impl Actor {
             call: Call::new(config.client),
             server: String::new(),
             signaling: None,
+            closing: None,
             attempt: 0,
             peers: BTreeMap::new(),
             connected: HashSet::new(),
@@ -283,7 +286,7 @@ impl Actor {
     fn carry_out(&mut self, output: Output) {
         match output {
             Output::OpenSignaling => self.open_signaling(),
-            Output::CloseSignaling => self.signaling = None,
+            Output::CloseSignaling => self.closing = self.signaling.take().map(Signaling::close),
             Output::Send { message } => {
                 if let Some(signaling) = &self.signaling {
                     signaling.send(message);
@@ -346,7 +349,7 @@ impl Actor {
     fn open_signaling(&mut self) {
         self.attempt += 1;
         let (attempt, inner) = (self.attempt, self.inner.clone());
-        self.signaling = Some(Signaling::open(&self.server, move |event| {
+        self.signaling = Some(Signaling::open(&self.server, self.closing.take(), move |event| {
             let inner = inner.clone();
             async move {
                 // The actor may have ended.
