@@ -72,8 +72,11 @@ pub(crate) fn levels(near: &[f32], take: &Take) -> (f64, f64) {
     (decibel(voice[1] / voice[0]), decibel(pauses[1] / pauses[0]))
 }
 
-/// By how many milliseconds the output is best delayed to match, and how well it does.
+/// By how many milliseconds the output is best delayed to match, and how well it does. The slopes of both are compared, in
+/// which the lowest tones, whose phase a high-pass turns, weigh little.
 pub(crate) fn delay(input: &[f32], output: &[f32]) -> (f64, f64) {
+    let slope = |sound: &[f32]| sound.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>();
+    let (input, output) = (slope(input), slope(output));
     let piece = 3 * RATE..4 * RATE;
     (0..RATE / 40)
         .map(|lag| (lag, correlation(&input[piece.clone()], &output[piece.start + lag..piece.end + lag])))

@@ -12,8 +12,6 @@ use visavis_media::audio::voice::{NoiseSuppression, VoiceSettings};
 /// What the echo has to lose, in dB, from so many seconds on.
 const ENOUGH_DB: f64 = 30.0;
 const SETTLED_S: f64 = 2.0;
-/// Whoever begins to learn a room while somebody speaks learns it a little less well.
-const ENOUGH_IN_MID_SPEECH_DB: f64 = 29.0;
 
 const ECHO_ONLY: VoiceSettings = VoiceSettings { echo_cancellation: true, ..VoiceSettings::OFF };
 
@@ -95,8 +93,7 @@ fn it_takes_no_longer_than_it_says() {
         );
         assert!(delay_ms <= longest_ms, "{name}: {delay_ms} ms");
         assert!((delay_ms - told_ms).abs() < 1.5, "{name}: {delay_ms} ms, {told_ms} ms told");
-        // The high-pass turns the phase of the lowest tones.
-        assert!(correlation > 0.8, "{name}: {correlation}");
+        assert!(correlation > 0.9, "{name}: {correlation}");
     }
 }
 
@@ -149,7 +146,7 @@ fn it_can_be_switched_off_and_on_while_it_runs() {
     assert_eq!(on.output[..6 * RATE], on.microphone[..6 * RATE]);
     show("switched on", &on);
     let worst = worst(&erle(&on), 6.0 + SETTLED_S + 0.5, 12.0);
-    assert!(worst >= ENOUGH_IN_MID_SPEECH_DB, "{worst}");
+    assert!(worst >= ENOUGH_DB, "{worst}");
 }
 
 fn show(name: &str, take: &Take) {

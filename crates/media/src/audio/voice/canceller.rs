@@ -8,10 +8,12 @@ use sonora_aec3::common::{FRAME_SIZE, SUB_FRAME_LENGTH};
 use sonora_aec3::config::EchoCanceller3Config;
 use sonora_aec3::frame_blocker::FrameBlocker;
 
+use super::high_pass::HighPass;
 use crate::audio::{Block, SAMPLE_RATE, SILENCE};
 
 /// 48 kHz are three bands of 16 kHz.
 const BANDS: usize = 3;
+const BAND_RATE: u32 = SAMPLE_RATE / BANDS as u32;
 
 /// Its numbers are those of 16-bit samples.
 const SCALE: f32 = 32_768.0;
@@ -39,6 +41,8 @@ struct Input {
     analysis: ThreeBandFilterBank,
     blocker: FrameBlocker,
     block: BandBlock,
+    /// Of the lowest band.
+    high_pass: Option<HighPass>,
 }
 
 impl Canceller {
@@ -50,6 +54,15 @@ impl Canceller {
             sub_frame: vec![vec![vec![0.0; SUB_FRAME_LENGTH]]; BANDS],
             synthesis: ThreeBandFilterBank::new(),
             processor: BlockProcessor::new(&EchoCanceller3Config::default(), SAMPLE_RATE as usize, 1, 1),
+        }
+    }
+
+    /// Whether rumble was taken out of the voice already: the canceller learns less well with it, and takes it out itself.
+    pub(super) fn set_rumble_gone(&mut self, is_gone: bool) {
+        if is_gone {
+            self.capture.high_pass = None;
+        } else if self.capture.high_pass.is_none() {
+            self.capture.high_pass = Some(HighPass::new(BAND_RATE));
         }
     }
 
@@ -101,6 +114,7 @@ impl Input {
             analysis: ThreeBandFilterBank::new(),
             blocker: FrameBlocker::new(BANDS, 1),
             block: BandBlock::new(BANDS, 1),
+            high_pass: None,
         }
     }
 
@@ -109,6 +123,9 @@ impl Input {
         scaled.iter_mut().zip(sound).for_each(|(scaled, sample)| *scaled = sample * SCALE);
         let mut bands: Bands = [[0.0; FRAME_SIZE]; BANDS];
         self.analysis.analysis(&scaled, &mut bands);
+        if let Some(high_pass) = &mut self.high_pass {
+            high_pass.process(&mut bands[0]);
+        }
         for from in (0..FRAME_SIZE).step_by(SUB_FRAME_LENGTH) {
             let sub_frame = bands.each_ref().map(|band| vec![&band[from..from + SUB_FRAME_LENGTH]]);
             self.blocker.insert_sub_frame_and_extract_block(&sub_frame, &mut self.block);

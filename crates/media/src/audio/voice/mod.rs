@@ -14,6 +14,7 @@
 mod canceller;
 mod feed;
 mod gain;
+mod high_pass;
 mod processor;
 mod reference;
 mod settings;

@@ -4,12 +4,12 @@ use sonora::config::{
     AdaptiveDigital, GainController2, MaxProcessingRate, NoiseSuppression as Suppression,
     NoiseSuppressionLevel, Pipeline,
 };
-use sonora::high_pass_filter::HighPassFilter;
 use sonora::{AudioProcessing, Config, StreamConfig};
 
 use super::canceller::{self, Canceller};
 use super::feed::RenderedBlock;
 use super::gain::{Gain, power};
+use super::high_pass::HighPass;
 use super::reference::EchoReference;
 use super::settings::{NoiseSuppression, VoiceSettings};
 use super::suppressor::Suppressor;
@@ -63,7 +63,7 @@ impl VoiceProcessor {
     pub fn handle_capture(&mut self, captured: Instant, block: &mut Block) -> Instant {
         let (reference, ahead) = self.reference.pull(captured);
         if let Some(high_pass) = &mut self.high_pass {
-            high_pass.process(block);
+            high_pass.process(&mut block[..]);
         }
         if let Some(canceller) = &mut self.canceller {
             if let Some(ahead) = ahead {
@@ -110,8 +110,11 @@ impl VoiceProcessor {
     /// Makes what the settings ask for and is not there, and drops what they do not.
     fn build(&mut self, last: VoiceSettings) {
         let VoiceSettings { echo_cancellation, noise_suppression, automatic_gain, high_pass } = self.settings;
-        keep(&mut self.high_pass, high_pass || echo_cancellation, HighPass::new);
+        keep(&mut self.high_pass, high_pass, || HighPass::new(SAMPLE_RATE));
         keep(&mut self.canceller, echo_cancellation, || Box::new(Canceller::new()));
+        if let Some(canceller) = &mut self.canceller {
+            canceller.set_rumble_gone(high_pass);
+        }
         keep(&mut self.gain, automatic_gain, gain);
         if noise_suppression != last.noise_suppression {
             self.suppressor = suppressor(noise_suppression);
@@ -124,27 +127,6 @@ fn keep<T>(part: &mut Option<T>, wanted: bool, make: impl FnOnce() -> T) {
         *part = None;
     } else if part.is_none() {
         *part = Some(make());
-    }
-}
-
-/// Takes out what is below 100 Hz.
-struct HighPass {
-    filter: HighPassFilter,
-    /// One channel.
-    sound: [Vec<f32>; 1],
-}
-
-impl HighPass {
-    fn new() -> Self {
-        Self { filter: HighPassFilter::new(SAMPLE_RATE as i32, 1), sound: [Vec::new()] }
-    }
-
-    fn process(&mut self, block: &mut Block) {
-        let [sound] = &mut self.sound;
-        sound.clear();
-        sound.extend_from_slice(block);
-        self.filter.process_channels(&mut self.sound);
-        block.copy_from_slice(&self.sound[0]);
     }
 }
 
