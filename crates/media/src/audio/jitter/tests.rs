@@ -637,6 +637,7 @@ fn an_outage_sounds_like_the_pauses_before_it_and_has_no_clicks() {
         "{louder_db} dB louder than a pause of {pause}"
     );
     let steepest = |part: &[f32]| part.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
+    // Longer after the outage it is the decoder that is steep, until it has found back to what the encoder does.
     let (usual, edges) =
         (steepest(part(1000, 3900)), steepest(part(3950, 4400)).max(steepest(part(5400, 5650))));
     assert!(edges < 1.3 * usual, "a step of {edges} where there are {usual}");
