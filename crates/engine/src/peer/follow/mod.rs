@@ -98,8 +98,9 @@ impl Following {
         self.act(state);
     }
 
-    /// Does what the follower wants, and lets go of the lock first.
+    /// Does what the follower wants; tells of it when the lock is released.
     fn act(&self, mut state: MutexGuard<'_, State>) {
+        let mut is_lost = false;
         while let Some(action) = state.follower.poll_action() {
             match action {
                 Action::Send { route, datagram } => {
@@ -108,11 +109,13 @@ impl Following {
                     }
                 }
                 Action::Moved => info!("media takes another route"),
-                Action::Lost => {
-                    debug!("the far side does not follow");
-                    (self.0.on_lost)();
-                }
+                Action::Lost => is_lost = true,
             }
+        }
+        drop(state);
+        if is_lost {
+            debug!("the far side does not follow");
+            (self.0.on_lost)();
         }
     }
 

@@ -2,12 +2,15 @@
 //!
 //! It has harmonics and swells four times a second: on a plain tone, Opus would spend no FEC.
 
+mod copies;
+mod silence;
+
 use std::f64::consts::TAU;
 use std::sync::LazyLock;
 
 use super::*;
 use crate::audio::opus::{AudioTarget, OpusEncoder};
-use crate::audio::{BLOCK_SAMPLES, PACKET_SAMPLES, VoicePacketizer};
+use crate::audio::{BLOCK_SAMPLES, PACKET_SAMPLES};
 
 const HZ: f64 = 200.0;
 const HARMONICS: u32 = 5;
@@ -231,87 +234,6 @@ fn single_losses_are_recovered_where_the_next_packet_can() {
     heard.assert_pure(0.85);
 }
 
-/// The same packets, each with so many of those before it.
-fn with_copies(path: &[Sent], copies: usize) -> Vec<Sent> {
-    let carried = |n: usize, sent: &Sent| {
-        let before = path[n.saturating_sub(copies)..n].iter().rev().map(|older| &older.packet);
-        let copy = |older: &RtpAudioPacket| AudioCopy {
-            offset: sent.packet.timestamp.wrapping_sub(older.timestamp),
-            payload: older.payload.clone(),
-        };
-        before.map(copy).collect()
-    };
-    let carrier = |(n, sent): (usize, &Sent)| Sent {
-        packet: RtpAudioPacket { copies: carried(n, sent), ..sent.packet.clone() },
-        ..*sent
-    };
-    path.iter().enumerate().map(carrier).collect()
-}
-
-#[test]
-fn copies_of_what_came_change_nothing() {
-    let plain = play(voice(10), 9.5, 1.0, 1);
-    let copied = play(with_copies(&voice(10), 2), 9.5, 1.0, 1);
-    copied.assert_pure(1.0);
-    assert_eq!(copied.stats, plain.stats);
-    assert_eq!(copied.delays, plain.delays);
-}
-
-#[test]
-fn single_losses_are_played_from_copies() {
-    let mut chance = Chance(5);
-    let mut lost = false;
-    let mut path = with_copies(&voice(20), 1);
-    path.retain(|sent| {
-        lost = chance.next() < 0.1 && !lost && sent.at_ms < 19_000.0;
-        !lost
-    });
-    let missing = 1000 - path.len() as u64;
-    let heard = play(path, 20.0, 1.0, 1);
-    assert!(missing > 60, "{missing}");
-    assert_eq!(heard.stats.recovered_packets, missing, "{:?}", heard.stats);
-    assert_eq!(heard.stats.concealed_samples + heard.stats.fec_samples, 0, "{:?}", heard.stats);
-    heard.assert_pure(1.0);
-    assert!(heard.final_delay_ms(5) <= 45.0, "{} ms", heard.final_delay_ms(5));
-}
-
-#[test]
-fn delay_is_worth_its_while_where_two_in_a_row_are_often_lost() {
-    // Every second of the first half, and four times a second then.
-    let every = |n: usize| if n < 500 { 50 } else { 12 };
-    let lost = |n: usize| n > 50 && n % every(n) < 2;
-    let path = with_copies(&voice(20), 2).into_iter().enumerate().filter(|&(n, _)| !lost(n));
-    let heard = play(path.map(|(_, sent)| sent).collect(), 20.0, 1.0, 1);
-    assert!(heard.final_delay_ms(5) > 40.0, "{} ms", heard.final_delay_ms(5));
-    // 16 % are lost at last.
-    assert!(heard.stats.concealed() < 0.02, "{:?}", heard.stats);
-    heard.assert_no_gap_over(10);
-}
-
-#[test]
-fn a_packet_that_its_copy_overtook_is_no_late_one() {
-    let mut path = with_copies(&voice(10), 1);
-    for sent in path.iter_mut().skip(50).step_by(25) {
-        sent.at_ms += 120.0;
-    }
-    let heard = play(path, 9.5, 1.0, 1);
-    assert!(heard.stats.duplicate_packets > 15, "{:?}", heard.stats);
-    assert_eq!((heard.stats.late_packets, heard.stats.concealed_samples), (0, 0), "{:?}", heard.stats);
-    assert!(heard.final_delay_ms(2) <= 45.0, "{} ms", heard.final_delay_ms(2));
-}
-
-#[test]
-fn a_pause_before_a_packet_with_copies_is_no_loss() {
-    let mut path = voice_with_pause(10, 250);
-    // Muted for 100 ms: the copy is of before.
-    for sent in &mut path[250..] {
-        sent.at_ms += 100.0;
-        sent.packet.timestamp += 4_800;
-    }
-    let heard = play(with_copies(&path, 1), 9.5, 1.0, 1);
-    assert_eq!(heard.stats.concealed_samples, 0, "{:?}", heard.stats);
-}
-
 #[test]
 fn a_burst_of_60_ms_is_concealed_without_silence() {
     let path =
@@ -451,23 +373,6 @@ fn random_bytes_never_panic_and_stay_bounded() {
 }
 
 #[test]
-fn a_mute_is_no_concealment_and_sound_is_back_at_once() {
-    let mut path = voice_with_pause(10, 250);
-    // Muted after five seconds, for two: sequence numbers go on, timestamps follow the wall clock.
-    for sent in &mut path[250..] {
-        sent.at_ms += 2000.0;
-        sent.packet.timestamp += 96_000;
-    }
-    let heard = play(path, 11.5, 1.0, 1);
-    assert_eq!(heard.stats.concealed_samples, 0, "{:?}", heard.stats);
-    let back = heard.windows[550..].iter().position(|window| window.amplitude > 0.9).expect("sound");
-    // The first packet after it arrives at 7.05 s.
-    let delay_ms = (550 + back) as f64 * 10.0 - 7050.0;
-    assert!(delay_ms <= 60.0, "{delay_ms} ms");
-    assert!(heard.windows[540..690].iter().all(|window| window.amplitude < 0.1), "silence while muted");
-}
-
-#[test]
 fn a_sender_that_begins_anew_is_followed_at_once() {
     let mut path = voice(10);
     for sent in &mut path[250..] {
@@ -516,129 +421,4 @@ fn sound_that_is_made_up_tells_no_time() {
     let [least, most] =
         [told.iter().min(), told.iter().max()].map(|bound| bound.copied().unwrap_or_default());
     assert!(most - least <= 960, "what is heard is {least} to {most} samples old");
-}
-
-#[test]
-fn what_a_sender_leaves_out_in_silence_is_no_concealment() {
-    let origin = Instant::now();
-    let at = |ms: u64| origin + Duration::from_millis(ms);
-    let mut packetizer = VoicePacketizer::new(AudioTarget::default()).expect("encoder");
-    let mut buffer = JitterBuffer::new().expect("decoder");
-    let (mut sequence, mut loudest) = (0, [0.0_f32; 5]);
-    // A second of a tone, three of silence, and one of the tone again, without any loss or jitter.
-    for block in 0..500_u64 {
-        let speaks = !(100..400).contains(&block);
-        let sound = |n: usize| if speaks { 0.3 * (n as f32 / 480.0 * 4.0 * TAU as f32).sin() } else { 0.0 };
-        let encoded = packetizer.handle_block(at(block * 10), &std::array::from_fn(sound)).expect("encodes");
-        if let Some(encoded) = encoded {
-            let (timestamp, payload) = (encoded.timestamp, encoded.data.clone());
-            buffer.handle_packet(
-                at(block * 10 + 10),
-                RtpAudioPacket { sequence, timestamp, payload, copies: Vec::new() },
-            );
-            sequence += 1;
-        }
-        let mut output = [0.0; BLOCK_SAMPLES];
-        buffer.pull(at(block * 10 + 11), &mut output);
-        let second = &mut loudest[(block / 100) as usize];
-        *second = output.iter().fold(*second, |most, sample| most.max(sample.abs()));
-    }
-    assert!(sequence < 150, "{sequence} packets");
-    assert_eq!(buffer.stats().concealed_samples, 0, "{:?}", buffer.stats());
-    assert!(loudest[0] > 0.2 && loudest[2] < 0.01 && loudest[3] < 0.01 && loudest[4] > 0.2, "{loudest:?}");
-}
-
-/// A second of a tone, three of silence, and one of the tone again, through a path that loses some of the packets, by their
-/// number; whether they announce silence is told as well.
-fn talk_beside_silence(lost: impl Fn(u16, bool) -> bool) -> JitterStats {
-    let origin = Instant::now();
-    let at = |ms: u64| origin + Duration::from_millis(ms);
-    let mut packetizer = VoicePacketizer::new(AudioTarget::default()).expect("encoder");
-    let mut buffer = JitterBuffer::new().expect("decoder");
-    let mut sequence = 0;
-    for block in 0..500_u64 {
-        let speaks = !(100..400).contains(&block);
-        let sound = |n: usize| if speaks { 0.3 * (n as f32 / 480.0 * 4.0 * TAU as f32).sin() } else { 0.0 };
-        let encoded = packetizer.handle_block(at(block * 10), &std::array::from_fn(sound)).expect("encodes");
-        if let Some(encoded) = encoded {
-            let (timestamp, payload) = (encoded.timestamp, encoded.data.clone());
-            let announces = PacketInfo::parse(&payload).is_some_and(|info| info.is_dtx);
-            if !lost(sequence, announces) {
-                buffer.handle_packet(
-                    at(block * 10 + 10),
-                    RtpAudioPacket { sequence, timestamp, payload, copies: Vec::new() },
-                );
-            }
-            sequence += 1;
-        }
-        buffer.pull(at(block * 10 + 11), &mut [0.0; BLOCK_SAMPLES]);
-    }
-    buffer.stats()
-}
-
-#[test]
-fn a_packet_lost_beside_a_silence_is_one_packet_and_not_the_silence() {
-    let announcement = std::cell::Cell::new(u16::MAX);
-    let whole = talk_beside_silence(|sequence, announces| {
-        if announces {
-            announcement.set(announcement.get().min(sequence));
-        }
-        false
-    });
-    assert_eq!(whole.concealed_samples, 0, "{whole:?}");
-    let announcement = announcement.get();
-    assert!((50..100).contains(&announcement), "the silence is announced by packet {announcement}");
-    for lost in [announcement, announcement + 1] {
-        let stats = talk_beside_silence(|sequence, _| sequence == lost);
-        assert_eq!(stats.concealed_samples, PACKET_SAMPLES as u64, "packet {lost}: {stats:?}");
-    }
-}
-
-#[test]
-fn an_outage_sounds_like_the_pauses_before_it_and_has_no_clicks() {
-    const BACKGROUND: f32 = 0.003;
-    let mut encoder = OpusEncoder::new(AudioTarget::default()).expect("encoder");
-    let mut chance = Chance(5);
-    let origin = Instant::now();
-    let at = |ms: u64| origin + Duration::from_millis(ms);
-    let mut buffer = JitterBuffer::new().expect("decoder");
-    let mut heard = Vec::new();
-    for packet in 0..400_u64 {
-        // Words of 300 ms that swell and fade, and as long pauses; the background is white, and as loud as is said.
-        let samples: [f32; PACKET_SAMPLES] = std::array::from_fn(|n| {
-            let time = packet as f32 * 0.02 + n as f32 / 48_000.0;
-            let loudness = (TAU as f32 * time / 0.6).sin().max(0.0);
-            0.2 * loudness * (TAU as f32 * 220.0 * time).sin()
-                + BACKGROUND * 3_f32.sqrt() * (2.0 * chance.next() as f32 - 1.0)
-        });
-        let payload = encoder.encode(&samples).expect("encode");
-        if !(200..275).contains(&packet) {
-            let (sequence, timestamp) = (packet as u16, packet as u32 * PACKET_SAMPLES as u32);
-            buffer.handle_packet(
-                at(packet * 20),
-                RtpAudioPacket { sequence, timestamp, payload, copies: Vec::new() },
-            );
-        }
-        for half in 0..2 {
-            let mut output = [0.0; BLOCK_SAMPLES];
-            buffer.pull(at(packet * 20 + half * 10 + 3), &mut output);
-            heard.extend(output);
-        }
-    }
-    let part = |from_ms: usize, to_ms: usize| &heard[from_ms * 48..to_ms * 48];
-    let level =
-        |part: &[f32]| (part.iter().map(|sample| sample * sample).sum::<f32>() / part.len() as f32).sqrt();
-    // The quietest tenth of a second there was before, which Opus makes a little quieter than it was.
-    let pause = part(1000, 4000).chunks_exact(4800).map(level).fold(1.0, f32::min);
-    let outage = level(part(4300, 5400));
-    let louder_db = 20.0 * (outage / pause).log10();
-    assert!(
-        pause < 2.0 * BACKGROUND && louder_db.abs() < 4.0,
-        "{louder_db} dB louder than a pause of {pause}"
-    );
-    let steepest = |part: &[f32]| part.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
-    // Longer after the outage it is the decoder that is steep, until it has found back to what the encoder does.
-    let (usual, edges) =
-        (steepest(part(1000, 3900)), steepest(part(3950, 4400)).max(steepest(part(5400, 5650))));
-    assert!(edges < 1.3 * usual, "a step of {edges} where there are {usual}");
 }
