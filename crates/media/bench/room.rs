@@ -19,6 +19,10 @@ const JITTER_MS: f64 = 5.0;
 const TAPS: usize = 500;
 const SHARE_WITH_TAPS: f64 = 0.75;
 
+/// Places in the room: seeds of what its walls give back there.
+const HERE: u64 = 42;
+const ELSEWHERE: u64 = 43;
+
 /// What happens in the room.
 pub(crate) struct Scene {
     pub(crate) far: Vec<f32>,
@@ -33,6 +37,8 @@ pub(crate) struct Scene {
     pub(crate) drift_ppm: f64,
     /// From when on everything is heard so much later, which no time stamp tells.
     pub(crate) jump: Option<(f64, f64)>,
+    /// From when on the microphone stands elsewhere, where other ways lead to it.
+    pub(crate) moved: Option<f64>,
     pub(crate) settings: VoiceSettings,
     /// From when on other settings hold.
     pub(crate) change: Option<(f64, VoiceSettings)>,
@@ -50,6 +56,7 @@ impl Scene {
             noise_db: -75.0,
             drift_ppm: 0.0,
             jump: None,
+            moved: None,
             settings: VoiceSettings { echo_cancellation: true, high_pass: true, ..VoiceSettings::OFF },
             change: None,
         }
@@ -69,7 +76,11 @@ pub(crate) struct Take {
 
 pub(crate) fn run(scene: &Scene) -> Take {
     let played = played(scene);
-    let echo = reverberate(&played, scene.echo_db, scene.reverberation_s);
+    let mut echo = reverberate(&played, scene, HERE);
+    if let Some(at) = scene.moved {
+        let from = (at * RATE as f64) as usize;
+        echo[from..].copy_from_slice(&reverberate(&played, scene, ELSEWHERE)[from..]);
+    }
     let mut hiss = Noise::new(77);
     let noise = 3_f64.sqrt() * 10_f64.powf(scene.noise_db / 20.0);
     let microphone: Vec<f32> =
@@ -158,8 +169,9 @@ fn sample_at(sound: &[f32], place: f64) -> f32 {
 }
 
 /// The direct way of 3 ms, and as much again of what the walls give back.
-fn reverberate(played: &[f32], echo_db: f64, reverberation_s: f64) -> Vec<f32> {
-    let mut random = Noise::new(42);
+fn reverberate(played: &[f32], scene: &Scene, place: u64) -> Vec<f32> {
+    let &Scene { echo_db, reverberation_s, .. } = scene;
+    let mut random = Noise::new(place);
     let mut taps: Vec<(usize, f64)> = vec![(RATE * 3 / 1000, 1.0)];
     let length = (RATE as f64 * SHARE_WITH_TAPS * reverberation_s) as usize;
     for n in 0..TAPS {

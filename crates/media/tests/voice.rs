@@ -53,6 +53,16 @@ fn an_echo_that_comes_later_at_once_is_found_again() {
 }
 
 #[test]
+fn an_echo_in_another_place_is_learnt_again() {
+    const MOVED_S: f64 = 8.0;
+    const HEALED_S: f64 = 3.0;
+    let take = run(&Scene { far: speech(3, 16.0, 120.0), moved: Some(MOVED_S), ..Scene::new(16.0) });
+    show("moved", &take);
+    let worst = worst(&erle(&take), MOVED_S + HEALED_S, 16.0);
+    assert!(worst >= ENOUGH_DB, "{worst} dB");
+}
+
+#[test]
 fn who_speaks_while_the_other_does_is_kept() {
     let near = || {
         let mut near = vec![0.0; 4 * RATE];

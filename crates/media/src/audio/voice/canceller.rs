@@ -24,6 +24,12 @@ pub(super) const LATENCY: Duration = Duration::from_millis(8);
 /// What a converter gives when it can give no more.
 const SATURATED: f32 = 32_700.0;
 
+/// What the filters span, in blocks of 4 ms: longer ones learn too slowly for clocks that drift.
+const FILTER_BLOCKS: usize = 16;
+
+/// For how long the near side is taken to speak on, in blocks.
+const NEAR_HOLD_BLOCKS: i32 = 100;
+
 type Bands = [[f32; FRAME_SIZE]; BANDS];
 
 /// Takes what the speaker plays out of what the microphone hears: WebRTC's AEC3, in mono.
@@ -34,6 +40,21 @@ pub(super) struct Canceller {
     sub_frame: Vec<Vec<Vec<f32>>>,
     synthesis: ThreeBandFilterBank,
     processor: BlockProcessor,
+}
+
+/// How the canceller weighs an echo against who speaks over it. As it comes it takes both: what one of its filters learns
+/// is upset by a voice at once, and neither is trusted with more than 6 dB. `bench echo` measures what is kept of the
+/// voice; the tests in `tests/voice.rs` hold what is left of the echo.
+fn tuning() -> EchoCanceller3Config {
+    let mut config = EchoCanceller3Config::default();
+    (config.filter.refined.length_blocks, config.filter.coarse.length_blocks) =
+        (FILTER_BLOCKS, FILTER_BLOCKS);
+    config.filter.coarse.rate = 0.5;
+    (config.erle.max_l, config.erle.max_h) = (12.0, 3.0);
+    config.ep_strength.nearend_len = 0.5;
+    config.suppressor.nearend_tuning.mask_lf.enr_transparent = 0.3;
+    config.suppressor.dominant_nearend_detection.hold_duration = NEAR_HOLD_BLOCKS;
+    config
 }
 
 /// One signal, cut into bands and blocks of 4 ms.
@@ -53,7 +74,7 @@ impl Canceller {
             output: BlockFramer::new(BANDS, 1),
             sub_frame: vec![vec![vec![0.0; SUB_FRAME_LENGTH]]; BANDS],
             synthesis: ThreeBandFilterBank::new(),
-            processor: BlockProcessor::new(&EchoCanceller3Config::default(), SAMPLE_RATE as usize, 1, 1),
+            processor: BlockProcessor::new(&tuning(), SAMPLE_RATE as usize, 1, 1),
         }
     }
 

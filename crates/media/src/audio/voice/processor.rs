@@ -15,6 +15,9 @@ use super::settings::{NoiseSuppression, VoiceSettings};
 use super::suppressor::Suppressor;
 use crate::audio::{Block, SAMPLE_RATE};
 
+/// How far a voice is lifted before its level is known. What lies between the words of the far side is lifted too.
+const INITIAL_GAIN_DB: f32 = 8.0;
+
 /// Processes one microphone's voice: high-pass, echo, noise, gain, in this order. Pure: time comes with the blocks.
 ///
 /// Where the echo is in the microphone's sound is found out by listening, up to half a second after the speaker was
@@ -132,7 +135,10 @@ fn keep<T>(part: &mut Option<T>, wanted: bool, make: impl FnOnce() -> T) {
 
 pub(super) fn gain() -> Gain {
     let gain_controller2 = Some(GainController2 {
-        adaptive_digital: Some(AdaptiveDigital::default()),
+        adaptive_digital: Some(AdaptiveDigital {
+            initial_gain_db: INITIAL_GAIN_DB,
+            ..AdaptiveDigital::default()
+        }),
         ..GainController2::default()
     });
     Gain::new(build(Config { gain_controller2, ..Config::default() }))
