@@ -4,17 +4,38 @@ import { within } from "./deadline.mjs";
 const KEPT_EVERY = 3;
 const LIMIT_MS = 20_000;
 
-/** Runs in a page before anything else: keeps the tracks of sound that come in, in `window.incomingSounds`. */
+/**
+ * Runs in a page before anything else: keeps the tracks of sound that come in, in `window.incomingSounds`, and the
+ * connections that they come over, in `window.connections`.
+ */
 export function keepSounds() {
   window.incomingSounds = [];
+  window.connections = [];
   window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...words) {
       super(...words);
+      window.connections.push(this);
       this.addEventListener("track", ({ track }) => {
         if (track.kind === "audio") window.incomingSounds.push(track);
       });
     }
   };
+}
+
+/**
+ * How far the sound that comes in is behind the picture of the same sender, as the browser itself has it.
+ *
+ * @param {import("playwright-core").Page} page that {@link keepSounds} ran in
+ * @returns {Promise<number | undefined>} in milliseconds, once both are played
+ */
+export async function soundBehindMs(page) {
+  return await page.evaluate(async () => {
+    const played = {};
+    for (const { type, kind, estimatedPlayoutTimestamp } of (await window.connections[0].getStats()).values()) {
+      if (type === "inbound-rtp") played[kind] ??= estimatedPlayoutTimestamp;
+    }
+    return played.audio && played.video && played.video - played.audio;
+  });
 }
 
 /**
