@@ -70,8 +70,10 @@ const fn rung(from_bps: u64, voices: [Voice; 3]) -> Rung {
 
 /// Shares of lost packets from which on there is some loss, and much: one copy alone sounds better than two up to a tenth,
 /// for two are waited for longer.
-const SOME_LOSS: f64 = 0.03;
-const MUCH_LOSS: f64 = 0.12;
+const LOSS_LEVELS: [f64; 2] = [0.03, 0.12];
+
+/// A level of loss is left once there is less than this share of what leads to it.
+const LOSS_EASED: f64 = 2.0 / 3.0;
 
 /// A better way is taken with this much to spare.
 const CLIMB_MARGIN: f64 = 1.25;
@@ -87,6 +89,8 @@ const LONGEST_WHEN_LOSSY: Duration = Duration::from_millis(40);
 #[derive(Debug, Default)]
 pub struct AudioLadder {
     rung: usize,
+    /// Without loss, with some, or with much.
+    loss_level: usize,
 }
 
 impl AudioLadder {
@@ -99,16 +103,17 @@ impl AudioLadder {
         while self.rung > 0 && available_bps as f64 >= LADDER[self.rung - 1].from_bps as f64 * CLIMB_MARGIN {
             self.rung -= 1;
         }
-        let [clean, lossy, worst] = LADDER[self.rung].voices;
-        let voice = match loss {
-            MUCH_LOSS.. => worst,
-            SOME_LOSS.. => lossy,
-            _ => clean,
-        };
+        while self.loss_level < LOSS_LEVELS.len() && loss >= LOSS_LEVELS[self.loss_level] {
+            self.loss_level += 1;
+        }
+        while self.loss_level > 0 && loss < LOSS_LEVELS[self.loss_level - 1] * LOSS_EASED {
+            self.loss_level -= 1;
+        }
+        let voices = &LADDER[self.rung].voices;
         let Voice { bitrate_bps, packet_ms, copies } =
-            if allow_copies { voice } else { Voice { copies: 0, ..clean } };
+            if allow_copies { voices[self.loss_level] } else { Voice { copies: 0, ..voices[0] } };
         let mut packet_time = Duration::from_millis(packet_ms);
-        if loss >= SOME_LOSS {
+        if self.loss_level > 0 {
             packet_time = packet_time.min(LONGEST_WHEN_LOSSY);
         }
         let percent = ((loss * 100.0).round() as u8).clamp(MIN_EXPECTED_LOSS, MAX_EXPECTED_LOSS);
@@ -182,5 +187,18 @@ mod tests {
         }
         assert_eq!(changes, 1);
         assert_eq!(ladder.handle_available(200_000, 0.0, true), settled(200_000, 0.0));
+    }
+
+    #[test]
+    fn a_loss_at_the_border_does_not_make_it_flap() {
+        let mut ladder = AudioLadder::default();
+        for border in LOSS_LEVELS {
+            let reached = ladder.handle_available(300_000, border, true);
+            for step in 0..100 {
+                let loss = border * if step % 2 == 0 { 0.8 } else { 1.1 };
+                assert_eq!(ladder.handle_available(300_000, loss, true), reached);
+            }
+        }
+        assert_eq!(ladder.handle_available(300_000, 0.0, true), settled(300_000, 0.0));
     }
 }
