@@ -37,6 +37,12 @@ fn bursts_of_two_percent_leave_most_of_the_rate() {
 }
 
 #[test]
+fn a_path_that_loses_a_tenth_keeps_its_rate_and_one_that_loses_a_fifth_a_steady_part_of_it() {
+    assert!(target_at(Loss::Random(0.1)) > 1e6);
+    assert!(target_at(Loss::Random(0.2)) > 400e3);
+}
+
+#[test]
 fn a_quarter_lowers_the_rate() {
     assert!(target_at(Loss::Random(0.25)) < 800e3);
 }

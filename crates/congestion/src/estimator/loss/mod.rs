@@ -26,9 +26,12 @@ const HOLD_NEAR: f64 = 1.3;
 /// How long the estimate is held after a loss; doubled each time.
 const FIRST_HOLD: Duration = Duration::from_millis(300);
 const MAX_HOLD: Duration = Duration::from_secs(60);
-/// Beyond this average loss the estimate is bounded by [`INSTANT_BALANCE_BPS`] over the excess.
+/// Beyond this average loss the estimate is bounded by [`INSTANT_BALANCE_BPS`] over the excess. Half as much again as
+/// libwebrtc's: a queue that overflows is seen by its delay before.
 const INSTANT_OFFSET: f64 = 0.05;
-const INSTANT_BALANCE_BPS: f64 = 100_000.0;
+const INSTANT_BALANCE_BPS: f64 = 150_000.0;
+/// The most of a path's own loss that growth makes up for.
+const MOST_LOST: f64 = 0.5;
 /// How long what got through counts although the application is the limit, after an increase.
 const INCREASE_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -203,9 +206,11 @@ impl LossBased {
         }
         let grows = self.is_increase(current.bandwidth_bps, wanted);
         let Some(acknowledged) = acknowledged_bps.filter(|_| grows) else { return wanted };
-        let near_hold = self.hold.rate_bps.is_finite() && acknowledged < HOLD_NEAR * self.hold.rate_bps;
+        // A path that loses a share of everything carried more than what got through.
+        let carried = acknowledged / (1.0 - best.inherent_loss.min(MOST_LOST));
+        let near_hold = self.hold.rate_bps.is_finite() && carried < HOLD_NEAR * self.hold.rate_bps;
         let ramp_up = if near_hold { RAMP_UP_IN_HOLD } else { RAMP_UP };
-        wanted = wanted.min(ramp_up * acknowledged).max(current.bandwidth_bps);
+        wanted = wanted.min(ramp_up * carried).max(current.bandwidth_bps);
         if self.state == State::Decreasing && wanted == current.bandwidth_bps {
             // Just enough to be an increase, which ends the decrease.
             wanted += 1.0;
