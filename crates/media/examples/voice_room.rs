@@ -62,10 +62,7 @@ fn main() -> anyhow::Result<()> {
     clean.extend(voice(near, SECONDS - NEAR_FROM_S)?);
     let alone = VoiceSettings { echo_cancellation: true, ..VoiceSettings::OFF };
     for case in &CASES {
-        for (processing, settings) in [("canceller", alone)]
-            .into_iter()
-            .chain(std::env::var("ALL").ok().map(|_| ("all", VoiceSettings::default())))
-        {
+        for (processing, settings) in [("all", VoiceSettings::default()), ("canceller", alone)] {
             let line = measure(case, processing, settings, &far, &clean, folder)?;
             writeln!(std::io::stdout(), "{line}")?;
         }
