@@ -22,42 +22,28 @@ fn a_mute_is_no_concealment_and_sound_is_back_at_once() {
 
 #[test]
 fn what_a_sender_leaves_out_in_silence_is_no_concealment() {
+    let Talk { stats, packets, loudest } = talk_beside_silence(|_, _| false);
+    assert!(packets < 150, "{packets} packets");
+    assert_eq!(stats.concealed_samples, 0, "{stats:?}");
+    assert!(loudest[0] > 0.2 && loudest[2] < 0.01 && loudest[3] < 0.01 && loudest[4] > 0.2, "{loudest:?}");
+}
+
+/// What came of five seconds of talk.
+struct Talk {
+    stats: JitterStats,
+    packets: u16,
+    /// Of each second.
+    loudest: [f32; 5],
+}
+
+/// A second of a tone, three of silence, and one of the tone again, through a path that loses some of the packets, by their
+/// number; whether they announce silence is told as well.
+fn talk_beside_silence(lost: impl Fn(u16, bool) -> bool) -> Talk {
     let origin = Instant::now();
     let at = |ms: u64| origin + Duration::from_millis(ms);
     let mut packetizer = VoicePacketizer::new(AudioTarget::default()).expect("encoder");
     let mut buffer = JitterBuffer::new().expect("decoder");
     let (mut sequence, mut loudest) = (0, [0.0_f32; 5]);
-    // A second of a tone, three of silence, and one of the tone again, without any loss or jitter.
-    for block in 0..500_u64 {
-        let speaks = !(100..400).contains(&block);
-        let sound = |n: usize| if speaks { 0.3 * (n as f32 / 480.0 * 4.0 * TAU as f32).sin() } else { 0.0 };
-        let encoded = packetizer.handle_block(at(block * 10), &std::array::from_fn(sound)).expect("encodes");
-        if let Some(encoded) = encoded {
-            let (timestamp, payload) = (encoded.timestamp, encoded.data.clone());
-            buffer.handle_packet(
-                at(block * 10 + 10),
-                RtpAudioPacket { sequence, timestamp, payload, copies: Vec::new() },
-            );
-            sequence += 1;
-        }
-        let mut output = [0.0; BLOCK_SAMPLES];
-        buffer.pull(at(block * 10 + 11), &mut output);
-        let second = &mut loudest[(block / 100) as usize];
-        *second = output.iter().fold(*second, |most, sample| most.max(sample.abs()));
-    }
-    assert!(sequence < 150, "{sequence} packets");
-    assert_eq!(buffer.stats().concealed_samples, 0, "{:?}", buffer.stats());
-    assert!(loudest[0] > 0.2 && loudest[2] < 0.01 && loudest[3] < 0.01 && loudest[4] > 0.2, "{loudest:?}");
-}
-
-/// A second of a tone, three of silence, and one of the tone again, through a path that loses some of the packets, by their
-/// number; whether they announce silence is told as well.
-fn talk_beside_silence(lost: impl Fn(u16, bool) -> bool) -> JitterStats {
-    let origin = Instant::now();
-    let at = |ms: u64| origin + Duration::from_millis(ms);
-    let mut packetizer = VoicePacketizer::new(AudioTarget::default()).expect("encoder");
-    let mut buffer = JitterBuffer::new().expect("decoder");
-    let mut sequence = 0;
     for block in 0..500_u64 {
         let speaks = !(100..400).contains(&block);
         let sound = |n: usize| if speaks { 0.3 * (n as f32 / 480.0 * 4.0 * TAU as f32).sin() } else { 0.0 };
@@ -73,9 +59,12 @@ fn talk_beside_silence(lost: impl Fn(u16, bool) -> bool) -> JitterStats {
             }
             sequence += 1;
         }
-        buffer.pull(at(block * 10 + 11), &mut [0.0; BLOCK_SAMPLES]);
+        let mut output = [0.0; BLOCK_SAMPLES];
+        buffer.pull(at(block * 10 + 11), &mut output);
+        let second = &mut loudest[(block / 100) as usize];
+        *second = output.iter().fold(*second, |most, sample| most.max(sample.abs()));
     }
-    buffer.stats()
+    Talk { stats: buffer.stats(), packets: sequence, loudest }
 }
 
 #[test]
@@ -86,12 +75,13 @@ fn a_packet_lost_beside_a_silence_is_one_packet_and_not_the_silence() {
             announcement.set(announcement.get().min(sequence));
         }
         false
-    });
+    })
+    .stats;
     assert_eq!(whole.concealed_samples, 0, "{whole:?}");
     let announcement = announcement.get();
     assert!((50..100).contains(&announcement), "the silence is announced by packet {announcement}");
     for lost in [announcement, announcement + 1] {
-        let stats = talk_beside_silence(|sequence, _| sequence == lost);
+        let stats = talk_beside_silence(|sequence, _| sequence == lost).stats;
         assert_eq!(stats.concealed_samples, PACKET_SAMPLES as u64, "packet {lost}: {stats:?}");
     }
 }
