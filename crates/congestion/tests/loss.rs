@@ -9,11 +9,16 @@ use bench::network::{Direction, FlowConfig, Scenario, Source, run};
 
 /// The mean target of the last ten of forty seconds on a path of 5 Mbit/s.
 fn target_at(loss: Loss) -> f64 {
+    target_both_ways(loss, Loss::None)
+}
+
+/// What is lost of the reports too.
+fn target_both_ways(loss: Loss, of_reports: Loss) -> f64 {
     let source = Source::Media(MediaConfig::default());
     let scenario = Scenario {
         seconds: 40.0,
         forward: LinkConfig { loss, ..LinkConfig::constant(5e6) },
-        back: LinkConfig::constant(100e6),
+        back: LinkConfig { loss: of_reports, ..LinkConfig::constant(100e6) },
         flows: vec![FlowConfig { source, direction: Direction::Forward, one_way_ms: 25.0 }],
         seed: 5,
     };
@@ -50,4 +55,13 @@ fn a_quarter_lowers_the_rate() {
 #[test]
 fn half_leaves_little() {
     assert!(target_at(Loss::Random(0.5)) < 400e3);
+}
+
+#[test]
+fn reports_that_are_lost_say_nothing_of_the_path() {
+    for share in [0.05, 0.1, 0.2] {
+        let loss = Loss::Random(share);
+        let (one_way, both_ways) = (target_at(loss), target_both_ways(loss, loss));
+        assert!(both_ways > 0.7 * one_way, "{share}: {both_ways:.0} instead of {one_way:.0}");
+    }
 }

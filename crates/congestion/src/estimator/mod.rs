@@ -2,6 +2,7 @@
 
 mod acknowledged;
 mod alr;
+mod coverage;
 mod delay;
 mod loss;
 mod probe;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use self::acknowledged::AcknowledgedBitrate;
 use self::alr::AlrDetector;
+use self::coverage::Coverage;
 use self::delay::{Context, DelayBased};
 use self::loss::LossBased;
 pub use self::probe::ProbeCluster;
@@ -67,6 +69,7 @@ pub struct Estimate {
 pub struct Estimator {
     config: Config,
     acknowledged: AcknowledgedBitrate,
+    coverage: Coverage,
     alr: AlrDetector,
     plenty: AlrDetector,
     delay: DelayBased,
@@ -83,6 +86,7 @@ impl Estimator {
         Self {
             config,
             acknowledged: AcknowledgedBitrate::default(),
+            coverage: Coverage::default(),
             alr: AlrDetector::new(config.start_bps as f64, USED_SHARE),
             plenty: AlrDetector::new(config.start_bps as f64, PLENTY_SHARE),
             delay: DelayBased::new(config),
@@ -111,6 +115,7 @@ impl Estimator {
             return;
         }
         self.silence.handle_report();
+        self.coverage.handle_reports(reports);
         if let Some(newest) = reports.iter().rev().find(|report| report.arrival.is_some()) {
             self.rtt = Some(now.saturating_duration_since(newest.departure));
         }
@@ -126,7 +131,7 @@ impl Estimator {
                 found = self.results.handle_packet(id, report.departure, arrival, report.size).or(found);
             }
         }
-        let acknowledged_bps = self.acknowledged.bitrate_bps();
+        let acknowledged_bps = self.acknowledged.bitrate_bps().map(|bps| bps / self.coverage.share());
         let before_bps = self.delay.target_bps();
         let floor = PROBE_FLOOR * acknowledged_bps.unwrap_or(0.0);
         let probe_bps = found.map(|found| match found {
@@ -141,7 +146,13 @@ impl Estimator {
             in_alr: self.alr.is_limited(),
         };
         let recovered_from_bps = self.delay.handle_report(now, context);
-        self.loss.handle_reports(reports, self.delay.target_bps(), acknowledged_bps, context.in_alr);
+        self.loss.handle_reports(
+            reports,
+            self.delay.target_bps(),
+            acknowledged_bps,
+            context.in_alr,
+            self.coverage.share(),
+        );
         self.publish(now);
         if let Some(before_bps) = recovered_from_bps {
             self.probes.handle_recovery(now, before_bps);

@@ -106,15 +106,16 @@ impl LossBased {
         self.config.max_bps = max_bps;
     }
 
-    /// Takes a report, what delay allows and what got through.
+    /// Takes a report, what delay allows and what got through, and the share of what was sent that reports speak of.
     pub(super) fn handle_reports(
         &mut self,
         reports: &[PacketReport],
         delay_bps: f64,
         acknowledged_bps: Option<f64>,
         in_alr: bool,
+        coverage: f64,
     ) {
-        if !self.observations.handle_reports(reports) {
+        if !self.observations.handle_reports(reports, coverage) {
             return;
         }
         let Some(now) = self.observations.newest_sent() else { return };
@@ -288,7 +289,7 @@ mod tests {
                     }
                 })
                 .collect();
-            loss.handle_reports(&reports, CONFIG.max_bps as f64, Some(USED_BPS), false);
+            loss.handle_reports(&reports, CONFIG.max_bps as f64, Some(USED_BPS), false, 1.0);
             now + Duration::from_millis(50)
         })
     }

@@ -40,8 +40,8 @@ struct Partial {
 }
 
 impl Observations {
-    /// Takes reports; `true` if they completed an observation.
-    pub(super) fn handle_reports(&mut self, reports: &[PacketReport]) -> bool {
+    /// Takes reports, which speak of this share of what was sent; `true` if they completed an observation.
+    pub(super) fn handle_reports(&mut self, reports: &[PacketReport], coverage: f64) -> bool {
         for report in reports {
             self.partial.packets += 1;
             self.partial.bytes += report.size;
@@ -60,7 +60,7 @@ impl Observations {
         self.newest_sent = Some(last);
         let partial = std::mem::take(&mut self.partial);
         self.window.push_front(Observation {
-            sending_bps: partial.bytes as f64 * 8.0 / duration.as_secs_f64(),
+            sending_bps: partial.bytes as f64 * 8.0 / duration.as_secs_f64() / coverage,
             bytes: partial.bytes as f64,
             lost_bytes: partial.lost.values().sum::<usize>() as f64,
             packets: partial.packets as f64,
@@ -156,8 +156,9 @@ mod tests {
     fn an_observation_takes_a_quarter_of_a_second() {
         let start = Instant::now();
         let mut observations = Observations::default();
-        let completed: Vec<_> =
-            (0..60).filter(|packet| observations.handle_reports(&[report(start, *packet, true)])).collect();
+        let completed: Vec<_> = (0..60)
+            .filter(|packet| observations.handle_reports(&[report(start, *packet, true)], 1.0))
+            .collect();
         assert_eq!(completed, [25, 50]);
     }
 
@@ -165,8 +166,8 @@ mod tests {
     fn a_late_packet_is_not_lost() {
         let start = Instant::now();
         let mut observations = Observations::default();
-        observations.handle_reports(&[report(start, 0, true), report(start, 1, false)]);
-        observations.handle_reports(&[report(start, 1, true), report(start, 30, true)]);
+        observations.handle_reports(&[report(start, 0, true), report(start, 1, false)], 1.0);
+        observations.handle_reports(&[report(start, 1, true), report(start, 30, true)], 1.0);
         assert_eq!(observations.packet_loss(), 0.0);
     }
 
@@ -176,7 +177,7 @@ mod tests {
         let mut observations = Observations::default();
         for packet in 0..300 {
             let is_bad = (101..=125).contains(&packet);
-            observations.handle_reports(&[report(start, packet, !is_bad)]);
+            observations.handle_reports(&[report(start, packet, !is_bad)], 1.0);
         }
         assert_eq!(observations.average_loss(), 0.0);
         assert!(observations.packet_loss() > 0.05);
