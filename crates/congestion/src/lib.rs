@@ -28,7 +28,9 @@ mod targets;
 
 pub use estimator::{Config, Estimate, Estimator, PacketReport, ProbeCluster};
 pub use pacer::{Class, Paced, Pacer, PacerConfig};
-pub use repair::{KeyFrameRequests, NackConfig, NackGenerator, NackOutput, NackResponder, ResponderConfig};
+pub use repair::{
+    KeyFrameRequests, NackConfig, NackGenerator, NackOutput, NackResponder, Protection, ResponderConfig,
+};
 pub use targets::{
     AudioLadder, AudioTarget, ScreenLadder, ScreenSoundLadder, ScreenSoundTarget, ScreenSplit, SourceLimits,
     VideoLadder, VideoTarget,

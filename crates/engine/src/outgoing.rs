@@ -208,7 +208,9 @@ impl Outgoing {
             Shared::Nothing | Shared::Picture => sound.wire_bps(),
             Shared::PictureAndSound => sound.wire_bps() + screen_sound,
         };
-        let video_bps = (available.saturating_sub(all_sound) as f64 * VIDEO_SHARE) as u64;
+        let once =
+            self.estimates.values().map(|it| it.protection.share_of_media(it.loss)).fold(1.0, f64::min);
+        let video_bps = (available.saturating_sub(all_sound) as f64 * VIDEO_SHARE * once) as u64;
         let split = match shared {
             Shared::Nothing => ScreenSplit { camera_bps: video_bps, screen_bps: 0 },
             Shared::Picture | Shared::PictureAndSound => ScreenSplit::of(video_bps),
@@ -281,6 +283,8 @@ pub(crate) fn is_notable(before: VideoTarget, after: VideoTarget) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use visavis_congestion::Protection;
+
     use super::*;
 
     fn peer(name: &str) -> ParticipantId {
@@ -288,7 +292,7 @@ mod tests {
     }
 
     fn estimate(target_bps: u64, loss: f64) -> Estimate {
-        Estimate { target_bps, loss, rtt: None }
+        Estimate { target_bps, loss, rtt: None, protection: Protection::Single }
     }
 
     #[test]

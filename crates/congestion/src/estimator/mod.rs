@@ -18,6 +18,7 @@ use self::loss::LossBased;
 pub use self::probe::ProbeCluster;
 use self::probe::{Found, Limit, ProbeController, ProbeResults};
 use self::silence::Silence;
+use crate::repair::{Protection, ProtectionLadder};
 
 /// A sender that uses less of the estimate than this lets nothing be learnt from what gets through (libwebrtc).
 const USED_SHARE: f64 = 0.65;
@@ -58,6 +59,8 @@ pub struct Estimate {
     pub loss: f64,
     /// Round trip of the newest report, the receiver's feedback interval included.
     pub rtt: Option<Duration>,
+    /// What is to be sent more than once, within the target.
+    pub protection: Protection,
 }
 
 /// The estimator of one transport.
@@ -74,6 +77,7 @@ pub struct Estimator {
     plenty: AlrDetector,
     delay: DelayBased,
     loss: LossBased,
+    protection: ProtectionLadder,
     probes: ProbeController,
     results: ProbeResults,
     silence: Silence,
@@ -91,6 +95,7 @@ impl Estimator {
             plenty: AlrDetector::new(config.start_bps as f64, PLENTY_SHARE),
             delay: DelayBased::new(config),
             loss: LossBased::new(config),
+            protection: ProtectionLadder::default(),
             probes: ProbeController::new(config),
             results: ProbeResults::default(),
             silence: Silence::default(),
@@ -153,6 +158,7 @@ impl Estimator {
             context.in_alr,
             self.coverage.share(),
         );
+        self.protection.handle_loss(now, self.loss.fraction());
         self.publish(now);
         if let Some(before_bps) = recovered_from_bps {
             self.probes.handle_recovery(now, before_bps);
@@ -190,7 +196,12 @@ impl Estimator {
     }
 
     pub fn estimate(&self) -> Estimate {
-        Estimate { target_bps: self.target_bps.round() as u64, loss: self.loss.fraction(), rtt: self.rtt }
+        Estimate {
+            target_bps: self.target_bps.round() as u64,
+            loss: self.loss.fraction(),
+            rtt: self.rtt,
+            protection: self.protection.chosen(),
+        }
     }
 
     fn publish(&mut self, now: Instant) {

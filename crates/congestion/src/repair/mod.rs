@@ -7,9 +7,12 @@
 mod history;
 mod key_frames;
 mod nack;
+mod protection;
 mod responder;
 mod sequence;
 
 pub use key_frames::KeyFrameRequests;
 pub use nack::{NackConfig, NackGenerator, NackOutput};
+pub use protection::Protection;
+pub(crate) use protection::ProtectionLadder;
 pub use responder::{NackResponder, ResponderConfig};

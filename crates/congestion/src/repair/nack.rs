@@ -12,7 +12,11 @@ pub struct NackConfig {
     /// a matter of order.
     pub reordering: Duration,
     pub reordering_packets: u64,
-    /// The least time between two requests for one packet; else one round trip and a bit.
+    /// A request is repeated once after this: one that is lost would cost a round trip, and a sender that has answered
+    /// the first ignores the second.
+    pub repetition: Duration,
+    /// The least time between a request's repetition and the next request for the same packet; else one round trip and
+    /// a bit.
     pub min_interval: Duration,
     pub max_tries: u32,
     /// After that a packet would come too late.
@@ -26,6 +30,7 @@ impl Default for NackConfig {
         Self {
             reordering: Duration::from_millis(10),
             reordering_packets: 2,
+            repetition: Duration::from_millis(12),
             min_interval: Duration::from_millis(20),
             max_tries: 8,
             max_age: Duration::from_secs(1),
@@ -50,7 +55,9 @@ pub struct NackGenerator {
     unwrapper: Unwrapper,
     newest: Option<u64>,
     missing: BTreeMap<u64, Missing>,
-    rtt: Duration,
+    rtt: Option<Duration>,
+    /// From a first request to its answer, smoothed; `None` before one was answered.
+    answered_in: Option<Duration>,
     wants_key_frame: bool,
 }
 
@@ -59,10 +66,21 @@ struct Missing {
     since: Instant,
     due: Instant,
     tries: u32,
+    /// When it was first asked for.
+    requested: Option<Instant>,
+    is_repeated: bool,
 }
 
-/// Round trip assumed before one is measured.
+impl Missing {
+    fn new(since: Instant, due: Instant) -> Self {
+        Self { since, due, tries: 0, requested: None, is_repeated: false }
+    }
+}
+
+/// Round trip assumed before one is known.
 const DEFAULT_RTT: Duration = Duration::from_millis(100);
+/// How slowly the measured time of answers moves.
+const ANSWER_SMOOTHING: u32 = 8;
 /// A repair waits in queues on its way.
 const RTT_MARGIN: f64 = 1.25;
 
@@ -73,13 +91,15 @@ impl NackGenerator {
             unwrapper: Unwrapper::default(),
             newest: None,
             missing: BTreeMap::new(),
-            rtt: DEFAULT_RTT,
+            rtt: None,
+            answered_in: None,
             wants_key_frame: false,
         }
     }
 
+    /// Who sends knows the round trip; who only receives takes the time that answers take.
     pub fn set_rtt(&mut self, rtt: Duration) {
-        self.rtt = rtt;
+        self.rtt = Some(rtt);
     }
 
     /// A packet arrived, for the first time or as a repair.
@@ -90,7 +110,9 @@ impl NackGenerator {
             return;
         };
         if number <= newest {
-            self.missing.remove(&number);
+            if let Some(missing) = self.missing.remove(&number) {
+                self.learn(now, missing);
+            }
             return;
         }
         self.newest = Some(number);
@@ -100,7 +122,7 @@ impl NackGenerator {
             return;
         }
         let due = now + self.config.reordering;
-        self.missing.extend((newest + 1..number).map(|lost| (lost, Missing { since: now, due, tries: 0 })));
+        self.missing.extend((newest + 1..number).map(|lost| (lost, Missing::new(now, due))));
         for (lost, missing) in &mut self.missing {
             if missing.tries == 0 && lost + self.config.reordering_packets <= number {
                 missing.due = missing.due.min(now);
@@ -120,20 +142,29 @@ impl NackGenerator {
         let config = self.config;
         let before = self.missing.len();
         self.missing.retain(|_, missing| {
-            let is_out_of_tries = missing.tries >= config.max_tries && missing.due <= now;
+            let is_out_of_tries =
+                missing.tries >= config.max_tries && missing.is_repeated && missing.due <= now;
             now.saturating_duration_since(missing.since) < config.max_age && !is_out_of_tries
         });
         self.wants_key_frame |= self.missing.len() < before;
         if std::mem::take(&mut self.wants_key_frame) {
             return Some(NackOutput::KeyFrame);
         }
-        let interval = self.rtt.mul_f64(RTT_MARGIN).max(config.min_interval);
+        let rtt = self.rtt.or(self.answered_in).unwrap_or(DEFAULT_RTT);
+        let interval = rtt.mul_f64(RTT_MARGIN).max(config.min_interval);
         let mut wanted = Vec::new();
         for (number, missing) in &mut self.missing {
-            if missing.due <= now {
-                missing.tries += 1;
+            if missing.due > now {
+                continue;
+            }
+            wanted.push(*number as u16);
+            missing.is_repeated = missing.tries > 0 && !missing.is_repeated;
+            if missing.is_repeated {
                 missing.due = now + interval;
-                wanted.push(*number as u16);
+            } else {
+                missing.tries += 1;
+                missing.requested.get_or_insert(now);
+                missing.due = now + config.repetition;
             }
         }
         (!wanted.is_empty()).then_some(NackOutput::Request(wanted))
@@ -146,6 +177,13 @@ impl NackGenerator {
     /// How many packets are missing.
     pub fn missing(&self) -> usize {
         self.missing.len()
+    }
+
+    fn learn(&mut self, now: Instant, answered: Missing) {
+        let Some(requested) = answered.requested.filter(|_| answered.tries == 1) else { return };
+        let took = now.saturating_duration_since(requested);
+        let before = self.answered_in.unwrap_or(took);
+        self.answered_in = Some((before * (ANSWER_SMOOTHING - 1) + took) / ANSWER_SMOOTHING);
     }
 
     fn give_up(&mut self) {

@@ -26,7 +26,8 @@ use rtc::shared::error::Error;
 use rtc::shared::marshal::MarshalSize;
 use tokio::sync::watch;
 use visavis_congestion::{
-    Class, Config, Estimate, Paced, Pacer, PacerConfig, ScreenLadder, ScreenSoundLadder, VideoLadder,
+    Class, Config, Estimate, Paced, Pacer, PacerConfig, Protection, ScreenLadder, ScreenSoundLadder,
+    VideoLadder,
 };
 
 use feedback::Feedback;
@@ -51,7 +52,8 @@ const fn most_bps(pictures_bps: u64) -> u64 {
 }
 
 /// What is believed before the first feedback.
-pub(crate) const START: Estimate = Estimate { target_bps: CONFIG.start_bps, loss: 0.0, rtt: None };
+pub(crate) const START: Estimate =
+    Estimate { target_bps: CONFIG.start_bps, loss: 0.0, rtt: None, protection: Protection::Single };
 
 /// What SRTP (RFC 3711), UDP and IPv4 add to an RTP packet, in bytes.
 const WIRE_OVERHEAD: usize = 10 + 8 + 20;
@@ -139,6 +141,9 @@ impl<F: Fn(VideoKind)> Outbound<F> {
 
     /// Lets go what is due.
     fn release(&mut self, now: Instant) {
+        while let Some(copy) = self.retransmission.poll_copy(now) {
+            self.enqueue(now, Class::Retransmission, copy);
+        }
         self.drain(now);
         // What left may have been the first, which is when the path is tried.
         while let Some(cluster) = self.feedback.poll_probe() {
@@ -223,7 +228,9 @@ impl<F: Fn(VideoKind)> Protocol<TaggedPacket, TaggedPacket, ()> for Outbound<F> 
     }
 
     fn poll_timeout(&mut self) -> Option<Instant> {
-        [self.pacer.poll_timeout(), self.feedback.poll_timeout()].into_iter().flatten().min()
+        let parts =
+            [self.pacer.poll_timeout(), self.feedback.poll_timeout(), self.retransmission.poll_timeout()];
+        parts.into_iter().flatten().min()
     }
 }
 

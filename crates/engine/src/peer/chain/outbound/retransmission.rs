@@ -48,6 +48,7 @@ impl Retransmission {
         self.target_bps = estimate.target_bps;
         for stream in self.streams.values_mut() {
             stream.responder.set_target(now, estimate.target_bps);
+            stream.responder.set_protection(estimate.protection);
             if let Some(rtt) = estimate.rtt {
                 stream.responder.set_rtt(rtt);
             }
@@ -67,6 +68,18 @@ impl Retransmission {
         let wanted: Vec<u16> = nack.nacks.iter().flat_map(|pair| pair.packet_list()).collect();
         let packets = stream.responder.handle_nack(now, &wanted);
         packets.into_iter().map(|packet| stream.wrap(now, &packet)).collect()
+    }
+
+    /// Something to send once more, because much is lost.
+    pub(super) fn poll_copy(&mut self, now: Instant) -> Option<TaggedPacket> {
+        self.streams.values_mut().find_map(|stream| {
+            let packet = stream.responder.poll_copy(now)?;
+            Some(stream.wrap(now, &packet))
+        })
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.streams.values().filter_map(|stream| stream.responder.poll_timeout()).min()
     }
 
     /// Something to fill up a probe with: what was sent last, once more.
