@@ -48,6 +48,12 @@ impl Feedback {
             if report.arrived && report.arrival.is_none() {
                 continue;
             }
+            // Every report begins where the one before it ended: what is older was told of by one that is lost. The history
+            // takes it for lost itself.
+            let is_told = !is_before(report.twcc_sequence_number, feedback.base_sequence_number);
+            if !report.arrived && !is_told {
+                continue;
+            }
             reports.push(PacketReport {
                 sequence_number: report.id,
                 size: report.size,
@@ -102,4 +108,9 @@ impl Feedback {
     pub(super) fn estimate(&self) -> Estimate {
         self.estimator.estimate()
     }
+}
+
+/// Whether a transport-wide number comes before another, across the wrap.
+fn is_before(number: u16, other: u16) -> bool {
+    number != other && other.wrapping_sub(number) < 1 << 15
 }

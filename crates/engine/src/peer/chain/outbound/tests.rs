@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rtc::interceptor::{AttributedPacket, RTPHeaderExtension};
 use rtc::rtcp::transport_feedbacks::transport_layer_cc::{
-    PacketStatusChunk, RecvDelta, RunLengthChunk, SymbolTypeTcc,
+    PacketStatusChunk, RecvDelta, RunLengthChunk, StatusChunkTypeTcc, SymbolTypeTcc,
 };
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::nack_pairs_from_sequence_numbers;
 use rtc::rtp::extension::transport_cc_extension::TransportCcExtension;
@@ -86,6 +86,23 @@ impl Rig {
     fn nack(&mut self, missing: &[u16]) {
         let nacks = nack_pairs_from_sequence_numbers(missing);
         self.read(Box::new(TransportLayerNack { sender_ssrc: 0, media_ssrc: VIDEO, nacks }));
+    }
+
+    /// So many packets from a transport-wide number on arrived.
+    fn received(&mut self, base_sequence_number: u16, count: u16) {
+        let received = SymbolTypeTcc::PacketReceivedSmallDelta;
+        self.read(Box::new(TransportLayerCc {
+            base_sequence_number,
+            packet_status_count: count,
+            reference_time: 1,
+            packet_chunks: vec![PacketStatusChunk::RunLengthChunk(RunLengthChunk {
+                type_tcc: StatusChunkTypeTcc::RunLengthChunk,
+                packet_status_symbol: received,
+                run_length: count,
+            })],
+            recv_deltas: vec![RecvDelta { type_tcc_packet: received, delta: 1_000 }; usize::from(count)],
+            ..Default::default()
+        }));
     }
 
     /// What has left: SSRC, transport-wide number, packet.
@@ -178,22 +195,29 @@ fn feedback_becomes_an_estimate() {
     rig.write(AUDIO, 2, 960, 80);
     assert_eq!(rig.sent().len(), 2);
     rig.now += Duration::from_millis(60);
-    let received = SymbolTypeTcc::PacketReceivedSmallDelta;
-    rig.read(Box::new(TransportLayerCc {
-        base_sequence_number: 0,
-        packet_status_count: 2,
-        reference_time: 1,
-        packet_chunks: vec![PacketStatusChunk::RunLengthChunk(RunLengthChunk {
-            type_tcc: rtc::rtcp::transport_feedbacks::transport_layer_cc::StatusChunkTypeTcc::RunLengthChunk,
-            packet_status_symbol: received,
-            run_length: 2,
-        })],
-        recv_deltas: vec![RecvDelta { type_tcc_packet: received, delta: 1_000 }; 2],
-        ..Default::default()
-    }));
+    rig.received(0, 2);
     let estimate = *rig.estimate.borrow_and_update();
     assert_eq!(estimate.rtt, Some(Duration::from_millis(60)));
     assert_eq!(rig.dropped.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn what_a_lost_report_told_of_is_not_lost() {
+    let loss = |is_told: fn(u16) -> bool| {
+        let mut rig = Rig::new();
+        for report in 0..100u16 {
+            for packet in 0..5 {
+                rig.write(AUDIO, report * 5 + packet, 0, 80);
+                rig.pass(Duration::from_millis(10));
+            }
+            if is_told(report) {
+                rig.received(report * 5, 5);
+            }
+        }
+        rig.estimate.borrow_and_update().loss
+    };
+    assert_eq!(loss(|_| true), 0.0);
+    assert_eq!(loss(|report| report % 5 != 0), 0.0);
 }
 
 #[test]
