@@ -40,7 +40,7 @@ const PICTURE_INTERVAL_MS = 500;
  */
 
 /** The native engine. @param {Setting} setting @returns {Promise<NetworkSide>} */
-export async function engine(scope, { link, namespace, name, sends, video, sound, keeps }) {
+export async function engine(scope, { link, namespace, name, sends, video, sound, camera, keeps }) {
   const devices = sends ? { camera: video, microphone: sound } : { camera: "none", microphone: "none" };
   let side;
   let stop;
@@ -50,7 +50,9 @@ export async function engine(scope, { link, namespace, name, sends, video, sound
   let first;
   return {
     async enter() {
-      side = Peer.start(scope, link, { name, namespace, record: true, ...devices });
+      // As large as what is sent can be: a smaller recording would be a worse picture than the one received.
+      const args = ["--record-size", `${camera.width}x${camera.height}`];
+      side = Peer.start(scope, link, { name, namespace, record: true, args, ...devices });
       await side.inRoom();
     },
     sees: () => side.sees(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use visavis_engine::InviteLink;
 use visavis_media::audio::voice::VoiceSettings;
+use visavis_media::video::Size;
 use visavis_media::{CameraChoice, MicrophoneChoice, ScreenChoice, SpeakerChoice};
 use visavis_protocol::DisplayName;
 
@@ -42,6 +43,10 @@ pub(crate) struct Args {
     /// Write the decoded pictures of the first other participant, as received
     #[arg(long, value_name = "FILE.y4m")]
     pub(crate) record_video: Option<PathBuf>,
+
+    /// Scale recorded pictures to this size, else to the size of the first one
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
+    pub(crate) record_size: Option<Size>,
 
     /// Write the decoded pictures of the screen that the first participant shares, as received
     #[arg(long, value_name = "FILE.y4m")]
@@ -93,6 +98,13 @@ impl VoiceProcessing {
             Self::Off => VoiceSettings::OFF,
         }
     }
+}
+
+fn size(text: &str) -> Result<Size, String> {
+    let sides =
+        text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    let (width, height) = sides.ok_or_else(|| "a size like 1280x720 is wanted".to_owned())?;
+    Size::new(width, height).map_err(|error| error.to_string())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

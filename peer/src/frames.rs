@@ -9,8 +9,8 @@ use anyhow::Context;
 use tracing::warn;
 use visavis_engine::FrameSink;
 use visavis_engine::api::StreamId;
-use visavis_media::video::Frame;
 use visavis_media::video::y4m::Y4mWriter;
+use visavis_media::video::{Frame, Size};
 use visavis_protocol::ParticipantId;
 
 /// Pictures that may wait for the disk: about two seconds.
@@ -30,9 +30,14 @@ pub(crate) struct Recorder {
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
-/// A sink that records the first participant's pictures into `path`, and the recording.
-pub(crate) fn record(path: &Path, recorded: Recorded) -> anyhow::Result<(FrameSink, Recorder)> {
-    let mut writer = Y4mWriter::create(path, FRAMES_PER_SECOND)
+/// A sink that records the first participant's pictures into `path`, scaled to `size` or else to the first one's, and
+/// the recording.
+pub(crate) fn record(
+    path: &Path,
+    recorded: Recorded,
+    size: Option<Size>,
+) -> anyhow::Result<(FrameSink, Recorder)> {
+    let mut writer = Y4mWriter::create(path, FRAMES_PER_SECOND, size)
         .with_context(|| format!("cannot write {}", path.display()))?;
     let (sender, queue) = sync_channel(QUEUE);
     let thread = Builder::new().name("recorder".to_owned()).spawn(move || write(&queue, &mut writer))?;

@@ -45,7 +45,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
     let recordings = [(&args.record_video, Recorded::Camera), (&args.record_screen, Recorded::Screen)];
     for (path, recorded) in recordings {
         let Some(path) = path else { continue };
-        let (sink, recorder) = frames::record(path, recorded)?;
+        let (sink, recorder) = frames::record(path, recorded, args.record_size)?;
         frames = frames::both(frames, sink);
         recorders.push(recorder);
     }

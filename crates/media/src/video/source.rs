@@ -466,7 +466,7 @@ mod tests {
     fn a_file_is_played_over_and_over() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("clip.y4m");
-        let mut writer = Y4mWriter::create(&path, 120).expect("creates");
+        let mut writer = Y4mWriter::create(&path, 120, None).expect("creates");
         for luma in [60, 120, 180] {
             let mut frame = Frame::black(Size::new(64, 36).expect("size"), Instant::now());
             frame.planes_mut()[0].fill(luma);

@@ -100,32 +100,31 @@ pub struct Y4mWriter<W: Write = BufWriter<File>> {
     target: W,
     frames_per_second: u32,
     size: Option<Size>,
+    has_header: bool,
     scaler: Scaler,
 }
 
 impl Y4mWriter {
-    /// Creates or empties the file. Fails with [`DeviceErrorCode::File`].
-    pub fn create(path: &Path, frames_per_second: u32) -> Result<Self, DeviceError> {
+    /// Creates or empties the file, for pictures of this size or else of the first one's. Fails with
+    /// [`DeviceErrorCode::File`].
+    pub fn create(path: &Path, frames_per_second: u32, size: Option<Size>) -> Result<Self, DeviceError> {
         let file = File::create(path).map_err(|error| file_error(path, &error))?;
-        Ok(Self::new(BufWriter::new(file), frames_per_second))
+        Ok(Self::new(BufWriter::new(file), frames_per_second, size))
     }
 }
 
 impl<W: Write> Y4mWriter<W> {
-    pub fn new(target: W, frames_per_second: u32) -> Self {
-        Self { target, frames_per_second, size: None, scaler: Scaler::default() }
+    pub fn new(target: W, frames_per_second: u32, size: Option<Size>) -> Self {
+        Self { target, frames_per_second, size, has_header: false, scaler: Scaler::default() }
     }
 
     pub fn write(&mut self, frame: &Arc<Frame>) -> io::Result<()> {
-        let size = match self.size {
-            Some(size) => size,
-            None => {
-                let (width, height) = (frame.width(), frame.height());
-                let rate = self.frames_per_second;
-                writeln!(self.target, "{SIGNATURE} W{width} H{height} F{rate}:1 Ip A1:1 C420mpeg2")?;
-                *self.size.insert(frame.size())
-            }
-        };
+        let size = *self.size.get_or_insert(frame.size());
+        if !self.has_header {
+            let (width, height, rate) = (size.width(), size.height(), self.frames_per_second);
+            writeln!(self.target, "{SIGNATURE} W{width} H{height} F{rate}:1 Ip A1:1 C420mpeg2")?;
+            self.has_header = true;
+        }
         writeln!(self.target, "{FRAME}")?;
         if frame.size() == size {
             self.target.write_all(frame.data())
@@ -191,7 +190,7 @@ mod tests {
     fn what_is_written_is_read_and_starts_over_at_the_end() {
         for (width, height) in [(32, 18), (33, 17)] {
             let mut file = Vec::new();
-            let mut writer = Y4mWriter::new(&mut file, 15);
+            let mut writer = Y4mWriter::new(&mut file, 15, None);
             for luma in [50, 100, 150] {
                 writer.write(&flat(width, height, luma)).expect("writes");
             }
@@ -206,23 +205,26 @@ mod tests {
     }
 
     #[test]
-    fn other_sizes_are_scaled_to_the_first() {
-        let mut file = Vec::new();
-        let mut writer = Y4mWriter::new(&mut file, 30);
-        writer.write(&flat(32, 18, 60)).expect("writes");
-        writer.write(&flat(64, 36, 90)).expect("writes");
-        drop(writer);
-        let mut reader = read(&file).expect("opens");
-        for luma in [60, 90] {
-            let frame = reader.read(Instant::now()).expect("reads");
-            assert_eq!((frame.width(), frame.height(), frame.data()[0]), (32, 18, luma));
+    fn all_pictures_have_the_size_that_is_wanted_or_else_the_first_ones() {
+        let big = Size::new(128, 72).expect("size");
+        for (wanted, width, height) in [(None, 32, 18), (Some(big), 128, 72)] {
+            let mut file = Vec::new();
+            let mut writer = Y4mWriter::new(&mut file, 30, wanted);
+            writer.write(&flat(32, 18, 60)).expect("writes");
+            writer.write(&flat(64, 36, 90)).expect("writes");
+            drop(writer);
+            let mut reader = read(&file).expect("opens");
+            for luma in [60, 90] {
+                let frame = reader.read(Instant::now()).expect("reads");
+                assert_eq!((frame.width(), frame.height(), frame.data()[0]), (width, height, luma));
+            }
         }
     }
 
     #[test]
     fn a_cut_off_last_picture_is_left_out() {
         let mut file = Vec::new();
-        let mut writer = Y4mWriter::new(&mut file, 15);
+        let mut writer = Y4mWriter::new(&mut file, 15, None);
         for luma in [50, 100] {
             writer.write(&flat(32, 18, luma)).expect("writes");
         }
