@@ -158,8 +158,8 @@ impl Estimator {
             context.in_alr,
             self.coverage.share(),
         );
-        self.protection.handle_loss(now, self.loss.fraction());
         self.publish(now);
+        self.protection.handle_loss(now, self.loss.fraction(), self.target_bps);
         if let Some(before_bps) = recovered_from_bps {
             self.probes.handle_recovery(now, before_bps);
         }

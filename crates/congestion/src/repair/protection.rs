@@ -32,6 +32,8 @@ impl Protection {
 
 /// From this loss on answers are sent twice.
 const ANSWERS_FROM: f64 = 0.04;
+/// Below this target nothing is sent twice: sound and the least pictures fill it, and what is added to that is the loss.
+const LEAST_TARGET_BPS: f64 = 180e3;
 /// From this loss on everything is.
 const EVERYTHING_FROM: f64 = 0.08;
 /// A level is left below this share of where it begins.
@@ -53,8 +55,9 @@ impl ProtectionLadder {
         self.chosen
     }
 
-    /// The share of packets that was lost over the last seconds.
-    pub(crate) fn handle_loss(&mut self, now: Instant, loss: f64) {
+    /// The share of packets that was lost over the last seconds, and what the path takes.
+    pub(crate) fn handle_loss(&mut self, now: Instant, loss: f64, target_bps: f64) {
+        let loss = if target_bps < LEAST_TARGET_BPS { 0.0 } else { loss };
         let stays = |level, from: f64| loss >= if self.chosen >= level { LEFT_BELOW * from } else { from };
         let answers = stays(Protection::Answers, ANSWERS_FROM);
         let much = stays(Protection::Everything, EVERYTHING_FROM);
@@ -74,12 +77,16 @@ mod tests {
 
     /// What is chosen at the end of each second of these losses in percent.
     fn chosen(percents: impl IntoIterator<Item = u32>) -> Vec<Protection> {
+        chosen_at(1e6, percents)
+    }
+
+    fn chosen_at(target_bps: f64, percents: impl IntoIterator<Item = u32>) -> Vec<Protection> {
         let start = Instant::now();
         let mut ladder = ProtectionLadder::default();
         let mut at = |second: usize, percent: u32| {
             for tenth in 0..10 {
                 let now = start + Duration::from_millis(second as u64 * 1000 + tenth * 100);
-                ladder.handle_loss(now, f64::from(percent) / 100.0);
+                ladder.handle_loss(now, f64::from(percent) / 100.0, target_bps);
             }
             ladder.chosen()
         };
@@ -105,6 +112,11 @@ mod tests {
             [Answers, Answers, Answers, Everything, Everything, Answers]
         );
         assert_eq!(chosen([20, 20, 1, 20, 20]), [Answers, Answers, Single, Answers, Answers]);
+    }
+
+    #[test]
+    fn a_path_that_takes_little_has_no_room_for_copies() {
+        assert_eq!(chosen_at(100e3, [20; 5]), [Single; 5]);
     }
 
     #[test]
