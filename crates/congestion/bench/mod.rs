@@ -12,6 +12,7 @@ pub(crate) mod network;
 mod packet;
 pub(crate) mod plot;
 pub(crate) mod random;
+mod reception;
 pub(crate) mod tcp;
 mod time;
 pub(crate) mod trace;
