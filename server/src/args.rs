@@ -3,9 +3,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Parser;
-use visavis_protocol::IceServer;
+use serde::Serialize;
 
-use crate::{Config, Origin, UiSource};
+use crate::config::{ConfigError, LogFormat, StunUrl};
+use crate::{Config, Origin};
 
 /// The Visavis server: brings people into the same call, and serves the page to call from.
 ///
@@ -14,20 +15,40 @@ use crate::{Config, Origin, UiSource};
 #[derive(Debug, Clone, Parser)]
 #[command(name = "visavis-server", version)]
 pub struct Args {
-    /// Address and port to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR:PORT", env = "VISAVIS_LISTEN", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
+    /// A file of settings, in TOML.
+    #[arg(long, value_name = "FILE", env = "VISAVIS_CONFIG")]
+    pub config: Option<PathBuf>,
 
-    /// How many people fit into one room.
-    #[arg(long, value_name = "N", env = "VISAVIS_ROOM_SIZE", default_value = "2")]
-    pub room_size: NonZeroUsize,
+    /// Print the configuration that holds, as a file, and end.
+    #[arg(long)]
+    pub print_config: bool,
 
-    /// A STUN server for the clients to find their public address with, such as stun:stun.example.org:3478.
-    ///
-    /// May be given more than once; in the environment, separated by commas.
-    #[arg(long = "ice-server", value_name = "URL", env = "VISAVIS_ICE_SERVERS", value_delimiter = ',')]
-    #[arg(value_parser = stun_url)]
-    pub ice_servers: Vec<String>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Settings that stand above those of the file, in its form.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+struct Options {
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR:PORT", env = "VISAVIS_LISTEN")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<SocketAddr>,
+
+    /// What to log to stderr: error, warn, info, debug or trace, or a filter such as visavis_server=debug [default: info].
+    #[arg(long, value_name = "FILTER", env = "VISAVIS_LOG")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+
+    /// How log lines look [default: text].
+    #[arg(long, value_name = "FORMAT", env = "VISAVIS_LOG_FORMAT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_format: Option<LogFormat>,
+
+    /// Serve the UI from this folder instead of the one built into the program; read once, at the start.
+    #[arg(long, value_name = "FOLDER", env = "VISAVIS_UI_DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ui_dir: Option<PathBuf>,
 
     /// An origin whose pages may connect, besides this server's own, such as https://calls.example.org.
     ///
@@ -38,41 +59,38 @@ pub struct Args {
         env = "VISAVIS_ALLOWED_ORIGINS",
         value_delimiter = ','
     )]
-    pub allowed_origins: Vec<Origin>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    allowed_origins: Vec<Origin>,
 
-    /// Serve the UI from this folder instead of the one built into the program; read once, at the start.
-    #[arg(long, value_name = "FOLDER", env = "VISAVIS_UI_DIR")]
-    pub ui_dir: Option<PathBuf>,
+    #[command(flatten)]
+    rooms: RoomsOptions,
 
-    /// What to log to stderr: error, warn, info, debug or trace, or a filter such as visavis_server=debug.
-    #[arg(long, value_name = "FILTER", env = "VISAVIS_LOG", default_value = "info")]
-    pub log: String,
+    #[command(flatten)]
+    ice: IceOptions,
+}
+
+#[derive(Debug, Clone, clap::Args, Serialize)]
+struct RoomsOptions {
+    /// How many people fit into one room [default: 2].
+    #[arg(long = "room-size", value_name = "N", env = "VISAVIS_ROOM_SIZE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Clone, clap::Args, Serialize)]
+struct IceOptions {
+    /// A STUN server for the clients to find their public address with, such as stun:stun.example.org:3478.
+    ///
+    /// May be given more than once; in the environment, separated by commas.
+    #[arg(long = "ice-server", value_name = "URL", env = "VISAVIS_ICE_SERVERS", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stun: Vec<StunUrl>,
 }
 
 impl Args {
-    /// The configuration that these options ask for.
-    pub fn into_config(self) -> Config {
-        Config {
-            listen: self.listen,
-            room_size: self.room_size,
-            ice_servers: self
-                .ice_servers
-                .into_iter()
-                .map(|url| IceServer { urls: vec![url], username: None, credential: None })
-                .collect(),
-            allowed_origins: self.allowed_origins,
-            ui: self.ui_dir.map_or(UiSource::Embedded, UiSource::Folder),
-            ..Config::default()
-        }
-    }
-}
-
-/// TURN needs credentials, which a bare URL does not carry: browsers refuse it without.
-fn stun_url(url: &str) -> Result<String, &'static str> {
-    let host = url.strip_prefix("stun:").or_else(|| url.strip_prefix("stuns:"));
-    match host {
-        Some(host) if !host.is_empty() && !host.contains(['/', ' ']) => Ok(url.to_owned()),
-        _ => Err("a STUN URL has the form stun:HOST, stun:HOST:PORT or stuns:HOST:PORT"),
+    /// The configuration that the file and these options ask for.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(self.config.as_deref(), &self.options)
     }
 }
 
@@ -84,7 +102,7 @@ mod tests {
 
     fn parse(options: &[&str]) -> Result<Config, clap::Error> {
         let words = std::iter::once("visavis-server").chain(options.iter().copied());
-        Args::try_parse_from(words).map(Args::into_config)
+        Args::try_parse_from(words).map(|args| args.load().expect("no file is read"))
     }
 
     #[test]
@@ -98,22 +116,43 @@ mod tests {
     }
 
     #[test]
-    fn help_names_every_variable() {
+    fn help_names_every_variable_and_the_defaults() {
         let help = Args::command().render_long_help().to_string();
         for argument in Args::command().get_arguments() {
             if let Some(variable) = argument.get_env() {
                 assert!(help.contains(&*variable.to_string_lossy()), "{variable:?}");
             }
         }
-        assert_eq!(help.matches("VISAVIS_").count(), 6);
+        assert_eq!(help.matches("VISAVIS_").count(), 8);
+        let Config { listen, log, rooms, .. } = Config::default();
+        for default in [listen.to_string(), log, "text".to_owned(), rooms.size.to_string()] {
+            assert!(help.contains(&format!("[default: {default}]")), "{default}: {help}");
+        }
     }
 
     #[test]
     fn lists_may_be_repeated() {
         let config = parse(&["--ice-server", "stun:a.example", "--ice-server=stuns:b.example:5349"]);
-        let urls: Vec<_> =
-            config.expect("both are valid").ice_servers.into_iter().flat_map(|s| s.urls).collect();
+        let urls: Vec<_> = config.expect("both are valid").ice.stun.iter().map(StunUrl::to_string).collect();
         assert_eq!(urls, ["stun:a.example", "stuns:b.example:5349"]);
+    }
+
+    #[test]
+    fn every_option_arrives() {
+        let config = parse(&[
+            "--listen=[::1]:1",
+            "--log=debug",
+            "--log-format=json",
+            "--ui-dir=/ui",
+            "--allowed-origin=https://a.example",
+            "--room-size=3",
+        ])
+        .expect("valid");
+        assert_eq!(config.listen.to_string(), "[::1]:1");
+        assert_eq!((config.log.as_str(), config.log_format), ("debug", LogFormat::Json));
+        assert_eq!(config.ui_dir, Some(PathBuf::from("/ui")));
+        assert_eq!(config.allowed_origins, ["https://a.example".parse().expect("an origin")]);
+        assert_eq!(config.rooms.size.get(), 3);
     }
 
     #[test]
@@ -124,6 +163,7 @@ mod tests {
             ["--ice-server", "turn:a.example"],
             ["--ice-server", "stun:"],
             ["--allowed-origin", "calls.example.org"],
+            ["--log-format", "xml"],
             ["--unknown", "1"],
         ] {
             assert!(parse(&options).is_err(), "{options:?}");

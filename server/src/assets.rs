@@ -2,21 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{fs, io};
 
 use axum::body::Bytes;
 use axum::http::HeaderValue;
 use rust_embed::Embed;
-
-/// Where the UI comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UiSource {
-    /// The UI that was built into the program; a debug build takes it from the source tree.
-    Embedded,
-    /// A folder with an `index.html`.
-    Folder(PathBuf),
-}
 
 /// One file, ready to be served.
 #[derive(Debug, Clone)]
@@ -37,10 +28,12 @@ pub(crate) struct Assets {
 struct Embedded;
 
 impl Assets {
-    pub(crate) fn load(source: &UiSource) -> io::Result<Self> {
+    /// The UI of a folder with an `index.html`; without one that which was built into the program, which a debug build takes
+    /// from the source tree.
+    pub(crate) fn load(folder: Option<&Path>) -> io::Result<Self> {
         let mut assets = Self::default();
-        match source {
-            UiSource::Embedded => {
+        match folder {
+            None => {
                 for path in Embedded::iter() {
                     if let Some(file) = Embedded::get(&path) {
                         let content = match file.data {
@@ -51,7 +44,7 @@ impl Assets {
                     }
                 }
             }
-            UiSource::Folder(folder) => assets.add_folder(folder, "")?,
+            Some(folder) => assets.add_folder(folder, "")?,
         }
         Ok(assets)
     }

@@ -19,7 +19,6 @@ mod run;
 mod sessions;
 
 pub use args::Args;
-pub use assets::UiSource;
-pub use config::{Config, Timing};
+pub use config::{Config, ConfigError, IceConfig, LogFormat, RoomsConfig, StunUrl, StunUrlError, Timing};
 pub use origin::{Origin, OriginError};
 pub use run::{Server, ServerError};

@@ -5,17 +5,26 @@ use std::io::{self, Write as _};
 use anyhow::Context as _;
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
-use visavis_server::{Args, Server};
+use visavis_server::{Args, LogFormat, Server};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let filter = EnvFilter::try_new(&args.log).context("--log is not a filter such as info or debug")?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let config = args.load()?;
+    let mut stdout = io::stdout();
+    if args.print_config {
+        write!(stdout, "{}", config.to_toml())?;
+        return Ok(());
+    }
+    let filter = EnvFilter::try_new(&config.log).context("log is not a filter such as info or debug")?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match config.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
 
     let stop = stop_signal().context("cannot listen for signals")?;
-    let server = Server::bind(args.into_config()).await?;
-    let mut stdout = io::stdout();
+    let server = Server::bind(config).await?;
     writeln!(stdout, "listening on http://{}", server.local_addr())?;
     stdout.flush()?;
     server.run(stop).await?;

@@ -6,11 +6,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Pages of the desktop app, by platform.
 const DESKTOP_APP: [&str; 3] = ["tauri://localhost", "http://tauri.localhost", "https://tauri.localhost"];
 
 /// An origin as browsers write it (RFC 6454 section 6.2): scheme, host, and a port unless it is the scheme's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Origin {
     scheme: String,
     /// Host, with the port unless it is the scheme's own.
@@ -49,6 +52,20 @@ impl FromStr for Origin {
         let scheme = scheme.to_ascii_lowercase();
         let authority = without_default_port(&scheme, authority).to_ascii_lowercase();
         Ok(Self { scheme, authority })
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = OriginError;
+
+    fn try_from(text: String) -> Result<Self, OriginError> {
+        text.parse()
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> Self {
+        origin.to_string()
     }
 }
 

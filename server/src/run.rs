@@ -10,15 +10,17 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::{info, warn};
+use visavis_protocol::IceServer;
 
 use crate::assets::Assets;
+use crate::config::StunUrl;
 use crate::connection::Shared;
 use crate::http::{Site, router};
 use crate::hub::{Hub, HubHandle};
 use crate::linger::LingeringListener;
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
-use crate::{Config, Timing, UiSource};
+use crate::{Config, Timing};
 
 /// A server that is bound to its address.
 #[derive(Debug)]
@@ -47,11 +49,8 @@ pub enum ServerError {
 impl Server {
     /// Takes the address. Clients that connect from now on are served when [`run`](Self::run) is.
     pub async fn bind(config: Config) -> Result<Self, ServerError> {
-        let assets = Assets::load(&config.ui).map_err(|source| ServerError::Ui {
-            folder: match &config.ui {
-                UiSource::Embedded => PathBuf::from("the program"),
-                UiSource::Folder(folder) => folder.clone(),
-            },
+        let assets = Assets::load(config.ui_dir.as_deref()).map_err(|source| ServerError::Ui {
+            folder: config.ui_dir.unwrap_or_else(|| PathBuf::from("the program")),
             source,
         })?;
         if assets.index().is_none() {
@@ -66,11 +65,11 @@ impl Server {
             listener.local_addr().map_err(|source| ServerError::Listen { address: listen, source })?;
 
         let (hub, handle) = Hub::new(
-            Rooms::new(config.room_size, rand::make_rng()),
+            Rooms::new(config.rooms.size, rand::make_rng()),
             Sessions::new(config.timing.grace, rand::make_rng()),
         );
-        let connections =
-            Shared { hub: handle.clone(), timing: config.timing, ice_servers: config.ice_servers };
+        let ice_servers = config.ice.stun.iter().map(stun_server).collect();
+        let connections = Shared { hub: handle.clone(), timing: config.timing, ice_servers };
         let site =
             Site { connections: Arc::new(connections), assets, allowed_origins: config.allowed_origins };
         Ok(Self { listener, address, router: router(site), hub, handle, timing: config.timing })
@@ -114,4 +113,8 @@ impl Server {
             }
         }
     }
+}
+
+fn stun_server(url: &StunUrl) -> IceServer {
+    IceServer { urls: vec![url.to_string()], username: None, credential: None }
 }

@@ -5,15 +5,15 @@ use std::num::NonZeroUsize;
 use visavis_protocol::{
     ClientMessage, ErrorCode, IceServer, LeaveReason, PROTOCOL_VERSION, Role, ServerMessage,
 };
-use visavis_server::Config;
+use visavis_server::{Config, IceConfig, RoomsConfig};
 
 use crate::support::{Call, Client, MEDIA, TestServer, hello, join};
 
 #[tokio::test]
 async fn the_welcome_names_protocol_server_and_ice_servers() {
-    let stun = IceServer { urls: vec!["stun:stun.example.org".to_owned()], username: None, credential: None };
-    let server =
-        TestServer::start_with(Config { ice_servers: vec![stun.clone()], ..Config::default() }).await;
+    let url = "stun:stun.example.org";
+    let ice = IceConfig { stun: vec![url.parse().expect("a URL")] };
+    let server = TestServer::start_with(Config { ice, ..Config::default() }).await;
     let mut client = Client::connect(&server).await;
     client.say(&hello(PROTOCOL_VERSION)).await;
     let ServerMessage::Welcome { protocol, server, ice_servers, .. } = client.hear().await else {
@@ -21,7 +21,7 @@ async fn the_welcome_names_protocol_server_and_ice_servers() {
     };
     assert_eq!(protocol, PROTOCOL_VERSION);
     assert!(server.starts_with("visavis-server/"), "{server}");
-    assert_eq!(ice_servers, [stun]);
+    assert_eq!(ice_servers, [IceServer { urls: vec![url.to_owned()], username: None, credential: None }]);
 }
 
 #[tokio::test]
@@ -55,8 +55,9 @@ async fn a_full_room_refuses_and_the_connection_stays() {
 
 #[tokio::test]
 async fn the_size_of_rooms_can_be_set() {
-    let room_size = NonZeroUsize::new(3).expect("three is not zero");
-    let server = TestServer::start_with(Config { room_size, ..Config::default() }).await;
+    let size = NonZeroUsize::new(3).expect("three is not zero");
+    let rooms = RoomsConfig { size };
+    let server = TestServer::start_with(Config { rooms, ..Config::default() }).await;
     Call::begin(&server, "owl").await;
     let _call = Call::begin(&server, "fox").await;
     let mut eve = Client::welcomed(&server).await;

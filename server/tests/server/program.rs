@@ -1,5 +1,6 @@
 //! The program itself.
 
+use std::io::Write as _;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -60,4 +61,34 @@ async fn settings_come_from_the_environment_too() {
     let output = within(program(&[]).env("VISAVIS_LISTEN", &address).output()).await.expect("run");
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(message.contains(&format!("{address} is in use")), "{message}");
+}
+
+#[tokio::test]
+async fn a_file_is_read_and_what_holds_is_printed() {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    write!(file, "log = 'debug'\n[rooms]\nsize = 4").expect("write it");
+    let path = file.path().to_owned();
+    let path = path.to_str().expect("a path");
+    let options = ["--config", path, "--log", "warn", "--print-config"];
+    let output = within(program(&options).output()).await.expect("run");
+    assert!(output.status.success(), "{output:?}");
+    let printed = String::from_utf8(output.stdout).expect("text");
+    assert!(printed.contains("log = \"warn\"") && printed.contains("size = 4"), "{printed}");
+
+    write!(file, "\nseats = 4").expect("write more");
+    let output = within(program(&["--config", path]).output()).await.expect("run");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert!(message.contains("line 4") && message.contains("`seats`"), "{message}");
+}
+
+#[tokio::test]
+async fn logs_are_objects_when_asked_for() {
+    let mut child = program(&["--listen", "127.0.0.1:0", "--log-format", "json"]).spawn().expect("start");
+    first_line(&mut child).await;
+    let mut log = BufReader::new(child.stderr.take().expect("stderr is piped"));
+    let mut line = String::new();
+    within(log.read_line(&mut line)).await.expect("a line");
+    let entry: serde_json::Value = serde_json::from_str(&line).expect("an object");
+    assert!(entry["fields"]["message"].is_string(), "{line}");
 }

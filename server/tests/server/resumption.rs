@@ -10,7 +10,7 @@ use visavis_protocol::{
     ClientMessage, DescriptionKind, ErrorCode, LeaveReason, MediaState, ParticipantId, Resumed,
     ServerMessage, SessionToken,
 };
-use visavis_server::{Config, Timing};
+use visavis_server::{Config, RoomsConfig, Timing};
 
 use crate::support::{Client, MEDIA, TestServer, description, join, resuming};
 
@@ -128,7 +128,7 @@ async fn who_is_away_gives_way_to_a_newcomer_and_is_told() {
 #[tokio::test]
 async fn nonsense_counts_so_that_both_sides_count_alike() {
     let server = TestServer::start_with(Config {
-        room_size: NonZeroUsize::new(3).expect("three is not zero"),
+        rooms: RoomsConfig { size: NonZeroUsize::new(3).expect("three is not zero") },
         ..Config::default()
     })
     .await;

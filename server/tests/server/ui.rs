@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use visavis_server::{Config, UiSource};
+use visavis_server::Config;
 
 use crate::support::{TestServer, within};
 
@@ -43,7 +43,7 @@ async fn get(server: &TestServer, path: &str) -> Answer {
 }
 
 async fn serve(folder: PathBuf) -> TestServer {
-    TestServer::start_with(Config { ui: UiSource::Folder(folder), ..Config::default() }).await
+    TestServer::start_with(Config { ui_dir: Some(folder), ..Config::default() }).await
 }
 
 /// A server with a small UI. A file that must not be served lies beside its folder.

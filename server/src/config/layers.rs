@@ -1,0 +1,155 @@
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serde::Serialize;
+use toml::{Table, Value};
+
+use super::Config;
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read the configuration {}", file.display())]
+    Read { file: PathBuf, source: io::Error },
+    #[error("the configuration {} is not valid", file.display())]
+    Invalid { file: PathBuf, source: Box<toml::de::Error> },
+    #[error("the options are not valid")]
+    Options(#[source] Box<toml::de::Error>),
+}
+
+impl Config {
+    /// What the file says, if there is one, where `options` say nothing else: tables like those of a file, of which any key
+    /// may be missing.
+    pub(crate) fn load(file: Option<&Path>, options: &impl Serialize) -> Result<Self, ConfigError> {
+        let mut table = file.map_or_else(|| Ok(Table::new()), read)?;
+        // What is made of flags is a table of texts and numbers, whatever they are.
+        overlay(&mut table, Table::try_from(options).unwrap_or_default());
+        table.try_into().map_err(|error| ConfigError::Options(Box::new(error)))
+    }
+
+    /// The whole of it, as a file.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_default()
+    }
+}
+
+/// A file, whose faults are told with their lines.
+fn read(file: &Path) -> Result<Table, ConfigError> {
+    let text =
+        fs::read_to_string(file).map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
+    let invalid =
+        |error: toml::de::Error| ConfigError::Invalid { file: file.to_owned(), source: Box::new(error) };
+    toml::from_str::<Config>(&text).map_err(invalid)?;
+    toml::from_str(&text).map_err(invalid)
+}
+
+/// Lists are replaced, not joined.
+fn overlay(below: &mut Table, above: Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => overlay(below, above),
+            (_, value) => {
+                below.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use tempfile::NamedTempFile;
+
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../../visavis-server.toml");
+
+    fn file(text: &str) -> NamedTempFile {
+        let mut file = NamedTempFile::new().expect("a file");
+        file.write_all(text.as_bytes()).expect("write it");
+        file
+    }
+
+    fn load(text: &str) -> Result<Config, ConfigError> {
+        Config::load(Some(file(text).path()), &Table::new())
+    }
+
+    /// Why a file is refused, with all causes.
+    fn refusal(text: &str) -> String {
+        format!("{:#}", anyhow::Error::from(load(text).expect_err(text)))
+    }
+
+    #[test]
+    fn the_sample_has_every_key_with_its_default() {
+        // What has no default stands there as a comment.
+        let uncommented: String = SAMPLE
+            .lines()
+            .map(|line| {
+                line.strip_prefix("#ui_dir").map_or(line.to_owned(), |rest| format!("ui_dir{rest}")) + "\n"
+            })
+            .collect();
+        let config = load(&uncommented).expect("the sample is valid");
+        assert_eq!(Config { ui_dir: None, ..config }, Config::default());
+        let sample: Table = toml::from_str(&uncommented).expect("a table");
+        let mut all = Table::try_from(Config::default()).expect("a table");
+        all.insert("ui_dir".to_owned(), sample["ui_dir"].clone());
+        assert_eq!(keys(&sample), keys(&all));
+    }
+
+    fn keys(table: &Table) -> Vec<String> {
+        let mut keys: Vec<String> = table
+            .iter()
+            .flat_map(|(key, value)| match value {
+                Value::Table(inner) => {
+                    keys(inner).into_iter().map(|inner| format!("{key}.{inner}")).collect()
+                }
+                _ => vec![key.clone()],
+            })
+            .collect();
+        keys.sort();
+        keys
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_again() {
+        let config = load(
+            "listen = '[::1]:0'\nui_dir = '/a b'\n[ice]\nstun = ['stun:a.example']\n[timing]\ngrace_s = 0.5",
+        );
+        let config = config.expect("valid");
+        assert_eq!(load(&config.to_toml()).expect("valid too"), config);
+    }
+
+    #[test]
+    fn options_stand_above_the_file_and_lists_are_replaced() {
+        let below =
+            file("listen = '127.0.0.1:1'\nallowed_origins = ['https://a.example']\n[rooms]\nsize = 5");
+        let above = toml::from_str::<Table>(
+            "listen = '127.0.0.1:2'\nallowed_origins = ['https://b.example']\n[rooms]\n[ice]",
+        );
+        let config = Config::load(Some(below.path()), &above.expect("a table")).expect("valid");
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(config.allowed_origins, ["https://b.example".parse().expect("an origin")]);
+        assert_eq!(config.rooms.size.get(), 5);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        for (text, words) in [
+            ("lisen = '127.0.0.1:1'", ["line 1", "unknown field `lisen`"]),
+            ("\n[rooms]\nsize = 0", ["line 3", "nonzero"]),
+            ("\n[rooms]\nsise = 3", ["line 3", "unknown field `sise`"]),
+            ("[ice]\nstun = ['turn:a.example']", ["line 2", "a STUN URL has the form"]),
+            ("allowed_origins = ['calls.example']", ["line 1", "an origin has the form"]),
+            ("[timing]\nping_s = 0", ["line 2", "no number of seconds"]),
+            ("[timing]\nping_s = -1", ["line 2", "no number of seconds"]),
+            ("[timing]\nping_s = nan", ["line 2", "no number of seconds"]),
+            ("listen", ["line 1", "key"]),
+        ] {
+            let refusal = refusal(text);
+            assert!(words.iter().all(|word| refusal.contains(word)), "{text}: {refusal}");
+        }
+        let missing = Config::load(Some(Path::new("/none/such.toml")), &Table::new()).expect_err("no file");
+        assert!(missing.to_string().contains("/none/such.toml"));
+    }
+}

@@ -1,0 +1,116 @@
+//! Everything that can be set about a server. Read once, at the start: flags before the environment, the environment before
+//! the file, the file before the defaults.
+
+mod layers;
+mod seconds;
+mod stun_url;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Origin;
+pub use layers::ConfigError;
+pub use stun_url::{StunUrl, StunUrlError};
+
+/// The configuration, as it stands in a TOML file: `server/visavis-server.toml` has every key with its default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// What to log: a level, or a filter of `tracing_subscriber`.
+    pub log: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// A folder with the UI to serve, instead of the one that was built into the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ui_dir: Option<PathBuf>,
+    /// Origins whose pages may connect, besides the server's own.
+    pub allowed_origins: Vec<Origin>,
+    pub rooms: RoomsConfig,
+    pub ice: IceConfig,
+    pub timing: Timing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: an object a line.
+    Json,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoomsConfig {
+    /// How many participants a room holds.
+    pub size: NonZeroUsize,
+}
+
+/// What clients find each other with.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IceConfig {
+    /// STUN servers, announced to every client in its `welcome`.
+    pub stun: Vec<StunUrl>,
+}
+
+/// How long the server waits for its clients. The values that clients may rely on stand in `docs/protocol.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timing {
+    /// From the opening of a connection to its `hello`.
+    #[serde(rename = "hello_s", with = "seconds")]
+    pub hello: Duration,
+    /// Between two WebSocket pings.
+    #[serde(rename = "ping_s", with = "seconds")]
+    pub ping: Duration,
+    /// A connection on which nothing was heard, or could be written, for so long is dead.
+    #[serde(rename = "silence_s", with = "seconds")]
+    pub silence: Duration,
+    /// How long a participant whose connection broke keeps its place in the room.
+    #[serde(rename = "grace_s", with = "seconds")]
+    pub grace: Duration,
+    /// For a client to take the last words and close, when the server ends its connection.
+    #[serde(rename = "farewell_s", with = "seconds")]
+    pub farewell: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            ui_dir: None,
+            allowed_origins: Vec::new(),
+            rooms: RoomsConfig::default(),
+            ice: IceConfig::default(),
+            timing: Timing::default(),
+        }
+    }
+}
+
+impl Default for RoomsConfig {
+    fn default() -> Self {
+        Self { size: const { NonZeroUsize::new(2).expect("two is not zero") } }
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            hello: Duration::from_secs(10),
+            ping: Duration::from_secs(15),
+            silence: Duration::from_secs(45),
+            grace: Duration::from_secs(30),
+            farewell: Duration::from_secs(2),
+        }
+    }
+}
