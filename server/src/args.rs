@@ -63,10 +63,26 @@ struct Options {
     allowed_origins: Vec<Origin>,
 
     #[command(flatten)]
+    admin: AdminOptions,
+
+    #[command(flatten)]
     rooms: RoomsOptions,
 
     #[command(flatten)]
     ice: IceOptions,
+}
+
+#[derive(Debug, Clone, clap::Args, Serialize)]
+struct AdminOptions {
+    /// Address and port for operators, with /metrics, /stats, /healthz and /readyz; keep clients away from it.
+    #[arg(
+        id = "admin_listen",
+        long = "admin-listen",
+        value_name = "ADDR:PORT",
+        env = "VISAVIS_ADMIN_LISTEN"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Clone, clap::Args, Serialize)]
@@ -123,7 +139,7 @@ mod tests {
                 assert!(help.contains(&*variable.to_string_lossy()), "{variable:?}");
             }
         }
-        assert_eq!(help.matches("VISAVIS_").count(), 8);
+        assert_eq!(help.matches("VISAVIS_").count(), 9);
         let Config { listen, log, rooms, .. } = Config::default();
         for default in [listen.to_string(), log, "text".to_owned(), rooms.size.to_string()] {
             assert!(help.contains(&format!("[default: {default}]")), "{default}: {help}");
@@ -146,6 +162,7 @@ mod tests {
             "--ui-dir=/ui",
             "--allowed-origin=https://a.example",
             "--room-size=3",
+            "--admin-listen=127.0.0.1:2",
         ])
         .expect("valid");
         assert_eq!(config.listen.to_string(), "[::1]:1");
@@ -153,6 +170,7 @@ mod tests {
         assert_eq!(config.ui_dir, Some(PathBuf::from("/ui")));
         assert_eq!(config.allowed_origins, ["https://a.example".parse().expect("an origin")]);
         assert_eq!(config.rooms.size.get(), 3);
+        assert_eq!(config.admin.listen.map(|address| address.port()), Some(2));
     }
 
     #[test]

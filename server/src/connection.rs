@@ -12,6 +12,7 @@ use visavis_protocol::{ErrorCode, IceServer, MAX_MESSAGE_BYTES, PROTOCOL_VERSION
 use crate::Timing;
 use crate::conversation::{Complaint, Conversation, Reaction};
 use crate::hub::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting};
+use crate::metrics::Metrics;
 use crate::sessions::ConnectionId;
 
 /// What the connections of a server have in common.
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) hub: HubHandle,
     pub(crate) timing: Timing,
     pub(crate) ice_servers: Vec<IceServer>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Serves one client until either side ends it.
@@ -126,6 +128,7 @@ impl Connection {
             }
             Reaction::Pass(message) => self.shared.hub.say(self.id, message).await.map_err(hub_gone),
             Reaction::Refuse(complaint) => {
+                self.shared.metrics.error(complaint.code);
                 self.shared.hub.babble(self.id).await.map_err(hub_gone)?;
                 self.say(&complaint.into()).await
             }
@@ -203,6 +206,7 @@ impl Connection {
             Ending::Told(complaint) => (complaint, true),
             Ending::ToldUnheard(complaint) => (complaint, false),
         };
+        self.shared.metrics.error(complaint.code);
         let frame =
             CloseFrame { code: close_code_of(complaint.code), reason: complaint.code.as_str().into() };
         let told = async {

@@ -1,4 +1,4 @@
-//! The routes: `/ws`, `/healthz`, and the UI for everything else.
+//! The routes for clients: `/ws`, `/healthz` and `/readyz`, and the UI for everything else.
 
 use std::sync::Arc;
 
@@ -11,8 +11,10 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get};
+use tokio::sync::watch;
 use visavis_protocol::MAX_MESSAGE_BYTES;
 
+use crate::admin;
 use crate::assets::{Asset, Assets};
 use crate::connection::{self, Shared};
 use crate::origin::{self, Origin};
@@ -52,12 +54,14 @@ pub(crate) struct Site {
     pub(crate) connections: Arc<Shared>,
     pub(crate) assets: Assets,
     pub(crate) allowed_origins: Vec<Origin>,
+    pub(crate) ready: watch::Receiver<bool>,
 }
 
 pub(crate) fn router(site: Site) -> Router {
     Router::new()
         .route("/ws", any(websocket))
-        .route("/healthz", get(async || "ok\n"))
+        .route("/healthz", get(admin::health))
+        .route("/readyz", get(async |State(site): State<Arc<Site>>| admin::readiness(&site.ready)))
         .route("/r/{room}", get(index))
         .fallback(ui)
         .layer(map_response(with_security_headers))

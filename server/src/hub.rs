@@ -11,6 +11,7 @@ use tokio::time::sleep_until;
 use tracing::{debug, info};
 use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage, SessionToken};
 
+use crate::metrics::{Metrics, gauged};
 use crate::rooms::{Delivery, Rooms};
 use crate::sessions::{ConnectionId, MESSAGES_KEPT, SessionId, Sessions};
 
@@ -35,6 +36,8 @@ enum Event {
     Said {
         connection: ConnectionId,
         message: ClientMessage,
+        /// When it was read.
+        at: Instant,
     },
     /// Something came that is no message; it counts all the same.
     Babbled {
@@ -128,7 +131,7 @@ impl HubHandle {
     }
 
     pub(crate) async fn say(&self, connection: ConnectionId, message: ClientMessage) -> Result<(), HubGone> {
-        self.send(Event::Said { connection, message }).await
+        self.send(Event::Said { connection, message, at: Instant::now() }).await
     }
 
     pub(crate) async fn babble(&self, connection: ConnectionId) -> Result<(), HubGone> {
@@ -162,6 +165,7 @@ pub(crate) struct Hub {
     events: mpsc::Receiver<Event>,
     links: HashMap<ConnectionId, Link>,
     phase: Phase,
+    metrics: Arc<Metrics>,
 }
 
 /// A connection, as far as the hub is concerned.
@@ -179,10 +183,12 @@ enum Phase {
 }
 
 impl Hub {
-    pub(crate) fn new(rooms: Rooms, sessions: Sessions) -> (Self, HubHandle) {
+    /// An actor that counts in `metrics` what it does.
+    pub(crate) fn new(rooms: Rooms, sessions: Sessions, metrics: Arc<Metrics>) -> (Self, HubHandle) {
         let (sender, events) = mpsc::channel(EVENTS_QUEUED);
         let handle = HubHandle { events: sender, next_connection: Arc::default() };
-        (Self { rooms, sessions, events, links: HashMap::new(), phase: Phase::Serving }, handle)
+        let (links, phase) = (HashMap::new(), Phase::Serving);
+        (Self { rooms, sessions, events, links, phase, metrics }, handle)
     }
 
     /// Serves until the last handle is gone.
@@ -196,6 +202,7 @@ impl Hub {
                 },
                 () = until(next_end) => self.on_time(Instant::now()),
             }
+            self.gauge();
         }
     }
 
@@ -203,12 +210,7 @@ impl Hub {
         match event {
             Event::Connected { connection, outbox } => self.on_connected(connection, outbox),
             Event::Greeted { connection, resume, answer } => self.on_greeted(connection, resume, answer),
-            Event::Said { connection, message } => {
-                if let Some(session) = self.hear(connection) {
-                    let deliveries = self.rooms.handle(session, message);
-                    self.deliver(deliveries);
-                }
-            }
+            Event::Said { connection, message, at } => self.on_said(connection, message, at),
             Event::Babbled { connection } => {
                 self.hear(connection);
             }
@@ -218,8 +220,19 @@ impl Hub {
         }
     }
 
+    fn on_said(&mut self, connection: ConnectionId, message: ClientMessage, at: Instant) {
+        let Some(session) = self.hear(connection) else { return };
+        let is_join = matches!(message, ClientMessage::Join(_));
+        let deliveries = self.rooms.handle(session, message);
+        self.deliver(deliveries);
+        if is_join {
+            self.metrics.join_duration.observe(at.elapsed().as_secs_f64());
+        }
+    }
+
     fn on_connected(&mut self, connection: ConnectionId, outbox: Outbox) {
         self.links.insert(connection, Link::Open(outbox));
+        self.metrics.connections_opened.inc();
         match self.phase {
             Phase::Serving => {}
             Phase::ShuttingDown => self.dismiss(connection, Dismissal::ShuttingDown),
@@ -241,6 +254,7 @@ impl Hub {
             return;
         };
         debug!(connection = connection.0, missed = resumed.missed.len(), "a session goes on");
+        self.metrics.sessions_resumed.inc();
         if let Some(old) = resumed.superseded {
             self.dismiss(old, Dismissal::Superseded);
         }
@@ -262,7 +276,10 @@ impl Hub {
     /// Counts what a client said; the session it belongs to, unless nobody listens to it any more.
     fn hear(&mut self, connection: ConnectionId) -> Option<SessionId> {
         match self.links.get(&connection) {
-            Some(Link::Open(_)) => self.sessions.hear(connection),
+            Some(Link::Open(_)) => {
+                self.metrics.messages_received.inc();
+                self.sessions.hear(connection)
+            }
             Some(Link::Dismissed) | None => None,
         }
     }
@@ -305,6 +322,13 @@ impl Hub {
     fn deliver(&mut self, deliveries: Vec<Delivery>) {
         let mut pending = VecDeque::from(deliveries);
         while let Some(Delivery { to, message }) = pending.pop_front() {
+            match &message {
+                ServerMessage::Joined { .. } => {
+                    self.metrics.joins.inc();
+                }
+                ServerMessage::Error { code, .. } => self.metrics.error(*code),
+                _ => {}
+            }
             let Some((connection, message)) = self.sessions.say(to, message) else { continue };
             match self.post(connection, message) {
                 Posted::Queued => {}
@@ -319,13 +343,27 @@ impl Hub {
     fn post(&mut self, connection: ConnectionId, message: Arc<ServerMessage>) -> Posted {
         let Some(Link::Open(outbox)) = self.links.get(&connection) else { return Posted::Queued };
         match outbox.messages.try_send(message) {
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Posted::Queued,
+            Ok(()) => {
+                self.metrics.messages_sent.inc();
+                Posted::Queued
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => Posted::Queued,
             Err(mpsc::error::TrySendError::Full(_)) => {
                 debug!(connection = connection.0, "a client does not read what is sent to it");
                 self.dismiss(connection, Dismissal::TooSlow);
                 Posted::Overflowed
             }
         }
+    }
+
+    /// Tells how much there is of everything.
+    fn gauge(&self) {
+        let Metrics { connections, sessions, sessions_absent, rooms, participants, .. } = &*self.metrics;
+        connections.set(gauged(self.links.len()));
+        sessions.set(gauged(self.sessions.len()));
+        sessions_absent.set(gauged(self.sessions.absent()));
+        rooms.set(gauged(self.rooms.len()));
+        participants.set(gauged(self.rooms.participants()));
     }
 
     fn dismiss(&mut self, connection: ConnectionId, dismissal: Dismissal) {

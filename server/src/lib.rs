@@ -4,6 +4,7 @@
 //! actor (`hub`) owns all rooms and sessions, one task (`connection`) owns each WebSocket, and bounded queues join them. The server
 //! forwards session descriptions and candidates and never looks into them; media does not pass through it.
 
+mod admin;
 mod args;
 mod assets;
 mod config;
@@ -12,6 +13,7 @@ mod conversation;
 mod http;
 mod hub;
 mod linger;
+mod metrics;
 mod origin;
 mod random;
 mod rooms;
@@ -19,6 +21,8 @@ mod run;
 mod sessions;
 
 pub use args::Args;
-pub use config::{Config, ConfigError, IceConfig, LogFormat, RoomsConfig, StunUrl, StunUrlError, Timing};
+pub use config::{
+    AdminConfig, Config, ConfigError, IceConfig, LogFormat, RoomsConfig, StunUrl, StunUrlError, Timing,
+};
 pub use origin::{Origin, OriginError};
 pub use run::{Server, ServerError};

@@ -7,17 +7,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tracing::{info, warn};
 use visavis_protocol::IceServer;
 
+use crate::admin;
 use crate::assets::Assets;
 use crate::config::StunUrl;
 use crate::connection::Shared;
 use crate::http::{Site, router};
 use crate::hub::{Hub, HubHandle};
 use crate::linger::LingeringListener;
+use crate::metrics::Metrics;
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
 use crate::{Config, Timing};
@@ -31,12 +33,15 @@ pub struct Server {
     hub: Hub,
     handle: HubHandle,
     timing: Timing,
+    admin: Option<(TcpListener, SocketAddr)>,
+    metrics: Arc<Metrics>,
+    ready: watch::Sender<bool>,
 }
 
 /// Why a server cannot start, or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    #[error("{0} is in use by another program; choose another port with --listen")]
+    #[error("{0} is in use by another program; choose another port")]
     AddressInUse(SocketAddr),
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
@@ -56,23 +61,30 @@ impl Server {
         if assets.index().is_none() {
             warn!("the UI is not built; browsers will be told how to build it");
         }
-        let listen = config.listen;
-        let listener = TcpListener::bind(listen).await.map_err(|source| match source {
-            taken if taken.kind() == io::ErrorKind::AddrInUse => ServerError::AddressInUse(listen),
-            source => ServerError::Listen { address: listen, source },
-        })?;
-        let address =
-            listener.local_addr().map_err(|source| ServerError::Listen { address: listen, source })?;
+        let (listener, address) = listen(config.listen).await?;
+        let admin = match config.admin.listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
 
+        let metrics = Arc::new(Metrics::new());
+        let (ready, is_ready) = watch::channel(true);
         let (hub, handle) = Hub::new(
             Rooms::new(config.rooms.size, rand::make_rng()),
             Sessions::new(config.timing.grace, rand::make_rng()),
+            Arc::clone(&metrics),
         );
         let ice_servers = config.ice.stun.iter().map(stun_server).collect();
-        let connections = Shared { hub: handle.clone(), timing: config.timing, ice_servers };
-        let site =
-            Site { connections: Arc::new(connections), assets, allowed_origins: config.allowed_origins };
-        Ok(Self { listener, address, router: router(site), hub, handle, timing: config.timing })
+        let connections =
+            Shared { hub: handle.clone(), timing: config.timing, ice_servers, metrics: Arc::clone(&metrics) };
+        let site = Site {
+            connections: Arc::new(connections),
+            assets,
+            allowed_origins: config.allowed_origins,
+            ready: is_ready,
+        };
+        let (router, timing) = (router(site), config.timing);
+        Ok(Self { listener, address, router, hub, handle, timing, admin, metrics, ready })
     }
 
     /// Where the server listens.
@@ -80,10 +92,20 @@ impl Server {
         self.address
     }
 
+    /// Where the server answers operators, if it does.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(_, address)| *address)
+    }
+
     /// Serves until `stop` resolves; then says goodbye to all clients, and returns when they are gone.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let Self { listener, address, router, hub, handle, timing } = self;
+        let Self { listener, address, router, hub, handle, timing, admin, metrics, ready } = self;
         info!(%address, "listening");
+        if let Some((listener, address)) = admin {
+            info!(%address, "listening for operators");
+            let router = admin::router(metrics, ready.subscribe());
+            tokio::spawn(axum::serve(listener, router).into_future());
+        }
         let hub = tokio::spawn(hub.run());
         let (stop_http, http_stopped) = oneshot::channel::<()>();
         let listener = LingeringListener { listener, linger: timing.farewell };
@@ -96,6 +118,7 @@ impl Server {
             result = &mut http => return result.map_err(ServerError::Serve),
             () = stop => {}
         }
+        ready.send_replace(false);
         drop(stop_http);
         handle.shut_down().await.ok();
         // The hub ends when the last connection has given back its handle, as this function does here.
@@ -113,6 +136,16 @@ impl Server {
             }
         }
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => ServerError::AddressInUse(address),
+        _ => ServerError::Listen { address, source },
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 fn stun_server(url: &StunUrl) -> IceServer {

@@ -31,6 +31,7 @@ pub struct Config {
     pub ui_dir: Option<PathBuf>,
     /// Origins whose pages may connect, besides the server's own.
     pub allowed_origins: Vec<Origin>,
+    pub admin: AdminConfig,
     pub rooms: RoomsConfig,
     pub ice: IceConfig,
     pub timing: Timing,
@@ -44,6 +45,15 @@ pub enum LogFormat {
     Text,
     /// For programs: an object a line.
     Json,
+}
+
+/// What is for operators only.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Where to answer operators; nowhere without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,6 +100,7 @@ impl Default for Config {
             log_format: LogFormat::Text,
             ui_dir: None,
             allowed_origins: Vec::new(),
+            admin: AdminConfig::default(),
             rooms: RoomsConfig::default(),
             ice: IceConfig::default(),
             timing: Timing::default(),

@@ -72,6 +72,15 @@ impl Rooms {
         self.remove(session, LeaveReason::Disconnected).unwrap_or_default()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// People in all rooms.
+    pub(crate) fn participants(&self) -> usize {
+        self.stays.len()
+    }
+
     /// Whether the session is in a room.
     pub(crate) fn hold(&self, session: SessionId) -> bool {
         self.stays.contains_key(&session)

@@ -156,6 +156,15 @@ impl Sessions {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// How many have no connection.
+    pub(crate) fn absent(&self) -> usize {
+        self.ends.len()
+    }
+
     /// When the next grace period is over.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.ends.first().map(|(until, _)| *until)

@@ -2,8 +2,10 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test fails on whatever it did not expect")]
 
+mod admin;
 mod bad_input;
 mod forwarding;
+mod http;
 mod joining;
 mod keep_alive;
 mod origins;

@@ -26,6 +26,7 @@ pub(crate) const MEDIA: MediaState = MediaState { microphone: true, camera: fals
 
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Result<(), ServerError>>,
 }
@@ -39,12 +40,12 @@ impl TestServer {
     pub(crate) async fn start_with(config: Config) -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::bind(Config { listen, ..config }).await.expect("bind to a free port");
-        let address = server.local_addr();
+        let (address, admin) = (server.local_addr(), server.admin_addr());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async {
             stopped.await.ok();
         }));
-        Self { address, stop, running }
+        Self { address, admin, stop, running }
     }
 
     pub(crate) async fn stop(self) -> Result<(), ServerError> {

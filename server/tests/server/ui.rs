@@ -4,43 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use visavis_server::Config;
 
-use crate::support::{TestServer, within};
-
-struct Answer {
-    status: u16,
-    /// In lower case, one a line.
-    headers: String,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-    }
-}
-
-async fn request(server: &TestServer, method: &str, path: &str) -> Answer {
-    let mut stream = TcpStream::connect(server.address).await.expect("connect");
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.address);
-    stream.write_all(head.as_bytes()).await.expect("send the request");
-    let mut text = String::new();
-    within(stream.read_to_string(&mut text)).await.expect("read the answer");
-    let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
-    let (status, headers) = head.split_once("\r\n").expect("a status and headers");
-    Answer {
-        status: status.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status code"),
-        headers: headers.to_lowercase(),
-        body: body.to_owned(),
-    }
-}
-
-async fn get(server: &TestServer, path: &str) -> Answer {
-    request(server, "GET", path).await
-}
+use crate::http::{get, request};
+use crate::support::TestServer;
 
 async fn serve(folder: PathBuf) -> TestServer {
     TestServer::start_with(Config { ui_dir: Some(folder), ..Config::default() }).await
@@ -65,7 +32,7 @@ async fn with_ui() -> (TestServer, TempDir) {
 
 #[tokio::test]
 async fn healthz_says_ok() {
-    let answer = get(&TestServer::start().await, "/healthz").await;
+    let answer = get(TestServer::start().await.address, "/healthz").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
 }
 
@@ -75,7 +42,7 @@ async fn every_place_in_the_ui_is_the_page() {
     for path in
         ["/", "/index.html", "/r/blue-owl", "/r/with.a.dot", "/r/K%C3%BCche", "/settings", "/a/b/c?d=e.f"]
     {
-        let answer = get(&server, path).await;
+        let answer = get(server.address, path).await;
         assert_eq!(answer.status, 200, "{path}");
         assert!(answer.body.contains("<title>Visavis</title>"), "{path}");
         assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
@@ -92,7 +59,7 @@ async fn files_come_with_their_type_and_life_time() {
         ("/assets/index-C7yR.css", ":root {}", "text/css; charset=utf-8", for_ever),
         ("/icon.svg", "<svg/>", "image/svg+xml", "no-cache"),
     ] {
-        let answer = get(&server, path).await;
+        let answer = get(server.address, path).await;
         assert_eq!((answer.status, answer.body.as_str()), (200, body));
         assert_eq!(answer.header("content-type"), Some(content_type));
         assert_eq!(answer.header("cache-control"), Some(cache));
@@ -110,19 +77,19 @@ async fn what_is_not_there_is_not_found() {
         "//secret.txt",
         "/r/../secret.txt",
     ] {
-        let answer = get(&server, path).await;
+        let answer = get(server.address, path).await;
         assert_eq!(answer.status, 404, "{path}");
         assert!(!answer.body.contains("secret"), "{path}");
     }
-    assert_eq!(request(&server, "POST", "/").await.status, 405);
-    assert_eq!(request(&server, "HEAD", "/").await.status, 200);
+    assert_eq!(request(server.address, "POST", "/").await.status, 405);
+    assert_eq!(request(server.address, "HEAD", "/").await.status, 200);
 }
 
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
     let (server, _folder) = with_ui().await;
     for path in ["/", "/healthz", "/assets/index-B4xQ.js", "/missing.js", "/ws"] {
-        let answer = get(&server, path).await;
+        let answer = get(server.address, path).await;
         let policy = answer.header("content-security-policy").expect(path);
         for directive in
             ["default-src 'self'", "connect-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"]
@@ -140,14 +107,14 @@ async fn without_a_ui_the_page_says_how_to_build_it() {
     let empty = tempfile::tempdir().expect("a folder");
     let server = serve(empty.path().to_owned()).await;
     for path in ["/", "/r/blue-owl"] {
-        let answer = get(&server, path).await;
+        let answer = get(server.address, path).await;
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.body.contains("npm run build"), "{path}");
     }
-    assert_eq!(get(&server, "/healthz").await.status, 200);
+    assert_eq!(get(server.address, "/healthz").await.status, 200);
 }
 
 #[tokio::test]
 async fn a_plain_request_for_the_websocket_is_refused() {
-    assert_eq!(get(&TestServer::start().await, "/ws").await.status, 400);
+    assert_eq!(get(TestServer::start().await.address, "/ws").await.status, 400);
 }

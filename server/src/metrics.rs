@@ -1,0 +1,140 @@
+//! What the server counts about itself, for those who operate it. Nothing here depends on anything that is counted.
+
+use std::fmt;
+use std::time::Instant;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use serde::Serialize;
+use visavis_protocol::ErrorCode;
+
+/// All counters of one server. Counting costs an atomic addition.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    started: Instant,
+    /// WebSockets that are open.
+    pub(crate) connections: Gauge,
+    pub(crate) connections_opened: Counter,
+    /// Conversations with clients, the absent ones among them.
+    pub(crate) sessions: Gauge,
+    /// Sessions whose client may still come back.
+    pub(crate) sessions_absent: Gauge,
+    pub(crate) sessions_resumed: Counter,
+    pub(crate) rooms: Gauge,
+    pub(crate) participants: Gauge,
+    pub(crate) joins: Counter,
+    /// From reading a `join` to having everything queued that follows from it, in seconds.
+    pub(crate) join_duration: Histogram,
+    pub(crate) messages_received: Counter,
+    pub(crate) messages_sent: Counter,
+    errors: Family<ErrorLabels, Counter>,
+}
+
+/// What there is now, for people and scripts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Stats {
+    version: &'static str,
+    uptime_s: f64,
+    connections: i64,
+    sessions: i64,
+    sessions_absent: i64,
+    rooms: i64,
+    participants: i64,
+    joins: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ErrorLabels {
+    code: Code,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Code(ErrorCode);
+
+impl EncodeLabelValue for Code {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        self.0.as_str().encode(encoder)
+    }
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("visavis");
+        let metrics = Self {
+            started: Instant::now(),
+            connections: Gauge::default(),
+            connections_opened: Counter::default(),
+            sessions: Gauge::default(),
+            sessions_absent: Gauge::default(),
+            sessions_resumed: Counter::default(),
+            rooms: Gauge::default(),
+            participants: Gauge::default(),
+            joins: Counter::default(),
+            // 50 µs to 0.8 s.
+            join_duration: Histogram::new(exponential_buckets(50e-6, 2.0, 15)),
+            messages_received: Counter::default(),
+            messages_sent: Counter::default(),
+            errors: Family::default(),
+            registry: Registry::default(),
+        };
+        registry.register("build", "The program", Info::new([("version", VERSION)]));
+        registry.register("connections", "WebSockets that are open", metrics.connections.clone());
+        let opened = metrics.connections_opened.clone();
+        registry.register("connections_opened", "WebSockets that were opened", opened);
+        registry.register("sessions", "Sessions of clients, absent ones too", metrics.sessions.clone());
+        let absent = metrics.sessions_absent.clone();
+        registry.register("sessions_absent", "Sessions whose client may still come back", absent);
+        let resumed = metrics.sessions_resumed.clone();
+        registry.register("sessions_resumed", "Sessions that went on over another connection", resumed);
+        registry.register("rooms", "Rooms with somebody in them", metrics.rooms.clone());
+        registry.register("participants", "People in rooms", metrics.participants.clone());
+        registry.register("joins", "People who came into a room", metrics.joins.clone());
+        let took = metrics.join_duration.clone();
+        registry.register_with_unit("join_duration", "From a join to its answer", Unit::Seconds, took);
+        let received = metrics.messages_received.clone();
+        registry.register("messages_received", "Messages of clients", received);
+        registry.register("messages_sent", "Messages to clients", metrics.messages_sent.clone());
+        registry.register("errors", "Refusals, by the code that the client is told", metrics.errors.clone());
+        Self { registry, ..metrics }
+    }
+
+    /// A client is told of an error.
+    pub(crate) fn error(&self, code: ErrorCode) {
+        self.errors.get_or_create(&ErrorLabels { code: Code(code) }).inc();
+    }
+
+    /// All of it in the text format of OpenMetrics 1.0.
+    pub(crate) fn to_text(&self) -> String {
+        let mut text = String::new();
+        // A text takes everything.
+        encode(&mut text, &self.registry).ok();
+        text
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            version: VERSION,
+            uptime_s: self.started.elapsed().as_secs_f64(),
+            connections: self.connections.get(),
+            sessions: self.sessions.get(),
+            sessions_absent: self.sessions_absent.get(),
+            rooms: self.rooms.get(),
+            participants: self.participants.get(),
+            joins: self.joins.get(),
+        }
+    }
+}
+
+/// As a gauge has it; nobody has more than that of anything.
+pub(crate) fn gauged(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

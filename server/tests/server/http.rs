@@ -1,0 +1,40 @@
+//! Plain HTTP requests.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::support::within;
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// In lower case, one a line.
+    pub(crate) headers: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
+    request(address, "GET", path).await
+}
+
+pub(crate) async fn request(address: SocketAddr, method: &str, path: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.expect("connect");
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.expect("send the request");
+    let mut text = String::new();
+    within(stream.read_to_string(&mut text)).await.expect("read the answer");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+    let (status, headers) = head.split_once("\r\n").expect("a status and headers");
+    Answer {
+        status: status.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status code"),
+        headers: headers.to_lowercase(),
+        body: body.to_owned(),
+    }
+}
