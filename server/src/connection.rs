@@ -1,7 +1,9 @@
 //! The task that owns one WebSocket: reads, writes, keeps it alive and ends it.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use tokio::sync::oneshot;
@@ -9,23 +11,28 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 use visavis_protocol::{ErrorCode, IceServer, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, ServerMessage, to_text};
 
-use crate::Timing;
 use crate::conversation::{Complaint, Conversation, Reaction};
 use crate::hub::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting};
+use crate::limits::{Admission, Pace};
 use crate::metrics::Metrics;
 use crate::sessions::ConnectionId;
+use crate::{LimitsConfig, Timing};
+
+/// How often a client is told at most that it says too much.
+const LEAST_BETWEEN_TELLS: Duration = Duration::from_secs(1);
 
 /// What the connections of a server have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) hub: HubHandle,
     pub(crate) timing: Timing,
+    pub(crate) limits: LimitsConfig,
     pub(crate) ice_servers: Vec<IceServer>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// Serves one client until either side ends it.
-pub(crate) async fn serve(socket: WebSocket, shared: Arc<Shared>) {
+/// Serves one client until either side ends it, which gives back the place that it was let in to.
+pub(crate) async fn serve(socket: WebSocket, shared: Arc<Shared>, _admission: Admission) {
     let Ok((id, inbox)) = shared.hub.connect().await else { return };
     debug!(connection = id.0, "connected");
     let mut connection = Connection {
@@ -35,6 +42,9 @@ pub(crate) async fn serve(socket: WebSocket, shared: Arc<Shared>) {
         conversation: Conversation::new(),
         said: 0,
         said_before_ping: None,
+        pace: Pace::new(shared.limits.messages_per_s, shared.limits.messages_burst),
+        unheard_until: None,
+        told_to_wait: None,
         deadline: Instant::now() + shared.timing.hello,
         last_heard: Instant::now(),
         shared: Arc::clone(&shared),
@@ -55,6 +65,12 @@ struct Connection {
     said: u32,
     /// What `said` was at the ping that is not answered yet.
     said_before_ping: Option<u32>,
+    /// Of what the client says.
+    pace: Pace,
+    /// A client that says too much is not read until then.
+    unheard_until: Option<Instant>,
+    /// When it was last told so.
+    told_to_wait: Option<Instant>,
     /// When the client has to have said hello; once it has, when to ping it.
     deadline: Instant,
     last_heard: Instant,
@@ -97,12 +113,13 @@ impl Connection {
         loop {
             tokio::select! {
                 dismissal = &mut self.inbox.dismissal => return Err(dismissal.into()),
-                frame = self.socket.recv() => match frame {
+                frame = self.socket.recv(), if self.unheard_until.is_none() => match frame {
                     Some(Ok(frame)) => self.on_frame(frame).await?,
                     Some(Err(error)) => return Err(read_failure(error)),
                     None => return Err(Ending::Gone),
                 },
                 Some(message) = self.inbox.messages.recv() => self.pass_on(&message).await?,
+                () = until(self.unheard_until), if self.unheard_until.is_some() => self.unheard_until = None,
                 () = sleep_until(self.deadline) => self.on_deadline().await?,
             }
         }
@@ -110,6 +127,7 @@ impl Connection {
 
     async fn on_frame(&mut self, frame: Message) -> Result<(), Ending> {
         self.last_heard = Instant::now();
+        self.keep_pace().await?;
         let reaction = match frame {
             Message::Text(text) => self.conversation.handle_text(&text),
             Message::Binary(_) => self.conversation.handle_binary(),
@@ -134,6 +152,27 @@ impl Connection {
             }
             Reaction::Close(complaint) => Err(Ending::Told(complaint)),
         }
+    }
+
+    /// Stops reading for a while from a client that says too much: nothing is lost, and it waits for itself alone.
+    async fn keep_pace(&mut self) -> Result<(), Ending> {
+        let wait = self.pace.count(self.last_heard.into_std());
+        if wait.is_zero() {
+            return Ok(());
+        }
+        // A pause that follows another at once is the same one to the client.
+        let is_news = self.told_to_wait.is_none_or(|at| self.last_heard >= at + LEAST_BETWEEN_TELLS);
+        self.unheard_until = Some(self.last_heard + wait);
+        if !is_news {
+            return Ok(());
+        }
+        self.told_to_wait = Some(self.last_heard);
+        let complaint = Complaint {
+            retry_after: Some(wait),
+            ..Complaint::new(ErrorCode::RateLimited, "you say more than you may; you are read on later")
+        };
+        self.shared.metrics.error(complaint.code);
+        self.say(&complaint.into()).await
     }
 
     async fn on_deadline(&mut self) -> Result<(), Ending> {
@@ -223,7 +262,9 @@ impl Connection {
 
 impl From<Complaint> for ServerMessage {
     fn from(complaint: Complaint) -> Self {
-        Self::Error { code: complaint.code, message: complaint.text }
+        let retry_after_ms =
+            complaint.retry_after.map(|after| u32::try_from(after.as_millis()).unwrap_or(u32::MAX));
+        Self::Error { code: complaint.code, message: complaint.text, retry_after_ms }
     }
 }
 
@@ -245,6 +286,13 @@ impl From<Dismissal> for Ending {
 impl From<Result<Dismissal, oneshot::error::RecvError>> for Ending {
     fn from(dismissal: Result<Dismissal, oneshot::error::RecvError>) -> Self {
         dismissal.unwrap_or(Dismissal::ShuttingDown).into()
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
     }
 }
 
@@ -287,7 +335,8 @@ fn close_code_of(code: ErrorCode) -> u16 {
         | ErrorCode::NotInRoom
         | ErrorCode::UnknownParticipant
         | ErrorCode::TooSlow
-        | ErrorCode::Superseded => close_code::POLICY,
+        | ErrorCode::Superseded
+        | ErrorCode::RateLimited => close_code::POLICY,
     }
 }
 

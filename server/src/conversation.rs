@@ -1,5 +1,7 @@
 //! What one connection may say when: the opening, and how much nonsense is put up with. Pure; rooms are not its matter.
 
+use std::time::Duration;
+
 use visavis_protocol::{ClientMessage, ErrorCode, Hello, PROTOCOL_VERSION, parse_client_message};
 
 /// A client that sends so many invalid messages in a row is cut off.
@@ -35,11 +37,13 @@ pub(crate) enum Reaction {
 pub(crate) struct Complaint {
     pub(crate) code: ErrorCode,
     pub(crate) text: String,
+    /// When it makes sense to go on.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Complaint {
     pub(crate) fn new(code: ErrorCode, text: impl Into<String>) -> Self {
-        Self { code, text: text.into() }
+        Self { code, text: text.into(), retry_after: None }
     }
 }
 

@@ -1,22 +1,27 @@
 //! The routes for clients: `/ws`, `/healthz` and `/readyz`, and the UI for everything else.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::connect_info::Connected;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{ConnectInfo, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::serve::IncomingStream;
 use tokio::sync::watch;
 use visavis_protocol::MAX_MESSAGE_BYTES;
 
 use crate::admin;
 use crate::assets::{Asset, Assets};
 use crate::connection::{self, Shared};
+use crate::limits::{Gate, TooMany};
+use crate::linger::LingeringListener;
 use crate::origin::{self, Origin};
 
 /// What an idle WebSocket costs is mostly this buffer; larger messages make it grow for as long as they are read.
@@ -54,7 +59,18 @@ pub(crate) struct Site {
     pub(crate) connections: Arc<Shared>,
     pub(crate) assets: Assets,
     pub(crate) allowed_origins: Vec<Origin>,
+    pub(crate) gate: Gate,
     pub(crate) ready: watch::Receiver<bool>,
+}
+
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(IpAddr);
+
+impl Connected<IncomingStream<'_, LingeringListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, LingeringListener>) -> Self {
+        Self(stream.remote_addr().ip())
+    }
 }
 
 pub(crate) fn router(site: Site) -> Router {
@@ -70,6 +86,7 @@ pub(crate) fn router(site: Site) -> Router {
 
 async fn websocket(
     State(site): State<Arc<Site>>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
@@ -80,14 +97,30 @@ async fn websocket(
     if !origin::is_allowed(origin, host, &site.allowed_origins) {
         return (StatusCode::FORBIDDEN, "pages of this origin may not connect\n").into_response();
     }
-    match upgrade {
-        Ok(upgrade) => upgrade
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let forwarded = headers.get("x-forwarded-for").and_then(|addresses| addresses.to_str().ok());
+    match site.gate.admit(peer, forwarded) {
+        Ok(admission) => upgrade
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
             .max_message_size(MAX_MESSAGE_BYTES)
             .max_frame_size(MAX_MESSAGE_BYTES)
-            .on_upgrade(move |socket| connection::serve(socket, Arc::clone(&site.connections))),
-        Err(rejection) => rejection.into_response(),
+            .on_upgrade(move |socket| connection::serve(socket, Arc::clone(&site.connections), admission)),
+        Err(too_many) => {
+            site.connections.metrics.connections_refused.inc();
+            too_many.into_response()
+        }
+    }
+}
+
+impl IntoResponse for TooMany {
+    fn into_response(self) -> Response {
+        let retry_after = HeaderValue::from(self.retry_after.as_secs().max(1));
+        let why = "your address has too many connections\n";
+        (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, retry_after)], why).into_response()
     }
 }
 

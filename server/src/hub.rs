@@ -322,12 +322,11 @@ impl Hub {
     fn deliver(&mut self, deliveries: Vec<Delivery>) {
         let mut pending = VecDeque::from(deliveries);
         while let Some(Delivery { to, message }) = pending.pop_front() {
-            match &message {
-                ServerMessage::Joined { .. } => {
-                    self.metrics.joins.inc();
-                }
-                ServerMessage::Error { code, .. } => self.metrics.error(*code),
-                _ => {}
+            if let ServerMessage::Error { code, .. } = &message {
+                self.metrics.error(*code);
+            }
+            if matches!(message, ServerMessage::Joined { .. }) {
+                self.metrics.joins.inc();
             }
             let Some((connection, message)) = self.sessions.say(to, message) else { continue };
             match self.post(connection, message) {

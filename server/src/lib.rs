@@ -12,6 +12,7 @@ mod connection;
 mod conversation;
 mod http;
 mod hub;
+mod limits;
 mod linger;
 mod metrics;
 mod origin;
@@ -22,7 +23,8 @@ mod sessions;
 
 pub use args::Args;
 pub use config::{
-    AdminConfig, Config, ConfigError, IceConfig, LogFormat, RoomsConfig, StunUrl, StunUrlError, Timing,
+    AdminConfig, Config, ConfigError, IceConfig, LimitsConfig, LogFormat, RoomsConfig, StunUrl, StunUrlError,
+    Timing,
 };
 pub use origin::{Origin, OriginError};
 pub use run::{Server, ServerError};

@@ -22,6 +22,8 @@ pub(crate) struct Metrics {
     /// WebSockets that are open.
     pub(crate) connections: Gauge,
     pub(crate) connections_opened: Counter,
+    /// WebSockets that an address wanted above its limit.
+    pub(crate) connections_refused: Counter,
     /// Conversations with clients, the absent ones among them.
     pub(crate) sessions: Gauge,
     /// Sessions whose client may still come back.
@@ -73,6 +75,7 @@ impl Metrics {
             started: Instant::now(),
             connections: Gauge::default(),
             connections_opened: Counter::default(),
+            connections_refused: Counter::default(),
             sessions: Gauge::default(),
             sessions_absent: Gauge::default(),
             sessions_resumed: Counter::default(),
@@ -90,6 +93,8 @@ impl Metrics {
         registry.register("connections", "WebSockets that are open", metrics.connections.clone());
         let opened = metrics.connections_opened.clone();
         registry.register("connections_opened", "WebSockets that were opened", opened);
+        let refused = metrics.connections_refused.clone();
+        registry.register("connections_refused", "WebSockets above the limit of an address", refused);
         registry.register("sessions", "Sessions of clients, absent ones too", metrics.sessions.clone());
         let absent = metrics.sessions_absent.clone();
         registry.register("sessions_absent", "Sessions whose client may still come back", absent);
@@ -104,6 +109,10 @@ impl Metrics {
         registry.register("messages_received", "Messages of clients", received);
         registry.register("messages_sent", "Messages to clients", metrics.messages_sent.clone());
         registry.register("errors", "Refusals, by the code that the client is told", metrics.errors.clone());
+        // There from the beginning, so that the first refusal is a change.
+        for code in ErrorCode::ALL {
+            drop(metrics.errors.get_or_create(&ErrorLabels { code: Code(code) }));
+        }
         Self { registry, ..metrics }
     }
 

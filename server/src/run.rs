@@ -16,8 +16,9 @@ use crate::admin;
 use crate::assets::Assets;
 use crate::config::StunUrl;
 use crate::connection::Shared;
-use crate::http::{Site, router};
+use crate::http::{Peer, Site, router};
 use crate::hub::{Hub, HubHandle};
+use crate::limits::Gate;
 use crate::linger::LingeringListener;
 use crate::metrics::Metrics;
 use crate::rooms::Rooms;
@@ -75,12 +76,18 @@ impl Server {
             Arc::clone(&metrics),
         );
         let ice_servers = config.ice.stun.iter().map(stun_server).collect();
-        let connections =
-            Shared { hub: handle.clone(), timing: config.timing, ice_servers, metrics: Arc::clone(&metrics) };
+        let connections = Shared {
+            hub: handle.clone(),
+            timing: config.timing,
+            limits: config.limits,
+            ice_servers,
+            metrics: Arc::clone(&metrics),
+        };
         let site = Site {
             connections: Arc::new(connections),
             assets,
             allowed_origins: config.allowed_origins,
+            gate: Gate::new(config.limits, config.trusted_proxies),
             ready: is_ready,
         };
         let (router, timing) = (router(site), config.timing);
@@ -109,7 +116,8 @@ impl Server {
         let hub = tokio::spawn(hub.run());
         let (stop_http, http_stopped) = oneshot::channel::<()>();
         let listener = LingeringListener { listener, linger: timing.farewell };
-        let http = axum::serve(listener, router).with_graceful_shutdown(async {
+        let service = router.into_make_service_with_connect_info::<Peer>();
+        let http = axum::serve(listener, service).with_graceful_shutdown(async {
             http_stopped.await.ok();
         });
         let mut http = pin!(http.into_future());
@@ -139,9 +147,12 @@ impl Server {
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::AddrInUse => ServerError::AddressInUse(address),
-        _ => ServerError::Listen { address, source },
+    let failed = |source: io::Error| {
+        if source.kind() == io::ErrorKind::AddrInUse {
+            ServerError::AddressInUse(address)
+        } else {
+            ServerError::Listen { address, source }
+        }
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;

@@ -29,10 +29,12 @@ pub enum ErrorCode {
     Superseded,
     /// The server is going away. The connection is closed.
     ShuttingDown,
+    /// The client says more than it may: nothing is lost, but the server reads on later.
+    RateLimited,
 }
 
 impl ErrorCode {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::UnsupportedProtocol,
         Self::HelloExpected,
         Self::InvalidMessage,
@@ -44,6 +46,7 @@ impl ErrorCode {
         Self::TooSlow,
         Self::Superseded,
         Self::ShuttingDown,
+        Self::RateLimited,
     ];
 
     /// The code as it stands on the wire.
@@ -60,6 +63,7 @@ impl ErrorCode {
             Self::TooSlow => "too_slow",
             Self::Superseded => "superseded",
             Self::ShuttingDown => "shutting_down",
+            Self::RateLimited => "rate_limited",
         }
     }
 }

@@ -55,6 +55,9 @@ pub enum ServerMessage {
     Error {
         code: ErrorCode,
         message: String,
+        /// Milliseconds after which it makes sense to go on, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u32>,
     },
 }
 

@@ -97,11 +97,9 @@ mod tests {
     fn keys(table: &Table) -> Vec<String> {
         let mut keys: Vec<String> = table
             .iter()
-            .flat_map(|(key, value)| match value {
-                Value::Table(inner) => {
-                    keys(inner).into_iter().map(|inner| format!("{key}.{inner}")).collect()
-                }
-                _ => vec![key.clone()],
+            .flat_map(|(key, value)| match value.as_table() {
+                Some(inner) => keys(inner).into_iter().map(|inner| format!("{key}.{inner}")).collect(),
+                None => vec![key.clone()],
             })
             .collect();
         keys.sort();

@@ -5,11 +5,12 @@ mod layers;
 mod seconds;
 mod stun_url;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 use crate::Origin;
@@ -31,9 +32,12 @@ pub struct Config {
     pub ui_dir: Option<PathBuf>,
     /// Origins whose pages may connect, besides the server's own.
     pub allowed_origins: Vec<Origin>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     pub admin: AdminConfig,
     pub rooms: RoomsConfig,
     pub ice: IceConfig,
+    pub limits: LimitsConfig,
     pub timing: Timing,
 }
 
@@ -71,6 +75,20 @@ pub struct IceConfig {
     pub stun: Vec<StunUrl>,
 }
 
+/// How much one client may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Connections of one address at a time.
+    pub connections_per_address: u32,
+    /// New connections of one address, in a second and at once.
+    pub openings_per_s: NonZeroU32,
+    pub openings_burst: u32,
+    /// Messages of one connection, in a second and at once.
+    pub messages_per_s: NonZeroU32,
+    pub messages_burst: u32,
+}
+
 /// How long the server waits for its clients. The values that clients may rely on stand in `docs/protocol.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -100,10 +118,27 @@ impl Default for Config {
             log_format: LogFormat::Text,
             ui_dir: None,
             allowed_origins: Vec::new(),
+            trusted_proxies: vec![
+                Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8).into(),
+                Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128).into(),
+            ],
             admin: AdminConfig::default(),
             rooms: RoomsConfig::default(),
             ice: IceConfig::default(),
+            limits: LimitsConfig::default(),
             timing: Timing::default(),
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            connections_per_address: 250,
+            openings_per_s: const { NonZeroU32::new(20).expect("it is not zero") },
+            openings_burst: 100,
+            messages_per_s: const { NonZeroU32::new(50).expect("it is not zero") },
+            messages_burst: 300,
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) enum Refusal {
 
 impl Refusal {
     pub(super) fn into_message(self) -> ServerMessage {
-        ServerMessage::Error { code: self.code(), message: self.to_string() }
+        ServerMessage::Error { code: self.code(), message: self.to_string(), retry_after_ms: None }
     }
 
     fn code(self) -> ErrorCode {

@@ -64,7 +64,8 @@ fn what_was_missed_follows_in_order_and_nothing_twice() {
 fn answers_to_a_connection_are_not_counted() {
     let mut sessions = sessions();
     let (id, token) = opened(&mut sessions);
-    let error = ServerMessage::Error { code: ErrorCode::NotInRoom, message: "no".to_owned() };
+    let error =
+        ServerMessage::Error { code: ErrorCode::NotInRoom, message: "no".to_owned(), retry_after_ms: None };
     assert!(sessions.say(id, error).is_some());
     say(&mut sessions, id, 1..=1);
     sessions.detach(Instant::now(), FIRST);

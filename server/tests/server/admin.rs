@@ -1,5 +1,6 @@
 //! What operators see.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -135,4 +136,35 @@ async fn it_is_ready_until_it_ends() {
     .await;
     assert_eq!(get(operators, "/healthz").await.status, 200);
     within(stopping).await.expect("no panic").expect("ends well");
+}
+
+/// A metric that is counted and not looked at is not worth counting.
+#[tokio::test]
+async fn the_dashboard_shows_every_metric_and_no_other() {
+    let (_server, operators) = start().await;
+    let text = get(operators, "/metrics").await.body;
+    let counted: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+        .map(|(name, kind)| match kind {
+            "counter" => format!("{name}_total"),
+            "histogram" => format!("{name}_bucket"),
+            "info" => format!("{name}_info"),
+            _ => name.to_owned(),
+        })
+        .collect();
+    let dashboard = include_str!("../../../deploy/grafana/visavis.json");
+    let dashboard: serde_json::Value = serde_json::from_str(dashboard).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let shown: BTreeSet<String> = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().expect("targets"))
+        .flat_map(|target| {
+            let expression = target["expr"].as_str().expect("an expression");
+            expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        })
+        .filter(|word| word.starts_with("visavis_"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(shown, counted);
 }

@@ -8,6 +8,7 @@ mod forwarding;
 mod http;
 mod joining;
 mod keep_alive;
+mod limits;
 mod origins;
 mod program;
 mod resumption;

@@ -74,6 +74,12 @@ impl Client {
         Self::request(ClientRequestBuilder::new(url).with_header("Origin", origin)).await
     }
 
+    /// Opens a connection as a proxy does, for somebody else.
+    pub(crate) async fn connect_for(server: &TestServer, forwarded: &str) -> tungstenite::Result<Self> {
+        let url = server.websocket_url().parse().expect("a URL");
+        Self::request(ClientRequestBuilder::new(url).with_header("X-Forwarded-For", forwarded)).await
+    }
+
     async fn request(request: impl IntoClientRequest + Unpin) -> tungstenite::Result<Self> {
         within(connect_async(request)).await.map(|(socket, _)| Self { socket })
     }
@@ -141,7 +147,7 @@ impl Client {
 
     pub(crate) async fn hear_error(&mut self) -> ErrorCode {
         match self.hear().await {
-            ServerMessage::Error { code, message } => {
+            ServerMessage::Error { code, message, .. } => {
                 assert!(!message.is_empty());
                 code
             }

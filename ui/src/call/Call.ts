@@ -312,9 +312,10 @@ export class Call {
 
   #onRefusal(code: ErrorCode): void {
     switch (code) {
-      // The participant left while the message was on its way.
+      // The participant left while the message was on its way; or the server only takes its time.
       case "unknown_participant":
       case "not_in_room":
+      case "rate_limited":
         return;
       case "unsupported_protocol":
       case "room_full":

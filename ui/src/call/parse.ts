@@ -33,6 +33,7 @@ const errorCode = oneOf(
   "unknown_participant",
   "too_slow",
   "superseded",
+  "rate_limited",
   "shutting_down",
 );
 
@@ -54,7 +55,7 @@ const PAYLOADS: Record<ServerMessage["type"], Shape> = {
   candidates: object({ from: text, candidates: list(candidate, MAX_CANDIDATES_PER_MESSAGE) }),
   end_of_candidates: object({ from: text, ufrag: text }),
   media: object({ from: text, media }),
-  error: object({ code: errorCode, message: text }),
+  error: object({ code: errorCode, message: text, retry_after_ms: optional(whole) }),
 };
 
 /** The message in a text frame, or undefined if it is none of this protocol. */

@@ -22,4 +22,8 @@ session?: SessionToken,
 /**
  * There if the session that the hello names goes on.
  */
-resumed?: Resumed, } } | { "type": "joined", "payload": { room: RoomName, you: ParticipantId, participants: Array<Participant>, } } | { "type": "participant_joined", "payload": { participant: Participant, } } | { "type": "participant_left", "payload": { participant: ParticipantId, reason: LeaveReason, } } | { "type": "description", "payload": { from: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { from: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { from: ParticipantId, ufrag: string, } } | { "type": "media", "payload": { from: ParticipantId, media: MediaState, } } | { "type": "error", "payload": { code: ErrorCode, message: string, } };
+resumed?: Resumed, } } | { "type": "joined", "payload": { room: RoomName, you: ParticipantId, participants: Array<Participant>, } } | { "type": "participant_joined", "payload": { participant: Participant, } } | { "type": "participant_left", "payload": { participant: ParticipantId, reason: LeaveReason, } } | { "type": "description", "payload": { from: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { from: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { from: ParticipantId, ufrag: string, } } | { "type": "media", "payload": { from: ParticipantId, media: MediaState, } } | { "type": "error", "payload": { code: ErrorCode, message: string, 
+/**
+ * Milliseconds after which it makes sense to go on, where that is known.
+ */
+retry_after_ms?: number, } };

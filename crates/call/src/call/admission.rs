@@ -130,8 +130,8 @@ impl Call {
     pub(super) fn on_refusal(&mut self, code: ErrorCode) {
         let entering = matches!(self.session, Session::Entering { .. });
         match code {
-            // The participant left while the message was on its way.
-            ErrorCode::UnknownParticipant | ErrorCode::NotInRoom => {}
+            // The participant left while the message was on its way; or the server only takes its time.
+            ErrorCode::UnknownParticipant | ErrorCode::NotInRoom | ErrorCode::RateLimited => {}
             ErrorCode::UnsupportedProtocol => self.fail(CallErrorCode::UnsupportedProtocol),
             ErrorCode::RoomFull => self.fail(CallErrorCode::RoomFull),
             // The connection is closed next, and that begins the way back.

@@ -124,7 +124,11 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
             r#"{"type":"media","payload":{"from":"Ab3-_xyz","media":{"microphone":true,"camera":false}}}"#,
         ),
         (
-            ServerMessage::Error { code: ErrorCode::RoomFull, message: "the room is full".to_owned() },
+            ServerMessage::Error {
+                code: ErrorCode::RoomFull,
+                message: "the room is full".to_owned(),
+                retry_after_ms: None,
+            },
             r#"{"type":"error","payload":{"code":"room_full","message":"the room is full"}}"#,
         ),
     ]

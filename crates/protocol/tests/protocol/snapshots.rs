@@ -38,7 +38,7 @@ fn error_codes_are_written_as_they_are_named() {
     for code in ErrorCode::ALL {
         assert_eq!(to_text(&code), format!("\"{code}\""));
         let text = format!(r#"{{"type":"error","payload":{{"code":"{}","message":"m"}}}}"#, code.as_str());
-        let message = ServerMessage::Error { code, message: "m".to_owned() };
+        let message = ServerMessage::Error { code, message: "m".to_owned(), retry_after_ms: None };
         assert_eq!(parse_server_message(&text).expect(&text), message);
     }
 }

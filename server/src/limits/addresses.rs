@@ -1,0 +1,125 @@
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::{Pace, Source};
+use crate::config::LimitsConfig;
+
+/// When somebody who has all that one may have is told to come again.
+const COME_AGAIN: Duration = Duration::from_secs(10);
+/// Addresses that are remembered before those of no interest are looked for.
+const FEW: usize = 1024;
+
+/// Who has how many connections. Memory is bounded by the connections that are open and those of the last seconds.
+#[derive(Debug)]
+pub(crate) struct Addresses {
+    limits: LimitsConfig,
+    known: HashMap<Source, Known>,
+    /// How many known addresses are worth a look for those that can be forgotten.
+    sweep_at: usize,
+}
+
+#[derive(Debug)]
+struct Known {
+    open: u32,
+    openings: Pace,
+}
+
+/// An address has, or wants, more connections than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMany {
+    pub(crate) retry_after: Duration,
+}
+
+impl Addresses {
+    pub(crate) fn new(limits: LimitsConfig) -> Self {
+        Self { limits, known: HashMap::new(), sweep_at: FEW }
+    }
+
+    /// Somebody wants a connection; [`close`](Self::close) has to follow if that is granted.
+    pub(crate) fn open(&mut self, now: Instant, source: Source) -> Result<(), TooMany> {
+        self.sweep(now);
+        let LimitsConfig { connections_per_address, openings_per_s, openings_burst, .. } = self.limits;
+        let openings = || Known { open: 0, openings: Pace::new(openings_per_s, openings_burst) };
+        let known = self.known.entry(source).or_insert_with(openings);
+        if known.open >= connections_per_address {
+            return Err(TooMany { retry_after: COME_AGAIN });
+        }
+        known.openings.take(now).map_err(|retry_after| TooMany { retry_after })?;
+        known.open += 1;
+        Ok(())
+    }
+
+    pub(crate) fn close(&mut self, source: Source) {
+        if let Some(known) = self.known.get_mut(&source) {
+            known.open = known.open.saturating_sub(1);
+        }
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        if self.known.len() < self.sweep_at {
+            return;
+        }
+        self.known.retain(|_, known| known.open > 0 || !known.openings.is_settled(now));
+        self.sweep_at = FEW.max(2 * self.known.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    fn source(number: u32) -> Source {
+        Source::of(IpAddr::V4(Ipv4Addr::from_bits(number)))
+    }
+
+    fn addresses() -> Addresses {
+        Addresses::new(LimitsConfig {
+            connections_per_address: 3,
+            openings_per_s: NonZeroU32::MIN,
+            openings_burst: 5,
+            ..LimitsConfig::default()
+        })
+    }
+
+    #[test]
+    fn one_address_has_only_so_many_and_others_do_not_notice() {
+        let now = Instant::now();
+        let mut addresses = addresses();
+        (0..3).for_each(|_| assert_eq!(addresses.open(now, source(1)), Ok(())));
+        assert_eq!(addresses.open(now, source(1)), Err(TooMany { retry_after: COME_AGAIN }));
+        assert_eq!(addresses.open(now, source(2)), Ok(()));
+        addresses.close(source(1));
+        assert_eq!(addresses.open(now, source(1)), Ok(()));
+    }
+
+    #[test]
+    fn opening_and_closing_again_and_again_is_slowed_down() {
+        let now = Instant::now();
+        let mut addresses = addresses();
+        for _ in 0..5 {
+            assert_eq!(addresses.open(now, source(1)), Ok(()));
+            addresses.close(source(1));
+        }
+        let retry_after = Duration::from_secs(1);
+        assert_eq!(addresses.open(now, source(1)), Err(TooMany { retry_after }));
+        assert_eq!(addresses.open(now + retry_after, source(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_million_addresses_that_are_gone_are_forgotten() {
+        let start = Instant::now();
+        let mut addresses = addresses();
+        assert_eq!(addresses.open(start, source(0)), Ok(()));
+        for number in 1..1_000_000 {
+            // A thousand a second.
+            let now = start + Duration::from_millis(number.into());
+            assert_eq!(addresses.open(now, source(number)), Ok(()));
+            addresses.close(source(number));
+        }
+        assert!(addresses.known.len() < 5_000, "{}", addresses.known.len());
+        assert_eq!(addresses.known[&source(0)].open, 1, "who is there is remembered");
+    }
+}
