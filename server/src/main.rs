@@ -23,36 +23,42 @@ async fn main() -> anyhow::Result<()> {
         LogFormat::Json => log.json().init(),
     }
 
-    let stop = stop_signal().context("cannot listen for signals")?;
+    let [stop, hurry] = [told_to_stop(1), told_to_stop(2)];
+    let (stop, hurry) =
+        (stop.context("cannot listen for signals")?, hurry.context("cannot listen for signals")?);
     let server = Server::bind(config).await?;
     writeln!(stdout, "listening on http://{}", server.local_addr())?;
     stdout.flush()?;
-    server.run(stop).await?;
+    server.run(stop, hurry).await?;
     Ok(())
 }
 
-/// Resolves when the operator, or the system, wants the server to end.
+/// Resolves when the operator, or the system, has said so many times that the server is to end.
 #[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
+fn told_to_stop(times: u32) -> io::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        for _ in 0..times {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
         }
     })
 }
 
-/// Resolves when the operator wants the server to end.
+/// Resolves when the operator has said so many times that the server is to end.
 #[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
-    Ok(async {
-        if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::warn!(%error, "cannot listen for Ctrl-C");
-            std::future::pending::<()>().await;
+fn told_to_stop(times: u32) -> io::Result<impl Future<Output = ()> + Send> {
+    Ok(async move {
+        for _ in 0..times {
+            if let Err(error) = tokio::signal::ctrl_c().await {
+                tracing::warn!(%error, "cannot listen for Ctrl-C");
+                std::future::pending::<()>().await;
+            }
         }
     })
 }

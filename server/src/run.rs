@@ -104,8 +104,13 @@ impl Server {
         self.admin.as_ref().map(|(_, address)| *address)
     }
 
-    /// Serves until `stop` resolves; then says goodbye to all clients, and returns when they are gone.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
+    /// Serves until `stop` resolves; then lets calls that are under way end, for as long as the configuration says or until
+    /// `hurry` resolves; then says goodbye to all clients, and returns when they are gone.
+    pub async fn run(
+        self,
+        stop: impl Future<Output = ()>,
+        hurry: impl Future<Output = ()>,
+    ) -> Result<(), ServerError> {
         let Self { listener, address, router, hub, handle, timing, admin, metrics, ready } = self;
         info!(%address, "listening");
         if let Some((listener, address)) = admin {
@@ -127,6 +132,13 @@ impl Server {
             () = stop => {}
         }
         ready.send_replace(false);
+        if !timing.drain.is_zero() {
+            tokio::select! {
+                result = &mut http => return result.map_err(ServerError::Serve),
+                _ = timeout(timing.drain, handle.drain()) => {}
+                () = hurry => {}
+            }
+        }
         drop(stop_http);
         handle.shut_down().await.ok();
         // The hub ends when the last connection has given back its handle, as this function does here.

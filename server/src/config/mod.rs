@@ -105,6 +105,9 @@ pub struct Timing {
     /// How long a participant whose connection broke keeps its place in the room.
     #[serde(rename = "grace_s", with = "seconds")]
     pub grace: Duration,
+    /// How long calls may go on once the server is told to end; not at all, if it is zero.
+    #[serde(rename = "drain_s", with = "seconds::or_none")]
+    pub drain: Duration,
     /// For a client to take the last words and close, when the server ends its connection.
     #[serde(rename = "farewell_s", with = "seconds")]
     pub farewell: Duration,
@@ -156,6 +159,7 @@ impl Default for Timing {
             ping: Duration::from_secs(15),
             silence: Duration::from_secs(45),
             grace: Duration::from_secs(30),
+            drain: Duration::ZERO,
             farewell: Duration::from_secs(2),
         }
     }

@@ -3,16 +3,33 @@
 use std::time::Duration;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::{Deserializer, Serializer};
 
 pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let seconds = f64::deserialize(deserializer)?;
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        Ok(_) | Err(_) => Err(D::Error::custom(format!("{seconds} is no number of seconds to wait"))),
+    let duration = or_none::deserialize(deserializer)?;
+    if duration.is_zero() {
+        return Err(D::Error::custom("0 is no number of seconds to wait"));
+    }
+    Ok(duration)
+}
+
+/// A duration that may be zero.
+pub(super) mod or_none {
+    pub(in super::super) use super::serialize;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer};
+
+    use super::Duration;
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds)
+            .map_err(|_| D::Error::custom(format!("{seconds} is no number of seconds to wait")))
     }
 }

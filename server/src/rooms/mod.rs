@@ -76,6 +76,10 @@ impl Rooms {
         self.rooms.len()
     }
 
+    pub(crate) fn has(&self, name: &RoomName) -> bool {
+        self.rooms.contains_key(name)
+    }
+
     /// People in all rooms.
     pub(crate) fn participants(&self) -> usize {
         self.stays.len()

@@ -1,8 +1,17 @@
 //! The end of the server.
 
-use visavis_protocol::ErrorCode;
+use std::time::Duration;
 
-use crate::support::{Client, TestServer, within};
+use visavis_protocol::ErrorCode;
+use visavis_server::{Config, Timing};
+
+use crate::support::{Call, Client, TestServer, join, within};
+
+/// A server that lets calls go on for so long.
+async fn patient(drain: Duration) -> TestServer {
+    let timing = Timing { drain, ..Timing::default() };
+    TestServer::start_with(Config { timing, ..Config::default() }).await
+}
 
 #[tokio::test]
 async fn everybody_is_told_and_the_server_ends() {
@@ -35,4 +44,40 @@ async fn a_client_that_ignores_it_does_not_hold_the_server_up() {
     let mut deaf = Client::welcomed(&server).await;
     deaf.join("owl", "Deaf").await;
     server.stop().await.expect("the server ends well");
+}
+
+#[tokio::test]
+async fn calls_that_are_under_way_go_on_and_no_others_begin() {
+    let server = patient(Duration::from_secs(600)).await;
+    let mut call = Call::begin(&server, "owl").await;
+    let mut idle = Client::welcomed(&server).await;
+    let mut late = Client::connect(&server).await;
+    let address = server.address;
+    let stopping = tokio::spawn(server.stop());
+    assert_eq!(idle.hear_end().await, (ErrorCode::ShuttingDown, 1001), "who is in no room moves at once");
+    call.assert_untouched().await;
+
+    late.greet().await;
+    late.say(&join("fox", "Late")).await;
+    assert_eq!(late.hear_end().await, (ErrorCode::ShuttingDown, 1001), "no new rooms");
+    call.assert_untouched().await;
+    assert!(!stopping.is_finished());
+
+    // Who leaves moves too; with the last one the server ends.
+    let (mut ada, mut bob) = call.into_clients();
+    for client in [&mut ada, &mut bob] {
+        client.say(&visavis_protocol::ClientMessage::Leave).await;
+    }
+    within(stopping).await.expect("no panic").expect("ends well");
+    tokio::net::TcpStream::connect(address).await.expect_err("nobody listens any more");
+}
+
+#[tokio::test]
+async fn calls_that_go_on_for_too_long_are_ended() {
+    let server = patient(Duration::from_millis(300)).await;
+    let mut ada = Client::welcomed(&server).await;
+    ada.join("owl", "Ada").await;
+    let stopping = tokio::spawn(server.stop());
+    assert_eq!(ada.hear_end().await, (ErrorCode::ShuttingDown, 1001));
+    within(stopping).await.expect("no panic").expect("ends well");
 }

@@ -1,6 +1,7 @@
 //! A server on a free port, clients for it, and a call that must not notice what other clients do.
 
 use std::fmt::Debug;
+use std::future::pending;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -42,9 +43,10 @@ impl TestServer {
         let server = Server::bind(Config { listen, ..config }).await.expect("bind to a free port");
         let (address, admin) = (server.local_addr(), server.admin_addr());
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(server.run(async {
+        let stopped = async {
             stopped.await.ok();
-        }));
+        };
+        let running = tokio::spawn(server.run(stopped, pending()));
         Self { address, admin, stop, running }
     }
 
@@ -104,8 +106,19 @@ impl Client {
     ) -> (Self, SessionToken, Option<Resumed>) {
         let mut client = Self::connect(server).await;
         client.say(hello).await;
-        match client.hear().await {
-            ServerMessage::Welcome { session: Some(session), resumed, .. } => (client, session, resumed),
+        let (session, resumed) = client.hear_welcome().await;
+        (client, session, resumed)
+    }
+
+    /// Begins a session.
+    pub(crate) async fn greet(&mut self) {
+        self.say(&hello(visavis_protocol::PROTOCOL_VERSION)).await;
+        self.hear_welcome().await;
+    }
+
+    async fn hear_welcome(&mut self) -> (SessionToken, Option<Resumed>) {
+        match self.hear().await {
+            ServerMessage::Welcome { session: Some(session), resumed, .. } => (session, resumed),
             other => panic!("not welcome: {other:?}"),
         }
     }
@@ -213,6 +226,10 @@ impl Call {
         let (bob_id, _) = bob.join(room, "Bob").await;
         assert_eq!(ada.hear_joined().await.id, bob_id);
         Self { ada, ada_id, bob, bob_id, exchanges: 0 }
+    }
+
+    pub(crate) fn into_clients(self) -> (Client, Client) {
+        (self.ada, self.bob)
     }
 
     /// Both still reach each other, and have heard nothing else since the last time.

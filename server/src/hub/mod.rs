@@ -1,161 +1,22 @@
 //! The actor that owns all rooms and sessions: takes events from the connections' tasks, never waits for any of them.
 
+mod handle;
+
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 use tracing::{debug, info};
-use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage, SessionToken};
+use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage};
 
 use crate::metrics::{Metrics, gauged};
 use crate::rooms::{Delivery, Rooms};
-use crate::sessions::{ConnectionId, MESSAGES_KEPT, SessionId, Sessions};
-
-/// Events that may wait for the hub; connections that have more to say wait themselves.
-const EVENTS_QUEUED: usize = 1024;
-
-/// Messages that may wait for one client, besides those that it missed. A call's whole opening has about 30.
-const MESSAGES_QUEUED: usize = 64;
-
-/// What the hub is told.
-#[derive(Debug)]
-enum Event {
-    Connected {
-        connection: ConnectionId,
-        outbox: Outbox,
-    },
-    Greeted {
-        connection: ConnectionId,
-        resume: Option<Resume>,
-        answer: oneshot::Sender<Greeting>,
-    },
-    Said {
-        connection: ConnectionId,
-        message: ClientMessage,
-        /// When it was read.
-        at: Instant,
-    },
-    /// Something came that is no message; it counts all the same.
-    Babbled {
-        connection: ConnectionId,
-    },
-    /// The client has read so many messages of its session.
-    Read {
-        connection: ConnectionId,
-        count: u32,
-    },
-    Disconnected {
-        connection: ConnectionId,
-        parting: Parting,
-    },
-    ShutDown,
-}
-
-/// What a connection needs to welcome its client.
-#[derive(Debug)]
-pub(crate) struct Greeting {
-    pub(crate) session: SessionToken,
-    pub(crate) resumed: Option<Resumed>,
-    /// How many messages of the session the client has read.
-    pub(crate) read: u32,
-}
-
-/// How a connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Parting {
-    /// One side closed it on purpose: the session is over.
-    Closed,
-    /// It broke: the client may come back.
-    Lost,
-}
-
-/// Why the hub ends a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dismissal {
-    TooSlow,
-    /// The session goes on over another connection.
-    Superseded,
-    ShuttingDown,
-}
-
-/// The hub's end of a connection.
-#[derive(Debug)]
-struct Outbox {
-    /// Behind pointers: the queue reserves its slots in blocks of 32, which every idle connection would pay for.
-    messages: mpsc::Sender<Arc<ServerMessage>>,
-    dismissal: oneshot::Sender<Dismissal>,
-}
-
-/// A connection's end of its outbox.
-#[derive(Debug)]
-pub(crate) struct Inbox {
-    pub(crate) messages: mpsc::Receiver<Arc<ServerMessage>>,
-    pub(crate) dismissal: oneshot::Receiver<Dismissal>,
-}
-
-/// The hub has ended, and with it the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct HubGone;
-
-/// How everybody else talks to the hub.
-#[derive(Debug, Clone)]
-pub(crate) struct HubHandle {
-    events: mpsc::Sender<Event>,
-    next_connection: Arc<AtomicU64>,
-}
-
-impl HubHandle {
-    /// Registers a new connection; [`disconnect`](Self::disconnect) has to follow.
-    pub(crate) async fn connect(&self) -> Result<(ConnectionId, Inbox), HubGone> {
-        let connection = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
-        let (messages_in, messages) = mpsc::channel(MESSAGES_KEPT + MESSAGES_QUEUED);
-        let (dismissal_in, dismissal) = oneshot::channel();
-        let outbox = Outbox { messages: messages_in, dismissal: dismissal_in };
-        self.send(Event::Connected { connection, outbox }).await?;
-        Ok((connection, Inbox { messages, dismissal }))
-    }
-
-    /// Begins a session, or goes on with one; what the client missed follows in its inbox.
-    pub(crate) async fn greet(
-        &self,
-        connection: ConnectionId,
-        resume: Option<Resume>,
-    ) -> Result<Greeting, HubGone> {
-        let (answer, greeting) = oneshot::channel();
-        self.send(Event::Greeted { connection, resume, answer }).await?;
-        greeting.await.map_err(|_| HubGone)
-    }
-
-    pub(crate) async fn say(&self, connection: ConnectionId, message: ClientMessage) -> Result<(), HubGone> {
-        self.send(Event::Said { connection, message, at: Instant::now() }).await
-    }
-
-    pub(crate) async fn babble(&self, connection: ConnectionId) -> Result<(), HubGone> {
-        self.send(Event::Babbled { connection }).await
-    }
-
-    /// The client has read so many messages of its session, `welcome` and `error` not counted.
-    pub(crate) async fn read(&self, connection: ConnectionId, count: u32) -> Result<(), HubGone> {
-        self.send(Event::Read { connection, count }).await
-    }
-
-    pub(crate) async fn disconnect(&self, connection: ConnectionId, parting: Parting) -> Result<(), HubGone> {
-        self.send(Event::Disconnected { connection, parting }).await
-    }
-
-    /// Has the hub dismiss everybody, now and from now on. It ends when the last handle is gone.
-    pub(crate) async fn shut_down(&self) -> Result<(), HubGone> {
-        self.send(Event::ShutDown).await
-    }
-
-    async fn send(&self, event: Event) -> Result<(), HubGone> {
-        self.events.send(event).await.map_err(|_| HubGone)
-    }
-}
+use crate::sessions::{ConnectionId, SessionId, Sessions};
+pub(crate) use handle::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting};
+use handle::{Event, Outbox};
 
 /// The actor's state.
 #[derive(Debug)]
@@ -176,17 +37,20 @@ enum Link {
     Dismissed,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Phase {
     Serving,
+    /// Only who is in a room stays, until the last one is empty, which somebody may wait for.
+    Draining {
+        empty: Option<oneshot::Sender<()>>,
+    },
     ShuttingDown,
 }
 
 impl Hub {
     /// An actor that counts in `metrics` what it does.
     pub(crate) fn new(rooms: Rooms, sessions: Sessions, metrics: Arc<Metrics>) -> (Self, HubHandle) {
-        let (sender, events) = mpsc::channel(EVENTS_QUEUED);
-        let handle = HubHandle { events: sender, next_connection: Arc::default() };
+        let (handle, events) = HubHandle::new();
         let (links, phase) = (HashMap::new(), Phase::Serving);
         (Self { rooms, sessions, events, links, phase, metrics }, handle)
     }
@@ -202,6 +66,7 @@ impl Hub {
                 },
                 () = until(next_end) => self.on_time(Instant::now()),
             }
+            self.drain();
             self.gauge();
         }
     }
@@ -216,15 +81,31 @@ impl Hub {
             }
             Event::Read { connection, count } => self.sessions.acknowledge(connection, count),
             Event::Disconnected { connection, parting } => self.on_disconnected(connection, parting),
+            Event::Drain { empty } => self.on_drain(empty),
             Event::ShutDown => self.on_shut_down(),
         }
     }
 
     fn on_said(&mut self, connection: ConnectionId, message: ClientMessage, at: Instant) {
         let Some(session) = self.hear(connection) else { return };
-        let is_join = matches!(message, ClientMessage::Join(_));
+        let is_join = match &message {
+            ClientMessage::Join(join) if self.is_leaving() && !self.rooms.has(&join.room) => {
+                self.dismiss(connection, Dismissal::ShuttingDown);
+                return;
+            }
+            ClientMessage::Join(_) => true,
+            ClientMessage::Hello(_)
+            | ClientMessage::Leave
+            | ClientMessage::Description { .. }
+            | ClientMessage::Candidates { .. }
+            | ClientMessage::EndOfCandidates { .. }
+            | ClientMessage::Media(_) => false,
+        };
         let deliveries = self.rooms.handle(session, message);
         self.deliver(deliveries);
+        if self.is_leaving() && !self.rooms.hold(session) {
+            self.dismiss(connection, Dismissal::ShuttingDown);
+        }
         if is_join {
             self.metrics.join_duration.observe(at.elapsed().as_secs_f64());
         }
@@ -234,7 +115,8 @@ impl Hub {
         self.links.insert(connection, Link::Open(outbox));
         self.metrics.connections_opened.inc();
         match self.phase {
-            Phase::Serving => {}
+            // Whoever is on the way to a room that is open may still come.
+            Phase::Serving | Phase::Draining { .. } => {}
             Phase::ShuttingDown => self.dismiss(connection, Dismissal::ShuttingDown),
         }
     }
@@ -287,7 +169,8 @@ impl Hub {
     fn on_disconnected(&mut self, connection: ConnectionId, parting: Parting) {
         self.links.remove(&connection);
         let Some(session) = self.sessions.session_of(connection) else { return };
-        if parting == Parting::Lost && self.rooms.hold(session) && self.phase == Phase::Serving {
+        if parting == Parting::Lost && self.rooms.hold(session) && !matches!(self.phase, Phase::ShuttingDown)
+        {
             self.sessions.detach(Instant::now(), connection);
             self.rooms.handle_absence(session);
         } else {
@@ -301,6 +184,35 @@ impl Hub {
             let deliveries = self.rooms.handle_end(session);
             self.deliver(deliveries);
         }
+    }
+
+    fn on_drain(&mut self, empty: oneshot::Sender<()>) {
+        info!(rooms = self.rooms.len(), "going away when the rooms are empty");
+        self.phase = Phase::Draining { empty: Some(empty) };
+        let idle: Vec<_> = self
+            .links
+            .keys()
+            .copied()
+            .filter(|connection| self.sessions.session_of(*connection).is_some_and(|it| !self.rooms.hold(it)))
+            .collect();
+        for connection in idle {
+            self.dismiss(connection, Dismissal::ShuttingDown);
+        }
+    }
+
+    /// Says that the last room is empty, if somebody waits for it.
+    fn drain(&mut self) {
+        if let Phase::Draining { empty } = &mut self.phase
+            && self.rooms.len() == 0
+            && let Some(empty) = empty.take()
+        {
+            // Who asked may have lost patience.
+            empty.send(()).ok();
+        }
+    }
+
+    fn is_leaving(&self) -> bool {
+        !matches!(self.phase, Phase::Serving)
     }
 
     fn on_shut_down(&mut self) {

@@ -1,0 +1,169 @@
+//! How everybody else talks to the hub, and what passes between them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot};
+use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage, SessionToken};
+
+use crate::sessions::{ConnectionId, MESSAGES_KEPT};
+
+/// Events that may wait for the hub; connections that have more to say wait themselves.
+const EVENTS_QUEUED: usize = 1024;
+
+/// Messages that may wait for one client, besides those that it missed. A call's whole opening has about 30.
+const MESSAGES_QUEUED: usize = 64;
+
+/// What the hub is told.
+#[derive(Debug)]
+pub(super) enum Event {
+    Connected {
+        connection: ConnectionId,
+        outbox: Outbox,
+    },
+    Greeted {
+        connection: ConnectionId,
+        resume: Option<Resume>,
+        answer: oneshot::Sender<Greeting>,
+    },
+    Said {
+        connection: ConnectionId,
+        message: ClientMessage,
+        /// When it was read.
+        at: Instant,
+    },
+    /// Something came that is no message; it counts all the same.
+    Babbled {
+        connection: ConnectionId,
+    },
+    /// The client has read so many messages of its session.
+    Read {
+        connection: ConnectionId,
+        count: u32,
+    },
+    Disconnected {
+        connection: ConnectionId,
+        parting: Parting,
+    },
+    /// Says when the last room is empty.
+    Drain {
+        empty: oneshot::Sender<()>,
+    },
+    ShutDown,
+}
+
+/// What a connection needs to welcome its client.
+#[derive(Debug)]
+pub(crate) struct Greeting {
+    pub(crate) session: SessionToken,
+    pub(crate) resumed: Option<Resumed>,
+    /// How many messages of the session the client has read.
+    pub(crate) read: u32,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// One side closed it on purpose: the session is over.
+    Closed,
+    /// It broke: the client may come back.
+    Lost,
+}
+
+/// Why the hub ends a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dismissal {
+    TooSlow,
+    /// The session goes on over another connection.
+    Superseded,
+    ShuttingDown,
+}
+
+/// The hub's end of a connection.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    /// Behind pointers: the queue reserves its slots in blocks of 32, which every idle connection would pay for.
+    pub(super) messages: mpsc::Sender<Arc<ServerMessage>>,
+    pub(super) dismissal: oneshot::Sender<Dismissal>,
+}
+
+/// A connection's end of its outbox.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    pub(crate) messages: mpsc::Receiver<Arc<ServerMessage>>,
+    pub(crate) dismissal: oneshot::Receiver<Dismissal>,
+}
+
+/// The hub has ended, and with it the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HubGone;
+
+/// How everybody else talks to the hub.
+#[derive(Debug, Clone)]
+pub(crate) struct HubHandle {
+    events: mpsc::Sender<Event>,
+    next_connection: Arc<AtomicU64>,
+}
+
+impl HubHandle {
+    /// A handle, and what comes over it and its clones.
+    pub(super) fn new() -> (Self, mpsc::Receiver<Event>) {
+        let (sender, events) = mpsc::channel(EVENTS_QUEUED);
+        (Self { events: sender, next_connection: Arc::default() }, events)
+    }
+
+    /// Registers a new connection; [`disconnect`](Self::disconnect) has to follow.
+    pub(crate) async fn connect(&self) -> Result<(ConnectionId, Inbox), HubGone> {
+        let connection = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
+        let (messages_in, messages) = mpsc::channel(MESSAGES_KEPT + MESSAGES_QUEUED);
+        let (dismissal_in, dismissal) = oneshot::channel();
+        let outbox = Outbox { messages: messages_in, dismissal: dismissal_in };
+        self.send(Event::Connected { connection, outbox }).await?;
+        Ok((connection, Inbox { messages, dismissal }))
+    }
+
+    /// Begins a session, or goes on with one; what the client missed follows in its inbox.
+    pub(crate) async fn greet(
+        &self,
+        connection: ConnectionId,
+        resume: Option<Resume>,
+    ) -> Result<Greeting, HubGone> {
+        let (answer, greeting) = oneshot::channel();
+        self.send(Event::Greeted { connection, resume, answer }).await?;
+        greeting.await.map_err(|_| HubGone)
+    }
+
+    pub(crate) async fn say(&self, connection: ConnectionId, message: ClientMessage) -> Result<(), HubGone> {
+        self.send(Event::Said { connection, message, at: Instant::now() }).await
+    }
+
+    pub(crate) async fn babble(&self, connection: ConnectionId) -> Result<(), HubGone> {
+        self.send(Event::Babbled { connection }).await
+    }
+
+    /// The client has read so many messages of its session, `welcome` and `error` not counted.
+    pub(crate) async fn read(&self, connection: ConnectionId, count: u32) -> Result<(), HubGone> {
+        self.send(Event::Read { connection, count }).await
+    }
+
+    pub(crate) async fn disconnect(&self, connection: ConnectionId, parting: Parting) -> Result<(), HubGone> {
+        self.send(Event::Disconnected { connection, parting }).await
+    }
+
+    /// Has the hub dismiss who is in no room, now and from now on, and open no new ones; resolves when all are empty.
+    pub(crate) async fn drain(&self) -> Result<(), HubGone> {
+        let (empty, emptied) = oneshot::channel();
+        self.send(Event::Drain { empty }).await?;
+        emptied.await.map_err(|_| HubGone)
+    }
+
+    /// Has the hub dismiss everybody, now and from now on. It ends when the last handle is gone.
+    pub(crate) async fn shut_down(&self) -> Result<(), HubGone> {
+        self.send(Event::ShutDown).await
+    }
+
+    async fn send(&self, event: Event) -> Result<(), HubGone> {
+        self.events.send(event).await.map_err(|_| HubGone)
+    }
+}
