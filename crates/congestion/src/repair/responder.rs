@@ -118,7 +118,10 @@ impl<P: Clone> NackResponder<P> {
 
     /// A copy that is due.
     pub fn poll_copy(&mut self, now: Instant) -> Option<P> {
-        while let Some((_, sequence_number)) = self.copies.pop_front_if(|(due, _)| *due <= now) {
+        while let Some(&(due, sequence_number)) = self.copies.front()
+            && due <= now
+        {
+            self.copies.pop_front();
             if let Some(sent) = self.history.find(now, sequence_number) {
                 sent.resent_at = Some(now);
                 return Some(sent.packet.clone());

@@ -377,7 +377,7 @@ mod tests {
         }
 
         /// The first event from now on that the filter takes.
-        fn wait<T: Debug>(&self, filter: impl FnMut(VideoSourceEvent) -> Option<T>) -> T {
+        fn wait<T: Debug>(&self, filter: impl Fn(VideoSourceEvent) -> Option<T>) -> T {
             std::iter::from_fn(|| self.events.recv_timeout(PATIENCE).ok())
                 .find_map(filter)
                 .expect("the event comes")
@@ -437,18 +437,21 @@ mod tests {
         };
         decode(&bench.encoded());
         bench.source.set_held(true);
-        // Those that were encoded before that was heard.
-        let mut last = 0;
-        let mut previews = 0;
+        // Those that were encoded before that was heard come yet.
+        let (mut last, mut previews) = (0, 0);
         while previews < 5 {
-            bench.wait(|event| match event {
-                VideoSourceEvent::Encoded(encoded) => Some((last, previews) = (decode(&encoded), 0)),
-                VideoSourceEvent::Preview(_) => Some(previews += 1),
+            let encoded = bench.wait(|event| match event {
+                VideoSourceEvent::Encoded(encoded) => Some(Some(encoded)),
+                VideoSourceEvent::Preview(_) => Some(None),
                 VideoSourceEvent::Started
                 | VideoSourceEvent::Failed(_)
                 | VideoSourceEvent::Limits(_)
                 | VideoSourceEvent::Busy(_) => None,
             });
+            match encoded {
+                Some(encoded) => (last, previews) = (decode(&encoded), 0),
+                None => previews += 1,
+            }
         }
         bench.source.set_held(false);
         let next = bench.encoded();
