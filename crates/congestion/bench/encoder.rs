@@ -38,11 +38,6 @@ impl Encoder {
         self.wants_key_frame = true;
     }
 
-    /// Whether the next one is a key frame.
-    pub(crate) fn wants_key_frame(&self) -> bool {
-        self.wants_key_frame
-    }
-
     /// Bytes of the next frame.
     pub(crate) fn encode(&mut self, target_bps: f64) -> usize {
         let wanted = target_bps.clamp(self.min_bps, self.max_bps);

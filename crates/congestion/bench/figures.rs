@@ -90,11 +90,9 @@ pub(crate) fn table(scenario: &Scenario, flows: &[FlowTrace]) -> String {
             .collect();
         let join = |part: &dyn Fn(&Figures) -> String| by_step.iter().map(part).collect::<Vec<_>>().join("/");
         let frames = Percentiles::of(trace.frame_ms.clone());
-        let frozen = freezes(trace);
-        let sent_bytes = trace.bins.iter().map(|bin| bin.sent_bytes).sum::<usize>().max(1) as f64;
         lines += &format!(
             "  {:8} {:4.0} kbit/s  used {:.2} [{}]  80% after [{}] s  queue p50 {:.0} p95 {:.0} [{}] max {:.0} ms  \
-             one way p50 {:.0} p95 {:.0} max {:.0} ms  frames p95 {:.0} ms  froze {}x {:.1} s  lost {:.2} %  repair {:.1} %  padding {:.1} %\n",
+             one way p50 {:.0} p95 {:.0} max {:.0} ms  frames p95 {:.0} ms  lost {:.2} %  padding {:.1} %\n",
             trace.name,
             whole.received_bps / 1e3,
             whole.utilisation,
@@ -108,11 +106,9 @@ pub(crate) fn table(scenario: &Scenario, flows: &[FlowTrace]) -> String {
             whole.one_way_ms.p95,
             whole.one_way_ms.max,
             frames.p95,
-            frozen.len(),
-            frozen.iter().map(|(_, seconds)| seconds).sum::<f64>(),
             100.0 * trace.lost_packets as f64 / trace.sent_packets.max(1) as f64,
-            100.0 * trace.repaired_bytes as f64 / sent_bytes,
-            100.0 * trace.padding_bytes as f64 / sent_bytes,
+            100.0 * trace.padding_bytes as f64
+                / trace.bins.iter().map(|bin| bin.sent_bytes).sum::<usize>().max(1) as f64,
         );
     }
     let end = scenario.seconds;
@@ -155,22 +151,4 @@ fn fair_share(scenario: &Scenario, flow: usize, second: f64) -> f64 {
     let others = scenario.flows.iter().filter(|other| other.direction == direction && sends(&other.source));
     let capacity = link.capacity_bps((second * 1e6) as u64);
     (capacity / others.count().max(1) as f64).min(DEMAND_BPS)
-}
-
-/// Frames over whose interval the mean is taken.
-const USUAL_FRAMES: usize = 30;
-const LEAST_FRAMES: usize = 5;
-
-/// When the picture froze and for how long, in seconds, as webrtc-stats defines it: longer than three times the mean
-/// interval of the last frames, and than that mean and 150 ms. Every frame is shown once it can be.
-pub(crate) fn freezes(trace: &FlowTrace) -> Vec<(f64, f64)> {
-    let intervals: Vec<_> = trace.shown_s.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    (0..intervals.len())
-        .filter_map(|last| {
-            let usual = &intervals[last.saturating_sub(USUAL_FRAMES - 1)..=last];
-            let mean = usual.iter().sum::<f64>() / usual.len() as f64;
-            let is_freeze = usual.len() >= LEAST_FRAMES && intervals[last] > (3.0 * mean).max(mean + 0.15);
-            is_freeze.then(|| (trace.shown_s[last], intervals[last]))
-        })
-        .collect()
 }

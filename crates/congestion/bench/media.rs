@@ -1,16 +1,12 @@
-//! A call's sender and receiver: encoder, pacer, estimator, repair, and feedback every 50 ms.
+//! A call's sender and receiver: encoder, pacer, estimator, and feedback every 50 ms.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use visavis_congestion::{
-    Class, Config, Estimator, KeyFrameRequests, NackResponder, Pacer, PacerConfig, PacketReport,
-    ResponderConfig,
-};
+use visavis_congestion::{Class, Config, Estimator, Pacer, PacerConfig, PacketReport};
 
 use super::encoder::Encoder;
 use super::packet::{Kind, Packet};
-use super::reception::{Reception, VideoPacket, Wish};
 use super::time::{Micros, micros};
 use super::trace::FlowTrace;
 
@@ -45,7 +41,7 @@ impl Default for MediaConfig {
 struct Queued {
     /// When its frame was captured.
     captured: Micros,
-    video: Option<VideoPacket>,
+    frame: Option<u64>,
 }
 
 struct Sent {
@@ -63,11 +59,6 @@ pub(crate) struct MediaFlow {
     encoder: Encoder,
     pacer: Pacer<Queued>,
     estimator: Estimator,
-    responder: NackResponder<(usize, Queued)>,
-    key_frames: KeyFrameRequests,
-    reception: Reception,
-    /// Of the next packet of video.
-    video_number: u16,
     sequence_number: u64,
     sent: BTreeMap<u64, Sent>,
     frame: u64,
@@ -86,14 +77,9 @@ impl MediaFlow {
     pub(crate) fn new(id: usize, config: MediaConfig, seed: u64) -> Self {
         let (min, max) = config.video_bps;
         let begin = micros(config.active.first().map_or(0.0, |(from, _)| *from));
-        let start = Instant::now();
         Self {
             id,
-            start,
-            responder: NackResponder::new(ResponderConfig::default(), config.estimator.start_bps),
-            key_frames: KeyFrameRequests::default(),
-            reception: Reception::new(start),
-            video_number: 0,
+            start: Instant::now(),
             encoder: Encoder::new(min, max, config.frames_per_second, seed),
             pacer: Pacer::new(PacerConfig::default(), config.estimator.start_bps),
             estimator: Estimator::new(config.estimator),
@@ -117,15 +103,13 @@ impl MediaFlow {
 
     /// When it next does something by itself.
     pub(crate) fn next_wake(&self) -> Micros {
-        let timeouts =
-            [self.pacer.poll_timeout(), self.estimator.poll_timeout(), self.responder.poll_timeout()];
+        let timeouts = [self.pacer.poll_timeout(), self.estimator.poll_timeout()];
         timeouts
             .into_iter()
             .flatten()
             // A timer that is due rounds up, so that it has passed when it fires.
             .map(|at| at.saturating_duration_since(self.start).as_nanos().div_ceil(1000) as Micros)
             .chain([self.frame_due, self.audio_due, self.feedback_due])
-            .chain(self.reception.next_wake())
             .min()
             .unwrap_or(Micros::MAX)
     }
@@ -135,7 +119,7 @@ impl MediaFlow {
             self.audio_due += AUDIO_INTERVAL;
             if self.is_active(now) {
                 let bytes = AUDIO_BPS / 8.0 * AUDIO_INTERVAL as f64 / 1e6;
-                let queued = Queued { captured: now, video: None };
+                let queued = Queued { captured: now, frame: None };
                 self.pacer.enqueue(self.at(now), Class::Audio, bytes as usize, queued);
             }
         }
@@ -152,7 +136,6 @@ impl MediaFlow {
             self.feedback_due += FEEDBACK_INTERVAL;
             self.report(out);
         }
-        self.wish(now, out);
     }
 
     pub(crate) fn handle_packet(&mut self, now: Micros, packet: Packet, out: &mut Vec<Packet>) {
@@ -161,21 +144,12 @@ impl MediaFlow {
                 self.arrived.insert(sequence_number, now);
                 self.trace.bin(now).received_bytes += packet.size;
                 self.count_frame(now, sequence_number);
-                self.wish(now, out);
             }
             Kind::Feedback(told) => {
                 self.take_feedback(now, told);
                 self.apply(now);
                 self.send(now, out);
             }
-            Kind::Again(numbers) => {
-                let at = self.at(now);
-                for (size, queued) in self.responder.handle_nack(at, &numbers) {
-                    self.pacer.enqueue(at, Class::Retransmission, size, queued);
-                }
-                self.send(now, out);
-            }
-            Kind::KeyFrame => self.key_frames.handle_request(),
             Kind::TcpData { .. } | Kind::TcpAck { .. } => {}
         }
     }
@@ -184,11 +158,7 @@ impl MediaFlow {
     pub(crate) fn sent_at(&self, packet: &Packet) -> Option<Micros> {
         match &packet.kind {
             Kind::Media { sequence_number } => self.sent.get(sequence_number).map(|sent| sent.sent),
-            Kind::Feedback(_)
-            | Kind::Again(_)
-            | Kind::KeyFrame
-            | Kind::TcpData { .. }
-            | Kind::TcpAck { .. } => None,
+            Kind::Feedback(_) | Kind::TcpData { .. } | Kind::TcpAck { .. } => None,
         }
     }
 
@@ -202,39 +172,21 @@ impl MediaFlow {
     }
 
     fn encode(&mut self, now: Micros) {
-        if self.pacer.is_backlogged() {
-            return;
-        }
-        if self.key_frames.poll_key_frame(self.at(now)) {
-            self.encoder.ask_for_key_frame();
-        }
-        let is_key = self.encoder.wants_key_frame();
-        let once = self.estimator.estimate().protection.share_of_media(self.estimator.estimate().loss);
-        let bytes = self.encoder.encode((self.target_bps() - AUDIO_BPS) * once);
+        let bytes = self.encoder.encode(self.target_bps() - AUDIO_BPS);
         let packets = bytes.div_ceil(MAX_PACKET).max(1);
         self.frame += 1;
         let frame = self.frame;
         self.frames.insert(frame, packets);
         for packet in 0..packets {
             let size = bytes * (packet + 1) / packets - bytes * packet / packets;
-            let video = VideoPacket { number: self.video_number, frame, packets, is_key };
-            self.video_number = self.video_number.wrapping_add(1);
-            let queued = Queued { captured: now, video: Some(video) };
+            let queued = Queued { captured: now, frame: Some(frame) };
             self.pacer.enqueue(self.at(now), Class::Video { frame }, size.max(50), queued);
         }
     }
 
     fn apply(&mut self, now: Micros) {
         let at = self.at(now);
-        let estimate = self.estimator.estimate();
-        self.pacer.set_draining(at, estimate.is_draining);
-        self.pacer.set_target(at, estimate.target_bps);
-        self.responder.set_target(at, estimate.target_bps);
-        self.responder.set_protection(estimate.protection);
-        if let Some(rtt) = estimate.rtt {
-            self.responder.set_rtt(rtt);
-            self.key_frames.set_rtt(rtt);
-        }
+        self.pacer.set_target(at, self.estimator.estimate().target_bps);
         while let Some(cluster) = self.estimator.poll_probe() {
             self.pacer.start_probe(at, cluster);
         }
@@ -246,18 +198,9 @@ impl MediaFlow {
 
     fn send(&mut self, now: Micros, out: &mut Vec<Packet>) {
         let at = self.at(now);
-        while let Some((size, queued)) = self.responder.poll_copy(at) {
-            self.pacer.enqueue(at, Class::Retransmission, size, queued);
-        }
         loop {
             while let Some(paced) = self.pacer.poll_packet(at) {
                 self.sequence_number += 1;
-                if let (Class::Video { .. }, Some(video)) = (paced.class, paced.packet.video) {
-                    self.responder.handle_sent(at, video.number, paced.size, (paced.size, paced.packet));
-                }
-                if paced.class == Class::Retransmission {
-                    self.trace.repaired_bytes += paced.size;
-                }
                 self.estimator.handle_sent(at, paced.size);
                 self.sent.insert(
                     self.sequence_number,
@@ -280,7 +223,7 @@ impl MediaFlow {
             let Some(wanted) = self.pacer.padding_wanted(at).filter(|_| self.is_active(now)) else { return };
             let size = wanted.min(MAX_PACKET);
             self.trace.padding_bytes += size;
-            self.pacer.enqueue(at, Class::Padding, size, Queued { captured: now, video: None });
+            self.pacer.enqueue(at, Class::Padding, size, Queued { captured: now, frame: None });
         }
     }
 
@@ -314,28 +257,12 @@ impl MediaFlow {
 
     fn count_frame(&mut self, now: Micros, sequence_number: u64) {
         let Some(queued) = self.sent.get(&sequence_number).map(|sent| sent.queued) else { return };
-        let Some(video) = queued.video else { return };
-        let frame = video.frame;
-        let shown = self.reception.shown.len();
-        self.reception.handle_packet(now, video);
-        for at in &self.reception.shown[shown..] {
-            self.trace.shown_s.push(*at as f64 / 1e6);
-        }
+        let Some(frame) = queued.frame else { return };
         let Some(missing) = self.frames.get_mut(&frame) else { return };
         *missing -= 1;
         if *missing == 0 {
             self.frames.remove(&frame);
             self.trace.frame_ms.push((now - queued.captured) as f64 / 1e3);
-        }
-    }
-
-    fn wish(&mut self, now: Micros, out: &mut Vec<Packet>) {
-        for wish in self.reception.poll(now) {
-            let (size, kind) = match wish {
-                Wish::Again(numbers) => (60 + 4 * numbers.len(), Kind::Again(numbers)),
-                Wish::KeyFrame => (60, Kind::KeyFrame),
-            };
-            out.push(Packet { flow: self.id, size, kind });
         }
     }
 }

@@ -12,7 +12,6 @@ pub(crate) mod network;
 mod packet;
 pub(crate) mod plot;
 pub(crate) mod random;
-mod reception;
 pub(crate) mod tcp;
 mod time;
 pub(crate) mod trace;

@@ -236,7 +236,7 @@ impl Kind {
     fn is_data(&self) -> bool {
         match self {
             Self::Media { .. } | Self::TcpData { .. } => true,
-            Self::Feedback(_) | Self::Again(_) | Self::KeyFrame | Self::TcpAck { .. } => false,
+            Self::Feedback(_) | Self::TcpAck { .. } => false,
         }
     }
 }

@@ -15,10 +15,6 @@ pub(crate) enum Kind {
     },
     /// Of all packets up to the newest that arrived: number, and when it arrived.
     Feedback(Vec<(u64, Option<Micros>)>),
-    /// Numbers of packets that are to be sent again.
-    Again(Vec<u16>),
-    /// A key frame is needed.
-    KeyFrame,
     TcpData {
         sequence_number: u64,
     },

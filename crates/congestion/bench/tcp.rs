@@ -100,7 +100,7 @@ impl TcpFlow {
                 self.take_ack(now, sequence_number);
                 self.send(now, out);
             }
-            Kind::Media { .. } | Kind::Feedback(_) | Kind::Again(_) | Kind::KeyFrame => {}
+            Kind::Media { .. } | Kind::Feedback(_) => {}
         }
     }
 

@@ -31,10 +31,6 @@ pub(crate) struct FlowTrace {
     pub(crate) sent_packets: usize,
     pub(crate) lost_packets: usize,
     pub(crate) padding_bytes: usize,
-    /// When frames were shown, in seconds.
-    pub(crate) shown_s: Vec<f64>,
-    /// Sent again, asked for or not.
-    pub(crate) repaired_bytes: usize,
     /// From capture to the arrival of its last packet, of frames that lost nothing.
     pub(crate) frame_ms: Vec<f64>,
 }

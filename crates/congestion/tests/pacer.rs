@@ -112,35 +112,6 @@ fn a_long_queue_leaves_faster() {
 }
 
 #[test]
-fn while_a_queue_drains_and_until_the_rest_has_left_nothing_leaves_faster_than_about_the_target() {
-    let mut bench = Bench::new();
-    let now = bench.now();
-    bench.pacer.set_draining(now, true);
-    bench.frame(0, 10);
-    let during = bench.run(100).len();
-    let now = bench.now();
-    bench.pacer.set_draining(now, false);
-    let rest = bench.run(100);
-    // 60 bytes a millisecond, and a moment's burst.
-    assert!((6..=7).contains(&during), "{during}");
-    assert_eq!(during + rest.len(), 10);
-    bench.frame(1, 10);
-    assert_eq!(bench.run(81).len(), 10, "two and a half times again");
-}
-
-#[test]
-fn more_pictures_than_leave_soon_are_a_backlog_while_a_queue_drains() {
-    let mut bench = Bench::new();
-    bench.frame(0, 10);
-    assert!(!bench.pacer.is_backlogged(), "a large frame is none");
-    let now = bench.now();
-    bench.pacer.set_draining(now, true);
-    assert!(bench.pacer.is_backlogged());
-    bench.run(100);
-    assert!(!bench.pacer.is_backlogged(), "what is left takes less than 80 ms");
-}
-
-#[test]
 fn a_fall_drops_whole_frames_that_did_not_begin() {
     let mut bench = Bench::new();
     for frame in 0..6 {

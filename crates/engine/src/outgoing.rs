@@ -117,8 +117,6 @@ pub(crate) struct Outgoing {
     estimates: HashMap<ParticipantId, Estimate>,
     /// Who can read sound that carries older packets again.
     reads_copies: HashSet<ParticipantId>,
-    /// To whom pictures wait to be sent.
-    backlogged: HashSet<ParticipantId>,
     key_frames: KeyFrameRequests,
     video: VideoTarget,
     audio: AudioTarget,
@@ -135,7 +133,6 @@ impl Outgoing {
             screen_sound: ScreenSoundLadder::default(),
             estimates: HashMap::new(),
             reads_copies: HashSet::new(),
-            backlogged: HashSet::new(),
             key_frames: KeyFrameRequests::default(),
             video: VideoTarget::default(),
             audio: AudioTarget::default(),
@@ -165,7 +162,6 @@ impl Outgoing {
 
     pub(crate) fn forget(&mut self, peer: &ParticipantId) {
         self.estimates.remove(peer);
-        self.backlogged.remove(peer);
     }
 
     /// Somebody is gone for good.
@@ -181,20 +177,6 @@ impl Outgoing {
         } else {
             self.reads_copies.remove(peer);
         }
-    }
-
-    /// Pictures wait to be sent to somebody, or no longer.
-    pub(crate) fn handle_backlog(&mut self, peer: &ParticipantId, is_backlogged: bool) {
-        if is_backlogged {
-            self.backlogged.insert(peer.clone());
-        } else {
-            self.backlogged.remove(peer);
-        }
-    }
-
-    /// Whether another picture would only be late. One encoder serves all: for anybody.
-    pub(crate) fn is_backlogged(&self) -> bool {
-        !self.backlogged.is_empty()
     }
 
     /// The own pictures come from a source that gives no more than this.
@@ -310,7 +292,7 @@ mod tests {
     }
 
     fn estimate(target_bps: u64, loss: f64) -> Estimate {
-        Estimate { target_bps, loss, rtt: None, is_draining: false, protection: Protection::Single }
+        Estimate { target_bps, loss, rtt: None, protection: Protection::Single }
     }
 
     #[test]
@@ -393,17 +375,6 @@ mod tests {
         assert_eq!(copies(&mut outgoing, &a), (0, 10));
         outgoing.forget(&b);
         assert_eq!(copies(&mut outgoing, &a), (1, 0));
-    }
-
-    #[test]
-    fn who_is_gone_holds_nobody_up() {
-        let mut outgoing = Outgoing::new(Instant::now());
-        outgoing.handle_backlog(&peer("a"), true);
-        outgoing.handle_backlog(&peer("b"), true);
-        outgoing.handle_backlog(&peer("a"), false);
-        assert!(outgoing.is_backlogged());
-        outgoing.forget(&peer("b"));
-        assert!(!outgoing.is_backlogged());
     }
 
     #[test]

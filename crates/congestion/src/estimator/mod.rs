@@ -59,8 +59,6 @@ pub struct Estimate {
     pub loss: f64,
     /// Round trip of the newest report, the receiver's feedback interval included.
     pub rtt: Option<Duration>,
-    /// Whether the path's queue is long and has to get shorter: nothing is to leave faster than the target.
-    pub is_draining: bool,
     /// What is to be sent more than once, within the target.
     pub protection: Protection,
 }
@@ -202,7 +200,6 @@ impl Estimator {
             target_bps: self.target_bps.round() as u64,
             loss: self.loss.fraction(),
             rtt: self.rtt,
-            is_draining: self.delay.is_draining(),
             protection: self.protection.chosen(),
         }
     }

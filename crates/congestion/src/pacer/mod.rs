@@ -29,11 +29,6 @@ const SCREEN_PATIENCE: u32 = 3;
 /// A frame made for this many times the target was made for another path.
 const STALE_TARGET: f64 = 1.5;
 
-/// Times the target at which packets leave while a queue on the path has to get shorter.
-const CALM_FACTOR: f64 = 1.2;
-/// More than a picture or two.
-const BACKLOG: Duration = Duration::from_millis(80);
-
 const MAX_WAITING_PROBES: usize = 4;
 
 /// What a packet carries; the order is the priority.
@@ -107,9 +102,6 @@ pub struct Paced<P> {
 pub struct Pacer<P> {
     config: PacerConfig,
     target_bps: u64,
-    is_draining: bool,
-    /// Since it had to drain, until nothing waits.
-    is_calm: bool,
     queue: Queue<P>,
     /// Bytes sent ahead of the rate, at `paid_at`.
     debt_bytes: f64,
@@ -125,8 +117,6 @@ impl<P> Pacer<P> {
         Self {
             config,
             target_bps,
-            is_draining: false,
-            is_calm: false,
             queue: Queue::default(),
             debt_bytes: 0.0,
             paid_at: None,
@@ -170,19 +160,6 @@ impl<P> Pacer<P> {
         }
     }
 
-    /// While a queue on the path has to get shorter, and until what waited meanwhile has left, packets leave at about the
-    /// target: faster, they would fill that queue again.
-    pub fn set_draining(&mut self, now: Instant, is_draining: bool) {
-        self.pay(now);
-        self.is_draining = is_draining;
-        self.is_calm |= is_draining;
-    }
-
-    /// Whether more pictures wait than leave soon, while a queue on the path gets shorter: another one would only be late.
-    pub fn is_backlogged(&self) -> bool {
-        self.is_calm && self.video_time() > BACKLOG
-    }
-
     /// Sends packets at the cluster's bitrate, after the clusters that were asked for before.
     pub fn start_probe(&mut self, now: Instant, cluster: ProbeCluster) {
         if self.next_probes.len() < MAX_WAITING_PROBES {
@@ -207,9 +184,6 @@ impl<P> Pacer<P> {
                 }
             },
         };
-        if !self.queue.has_paced() {
-            self.is_calm = self.is_draining;
-        }
         match waiting.class {
             Class::Video { frame } => self.video.sending = Some(frame),
             Class::Screen { frame } => self.screen.sending = Some(frame),
@@ -287,8 +261,7 @@ impl<P> Pacer<P> {
     }
 
     fn pace_bps(&self) -> f64 {
-        let factor = if self.is_calm { CALM_FACTOR } else { self.config.factor };
-        (self.target_bps as f64 * factor).max(1_000.0)
+        (self.target_bps as f64 * self.config.factor).max(1_000.0)
     }
 
     /// The pace, or what empties the queue in time.
@@ -301,7 +274,7 @@ impl<P> Pacer<P> {
         let age = now.saturating_duration_since(oldest);
         let left = self.config.max_wait.saturating_sub(age).max(MIN_DRAIN);
         let needed = self.video_bytes() as f64 * 8.0 / left.as_secs_f64();
-        if self.is_calm { pace } else { needed.clamp(pace, MAX_HURRY * pace) }
+        needed.clamp(pace, MAX_HURRY * pace)
     }
 
     fn pay(&mut self, now: Instant) {

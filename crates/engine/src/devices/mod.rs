@@ -239,11 +239,6 @@ impl Devices {
         self.video.request_key_frame();
     }
 
-    /// Whether the camera's pictures are to be left out for now.
-    pub(crate) fn set_video_held(&self, held: bool) {
-        self.video.set_held(held);
-    }
-
     pub(crate) fn set_video_target(&self, target: VideoTarget) {
         self.video.set_target(target);
     }

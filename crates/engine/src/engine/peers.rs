@@ -33,10 +33,6 @@ impl Actor {
             PeerEvent::KeyFrameWanted(VideoKind::Screen) => return self.screen.handle_key_frame_wish(),
             PeerEvent::ReadsCopies(reads) => return self.outgoing.handle_reads_copies(&peer, reads),
             PeerEvent::Estimate(estimate) => return self.on_estimate(&peer, estimate),
-            PeerEvent::Backlogged(is_backlogged) => {
-                self.outgoing.handle_backlog(&peer, is_backlogged);
-                return self.devices.set_video_held(self.outgoing.is_backlogged());
-            }
             PeerEvent::Voice(stream) => {
                 let volume = self.voices.begin(peer, stream);
                 return self.apply_volume(stream, volume);
@@ -101,7 +97,6 @@ impl Actor {
     pub(super) fn disconnect(&mut self, peer: &ParticipantId) {
         self.connected.remove(peer);
         self.outgoing.forget(peer);
-        self.devices.set_video_held(self.outgoing.is_backlogged());
         self.devices.set_sending(!self.connected.is_empty());
         self.screen.set_sending(!self.connected.is_empty());
     }

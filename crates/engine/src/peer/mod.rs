@@ -90,8 +90,6 @@ pub(crate) enum PeerEvent {
     ReadsCopies(bool),
     /// The far side's estimate of what the path takes has moved.
     Estimate(Estimate),
-    /// Whether pictures wait to be sent, so that another one would only be late.
-    Backlogged(bool),
     /// The far side's voice is this stream of the speaker.
     Voice(AudioStreamId),
     /// And its screen's sound is this one.
@@ -145,7 +143,6 @@ async fn run(context: PeerContext, mut commands: mpsc::Receiver<PeerCommand>) {
     let (notices, mut inbox) = mpsc::channel(QUEUE);
     let meter = Arc::new(Meter::default());
     let (estimate, mut estimates) = watch::channel(chain::START);
-    let (backlogged, mut backlogs) = watch::channel(false);
     let (captured, clocks) = watch::channel(CaptureClocks::new());
     let (remote_reports, reports) = watch::channel(RemoteReports::new());
     let on_event = Arc::clone(&context.on_event);
@@ -160,7 +157,6 @@ async fn run(context: PeerContext, mut commands: mpsc::Receiver<PeerCommand>) {
             following,
             meter: Arc::clone(&meter),
             estimate,
-            backlogged,
             sharing: context.sharing.clone(),
             captured: clocks,
             reports: remote_reports,
@@ -187,10 +183,6 @@ async fn run(context: PeerContext, mut commands: mpsc::Receiver<PeerCommand>) {
                 let estimate = *estimates.borrow_and_update();
                 actor.sampler.estimate = estimate;
                 (actor.context.on_event)(PeerEvent::Estimate(estimate));
-            }
-            Ok(()) = backlogs.changed() => {
-                let is_backlogged = *backlogs.borrow_and_update();
-                (actor.context.on_event)(PeerEvent::Backlogged(is_backlogged));
             }
         }
     }

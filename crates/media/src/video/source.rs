@@ -53,7 +53,6 @@ enum Input {
     Select(CameraChoice),
     SetEnabled(bool),
     SetSending(bool),
-    SetHeld(bool),
     SetTarget(VideoTarget),
     RequestKeyFrame,
     /// From the capture of this generation; those of earlier ones are void.
@@ -73,7 +72,6 @@ impl VideoSource {
             choice: CameraChoice::None,
             enabled: true,
             sending: false,
-            held: false,
             quality: Quality::First,
             capturing: None,
             generation: 0,
@@ -99,11 +97,6 @@ impl VideoSource {
     /// Whether pictures are encoded; the first one then is a key frame. Previews come anyway.
     pub fn set_sending(&self, sending: bool) {
         self.send(Input::SetSending(sending));
-    }
-
-    /// Leaves pictures out while it holds: they are not encoded, so that the next one follows the last one sent.
-    pub fn set_held(&self, held: bool) {
-        self.send(Input::SetHeld(held));
     }
 
     pub fn set_target(&self, target: VideoTarget) {
@@ -142,7 +135,6 @@ struct Worker<E> {
     choice: CameraChoice,
     enabled: bool,
     sending: bool,
-    held: bool,
     quality: Quality,
     capturing: Option<Capturing>,
     generation: u64,
@@ -220,7 +212,6 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
                     self.encoder.stop();
                 }
             }
-            Input::SetHeld(held) => self.held = held,
             Input::SetTarget(target) => self.on_target(target),
             Input::RequestKeyFrame => self.encoder.request_key_frame(),
             Input::Capture(generation, event) if generation == self.generation => match event {
@@ -329,8 +320,7 @@ impl<E: Fn(VideoSourceEvent)> Worker<E> {
             (self.events)(VideoSourceEvent::Started);
         }
         let frame = Arc::new(frame);
-        let is_wanted = self.sending && !self.held;
-        if is_wanted && self.limiter.accept(frame.captured(), self.encoder.target().frame_interval()) {
+        if self.sending && self.limiter.accept(frame.captured(), self.encoder.target().frame_interval()) {
             self.encode(&frame);
         }
         (self.events)(VideoSourceEvent::Preview(frame));
@@ -423,40 +413,6 @@ mod tests {
             assert!(last < Some(frame_number(&preview)));
             last = Some(frame_number(&preview));
         }
-    }
-
-    #[test]
-    fn pictures_that_are_held_back_are_left_out_and_the_stream_goes_on() {
-        let bench = Bench::new();
-        bench.source.set_sending(true);
-        bench.source.select(CameraChoice::Pattern);
-        let mut decoder = Decoder::new().expect("decoder");
-        let mut decode = |encoded: &EncodedFrame| {
-            let decoded = decoder.decode(&encoded.data, Instant::now()).expect("decodes").expect("shown");
-            frame_number(&decoded)
-        };
-        decode(&bench.encoded());
-        bench.source.set_held(true);
-        // Those that were encoded before that was heard come yet.
-        let (mut last, mut previews) = (0, 0);
-        while previews < 5 {
-            let encoded = bench.wait(|event| match event {
-                VideoSourceEvent::Encoded(encoded) => Some(Some(encoded)),
-                VideoSourceEvent::Preview(_) => Some(None),
-                VideoSourceEvent::Started
-                | VideoSourceEvent::Failed(_)
-                | VideoSourceEvent::Limits(_)
-                | VideoSourceEvent::Busy(_) => None,
-            });
-            match encoded {
-                Some(encoded) => (last, previews) = (decode(&encoded), 0),
-                None => previews += 1,
-            }
-        }
-        bench.source.set_held(false);
-        let next = bench.encoded();
-        assert!(!next.key, "nothing was lost");
-        assert!(decode(&next) >= last + 5);
     }
 
     #[test]

@@ -16,9 +16,6 @@ use self::standing_queue::StandingQueue;
 use self::trendline::{Trendline, Usage};
 use super::{Config, PacketReport};
 
-/// A queue that is worth more than a lower target.
-const LONG_WAIT_MS: f64 = 100.0;
-
 /// What else is known when a report is judged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context {
@@ -106,11 +103,6 @@ impl DelayBased {
     /// Whether media comes in bursts that show what the path takes.
     pub(super) fn has_bursts(&self) -> bool {
         self.dispersion.bitrate_bps().is_some()
-    }
-
-    /// Whether the queue that an over-use left is still long.
-    pub(super) fn is_draining(&self) -> bool {
-        self.aimd.draining_from_bps().is_some() && self.queue.wait_ms() > LONG_WAIT_MS
     }
 
     pub(super) fn is_over_used(&self) -> bool {

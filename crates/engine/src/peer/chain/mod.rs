@@ -46,8 +46,6 @@ pub(crate) struct Wires<F> {
     pub(crate) meter: Arc<Meter>,
     /// Moved by every feedback of the far side.
     pub(crate) estimate: watch::Sender<Estimate>,
-    /// Whether pictures wait to be sent, so that another one would only be late.
-    pub(crate) backlogged: watch::Sender<bool>,
     /// Whether a screen is shared, so that more can be made use of.
     pub(crate) sharing: watch::Receiver<bool>,
     /// When what is sent was captured.
@@ -74,8 +72,7 @@ pub(crate) fn build<F>(
 where
     F: Fn(VideoKind) + Clone + Send + Sync + 'static,
 {
-    let Wires { following, meter, estimate, backlogged, sharing, captured, reports, on_key_frame_wish } =
-        wires;
+    let Wires { following, meter, estimate, sharing, captured, reports, on_key_frame_wish } = wires;
     for parameter in ["", "pli"] {
         let feedback = RTCPFeedback { typ: "nack".to_owned(), parameter: parameter.to_owned() };
         media_engine.register_feedback(feedback, RtpCodecKind::Video);
@@ -91,7 +88,7 @@ where
     }
     let nack = NackRequests::new(estimate.subscribe());
     let meter = MeterStage::new(meter, screen, on_key_frame_wish.clone());
-    let outbound = Outbound::new(estimate, backlogged, sharing, screen.picture, on_key_frame_wish);
+    let outbound = Outbound::new(estimate, sharing, screen.picture, on_key_frame_wish);
     let registry = Registry::new()
         .with(Slot::Custom(400), Staged::new(Origin(following)))
         .with(Slot::Custom(500), Staged::new(meter))

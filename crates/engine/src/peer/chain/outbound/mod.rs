@@ -52,13 +52,8 @@ const fn most_bps(pictures_bps: u64) -> u64 {
 }
 
 /// What is believed before the first feedback.
-pub(crate) const START: Estimate = Estimate {
-    target_bps: CONFIG.start_bps,
-    loss: 0.0,
-    rtt: None,
-    is_draining: false,
-    protection: Protection::Single,
-};
+pub(crate) const START: Estimate =
+    Estimate { target_bps: CONFIG.start_bps, loss: 0.0, rtt: None, protection: Protection::Single };
 
 /// What SRTP (RFC 3711), UDP and IPv4 add to an RTP packet, in bytes.
 const WIRE_OVERHEAD: usize = 10 + 8 + 20;
@@ -79,7 +74,6 @@ pub(super) struct Outbound<F> {
     feedback: Feedback,
     retransmission: Retransmission,
     estimate: watch::Sender<Estimate>,
-    backlogged: watch::Sender<bool>,
     sharing: watch::Receiver<bool>,
     screen_ssrc: u32,
     on_frames_dropped: F,
@@ -88,11 +82,10 @@ pub(super) struct Outbound<F> {
 }
 
 impl<F: Fn(VideoKind)> Outbound<F> {
-    /// Every feedback moves `estimate`, up to what can be made use of: more while `sharing`. `backlogged` says whether more
-    /// pictures would only be late, `on_frames_dropped` that pictures were dropped because the path takes far less than they were made for: the far side needs a key frame.
+    /// Every feedback moves `estimate`, up to what can be made use of: more while `sharing`. `on_frames_dropped` hears
+    /// that pictures were dropped because the path takes far less than they were made for: the far side needs a key frame.
     pub(super) fn new(
         estimate: watch::Sender<Estimate>,
-        backlogged: watch::Sender<bool>,
         mut sharing: watch::Receiver<bool>,
         screen_ssrc: u32,
         on_frames_dropped: F,
@@ -106,7 +99,6 @@ impl<F: Fn(VideoKind)> Outbound<F> {
             feedback: Feedback::new(CONFIG),
             retransmission: Retransmission::new(CONFIG.start_bps),
             estimate,
-            backlogged,
             sharing,
             screen_ssrc,
             on_frames_dropped,
@@ -137,7 +129,6 @@ impl<F: Fn(VideoKind)> Outbound<F> {
 
     fn apply_estimate(&mut self, now: Instant) {
         let estimate = self.feedback.estimate();
-        self.pacer.set_draining(now, estimate.is_draining);
         self.pacer.set_target(now, estimate.target_bps);
         self.retransmission.set_estimate(now, estimate);
         self.estimate.send_replace(estimate);
@@ -171,8 +162,6 @@ impl<F: Fn(VideoKind)> Outbound<F> {
         if self.pacer.poll_dropped_screen_frames().is_some() {
             (self.on_frames_dropped)(VideoKind::Screen);
         }
-        let is_backlogged = self.pacer.is_backlogged();
-        self.backlogged.send_if_modified(|known| std::mem::replace(known, is_backlogged) != is_backlogged);
     }
 
     fn drain(&mut self, now: Instant) {

@@ -35,8 +35,7 @@ impl Rig {
         let on_dropped: Box<dyn Fn(VideoKind) + Send + Sync> = Box::new(move |_| {
             count.fetch_add(1, Ordering::Relaxed);
         });
-        let mut outbound =
-            Outbound::new(publish, watch::channel(false).0, watch::channel(false).1, SCREEN, on_dropped);
+        let mut outbound = Outbound::new(publish, watch::channel(false).1, SCREEN, on_dropped);
         let extensions =
             vec![RTPHeaderExtension { uri: TRANSPORT_WIDE_URI.to_owned(), id: u16::from(EXTENSION) }];
         outbound.bind_local_stream(&StreamInfo {
