@@ -101,8 +101,7 @@ async fn websocket(
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let forwarded = headers.get("x-forwarded-for").and_then(|addresses| addresses.to_str().ok());
-    match site.gate.admit(peer, forwarded) {
+    match site.gate.admit(peer, &forwarded_for(&headers)) {
         Ok(admission) => upgrade
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -116,9 +115,17 @@ async fn websocket(
     }
 }
 
+/// All that proxies say of whom they forward for, in their order: some append to the header that they find, some add one
+/// more. A client can write anything in front of that.
+fn forwarded_for(headers: &HeaderMap) -> String {
+    let lines = headers.get_all("x-forwarded-for").iter();
+    lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect::<Vec<_>>().join(",")
+}
+
 impl IntoResponse for TooMany {
     fn into_response(self) -> Response {
-        let retry_after = HeaderValue::from(self.retry_after.as_secs().max(1));
+        let seconds = self.retry_after.as_millis().div_ceil(1000).max(1);
+        let retry_after = HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX));
         let why = "your address has too many connections\n";
         (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, retry_after)], why).into_response()
     }

@@ -13,7 +13,7 @@ async fn main() -> anyhow::Result<()> {
     let config = args.load()?;
     let mut stdout = io::stdout();
     if args.print_config {
-        write!(stdout, "{}", config.to_toml())?;
+        write!(stdout, "{}", config.to_toml()?)?;
         return Ok(());
     }
     let filter = EnvFilter::try_new(&config.log).context("log is not a filter such as info or debug")?;

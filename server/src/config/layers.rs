@@ -15,6 +15,8 @@ pub enum ConfigError {
     Invalid { file: PathBuf, source: Box<toml::de::Error> },
     #[error("the options are not valid")]
     Options(#[source] Box<toml::de::Error>),
+    #[error("the configuration cannot be written as a file")]
+    Unwritable(#[source] Box<toml::ser::Error>),
 }
 
 impl Config {
@@ -22,15 +24,18 @@ impl Config {
     /// may be missing.
     pub(crate) fn load(file: Option<&Path>, options: &impl Serialize) -> Result<Self, ConfigError> {
         let mut table = file.map_or_else(|| Ok(Table::new()), read)?;
-        // What is made of flags is a table of texts and numbers, whatever they are.
-        overlay(&mut table, Table::try_from(options).unwrap_or_default());
+        overlay(&mut table, Table::try_from(options).map_err(unwritable)?);
         table.try_into().map_err(|error| ConfigError::Options(Box::new(error)))
     }
 
-    /// The whole of it, as a file.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).unwrap_or_default()
+    /// The whole of it, as a file. Fails on a path that is no text.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        toml::to_string(self).map_err(unwritable)
     }
+}
+
+fn unwritable(error: toml::ser::Error) -> ConfigError {
+    ConfigError::Unwritable(Box::new(error))
 }
 
 /// A file, whose faults are told with their lines.
@@ -112,7 +117,19 @@ mod tests {
             "listen = '[::1]:0'\nui_dir = '/a b'\n[ice]\nstun = ['stun:a.example']\n[timing]\ngrace_s = 0.5",
         );
         let config = config.expect("valid");
-        assert_eq!(load(&config.to_toml()).expect("valid too"), config);
+        assert_eq!(load(&config.to_toml().expect("text")).expect("valid too"), config);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_no_text_is_refused_and_no_other_option_forgotten() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let ui_dir = Some(PathBuf::from(OsStr::from_bytes(b"/\xff")));
+        let config = Config { ui_dir, ..Config::default() };
+        assert!(matches!(config.to_toml(), Err(ConfigError::Unwritable(_))));
+        assert!(matches!(Config::load(None, &config), Err(ConfigError::Unwritable(_))));
     }
 
     #[test]

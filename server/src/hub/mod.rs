@@ -66,7 +66,7 @@ impl Hub {
                 },
                 () = until(next_end) => self.on_time(Instant::now()),
             }
-            self.drain();
+            self.tell_if_empty();
             self.gauge();
         }
     }
@@ -201,7 +201,7 @@ impl Hub {
     }
 
     /// Says that the last room is empty, if somebody waits for it.
-    fn drain(&mut self) {
+    fn tell_if_empty(&mut self) {
         if let Phase::Draining { empty } = &mut self.phase
             && self.rooms.len() == 0
             && let Some(empty) = empty.take()

@@ -27,8 +27,8 @@ impl Gate {
         Self { addresses: Arc::new(Mutex::new(Addresses::new(limits))), trusted_proxies }
     }
 
-    /// Lets in whoever is behind this connection (`forwarded`: its `X-Forwarded-For`).
-    pub(crate) fn admit(&self, peer: IpAddr, forwarded: Option<&str>) -> Result<Admission, TooMany> {
+    /// Lets in whoever is behind this connection (`forwarded`: its `X-Forwarded-For`, empty without).
+    pub(crate) fn admit(&self, peer: IpAddr, forwarded: &str) -> Result<Admission, TooMany> {
         let Some(source) = Source::behind(peer, forwarded, &self.trusted_proxies) else {
             return Ok(Admission { place: None });
         };

@@ -43,6 +43,22 @@ async fn an_address_has_only_so_many_connections_and_others_have_theirs() {
 }
 
 #[tokio::test]
+async fn what_a_client_says_of_itself_makes_it_nobody_else() {
+    let server = start(LimitsConfig { connections_per_address: 1, ..LimitsConfig::default() }).await;
+    let _first = Client::connect_for(&server, "192.0.2.1").await.expect("one is let in");
+    let proxied: [&[&[u8]]; 3] = [
+        &[b"198.51.100.1, 192.0.2.1"],
+        // Some proxies add a header of their own.
+        &[b"198.51.100.2", b"192.0.2.1"],
+        &[b"\xff\xfe", b"192.0.2.1"],
+    ];
+    for forwarded in proxied {
+        let answer = refusal(Client::connect_for_all(&server, forwarded).await);
+        assert_eq!(answer.status(), 429, "{forwarded:?}");
+    }
+}
+
+#[tokio::test]
 async fn who_opens_and_closes_too_often_is_told_to_wait() {
     let limits =
         LimitsConfig { openings_per_s: NonZeroU32::MIN, openings_burst: 5, ..LimitsConfig::default() };

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::{ClientRequestBuilder, IntoClientRequest};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use visavis_protocol::{
@@ -78,8 +79,20 @@ impl Client {
 
     /// Opens a connection as a proxy does, for somebody else.
     pub(crate) async fn connect_for(server: &TestServer, forwarded: &str) -> tungstenite::Result<Self> {
-        let url = server.websocket_url().parse().expect("a URL");
-        Self::request(ClientRequestBuilder::new(url).with_header("X-Forwarded-For", forwarded)).await
+        Self::connect_for_all(server, &[forwarded.as_bytes()]).await
+    }
+
+    /// The same, with more than one header that says for whom.
+    pub(crate) async fn connect_for_all(
+        server: &TestServer,
+        forwarded: &[&[u8]],
+    ) -> tungstenite::Result<Self> {
+        let mut request = server.websocket_url().into_client_request().expect("a request");
+        for line in forwarded {
+            let line = HeaderValue::from_bytes(line).expect("a header");
+            request.headers_mut().append("X-Forwarded-For", line);
+        }
+        Self::request(request).await
     }
 
     async fn request(request: impl IntoClientRequest + Unpin) -> tungstenite::Result<Self> {
