@@ -52,6 +52,14 @@ test("a welcome may name a session, and say how it goes on", () => {
   }
 });
 
+test("an error may say when to go on", () => {
+  const parse = (retry_after_ms: unknown) =>
+    parseServerMessage(JSON.stringify({ type: "error", payload: { code: "rate_limited", message: "later", retry_after_ms } }));
+  expect(parse(20)).toEqual({ type: "error", payload: { code: "rate_limited", message: "later", retry_after_ms: 20 } });
+  expect(parse(undefined)).toEqual({ type: "error", payload: { code: "rate_limited", message: "later" } });
+  for (const damaged of ["20", -1, {}]) expect(parse(damaged)).toBeUndefined();
+});
+
 test.each([
   ["no JSON", "{"],
   ["no object", "[]"],

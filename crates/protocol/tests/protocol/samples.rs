@@ -131,6 +131,14 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
             },
             r#"{"type":"error","payload":{"code":"room_full","message":"the room is full"}}"#,
         ),
+        (
+            ServerMessage::Error {
+                code: ErrorCode::RateLimited,
+                message: "later".to_owned(),
+                retry_after_ms: Some(20),
+            },
+            r#"{"type":"error","payload":{"code":"rate_limited","message":"later","retry_after_ms":20}}"#,
+        ),
     ]
 }
 
