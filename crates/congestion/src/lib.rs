@@ -14,6 +14,8 @@
 //!          ├─► probe: results ────────────────────┘         │
 //!          └─► loss: observation ─► channel ────────────────┘
 //! sent ─────► alr ─► probe: controller ─► probes
+//! reports ──► coverage (what is told of at all) ─► acknowledged, loss
+//! loss ─────► repair: protection (what is sent twice)
 //! time ─────► silence
 //! ```
 //!

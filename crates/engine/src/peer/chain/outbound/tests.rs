@@ -90,16 +90,24 @@ impl Rig {
 
     /// So many packets from a transport-wide number on arrived.
     fn received(&mut self, base_sequence_number: u16, count: u16) {
+        self.received_after_losses(base_sequence_number, 0, count);
+    }
+
+    /// From a transport-wide number on, so many packets were lost, and so many after them arrived.
+    fn received_after_losses(&mut self, base_sequence_number: u16, lost: u16, count: u16) {
         let received = SymbolTypeTcc::PacketReceivedSmallDelta;
+        let run = |packet_status_symbol, run_length| {
+            PacketStatusChunk::RunLengthChunk(RunLengthChunk {
+                type_tcc: StatusChunkTypeTcc::RunLengthChunk,
+                packet_status_symbol,
+                run_length,
+            })
+        };
         self.read(Box::new(TransportLayerCc {
             base_sequence_number,
-            packet_status_count: count,
+            packet_status_count: lost + count,
             reference_time: 1,
-            packet_chunks: vec![PacketStatusChunk::RunLengthChunk(RunLengthChunk {
-                type_tcc: StatusChunkTypeTcc::RunLengthChunk,
-                packet_status_symbol: received,
-                run_length: count,
-            })],
+            packet_chunks: vec![run(SymbolTypeTcc::PacketNotReceived, lost), run(received, count)],
             recv_deltas: vec![RecvDelta { type_tcc_packet: received, delta: 1_000 }; usize::from(count)],
             ..Default::default()
         }));
@@ -203,7 +211,7 @@ fn feedback_becomes_an_estimate() {
 
 #[test]
 fn what_a_lost_report_told_of_is_not_lost() {
-    let loss = |is_told: fn(u16) -> bool| {
+    let loss = |lost: u16, is_told: fn(u16) -> bool| {
         let mut rig = Rig::new();
         for report in 0..100u16 {
             for packet in 0..5 {
@@ -211,13 +219,16 @@ fn what_a_lost_report_told_of_is_not_lost() {
                 rig.pass(Duration::from_millis(10));
             }
             if is_told(report) {
-                rig.received(report * 5, 5);
+                rig.received_after_losses(report * 5, lost, 5 - lost);
             }
         }
         rig.estimate.borrow_and_update().loss
     };
-    assert_eq!(loss(|_| true), 0.0);
-    assert_eq!(loss(|report| report % 5 != 0), 0.0);
+    assert_eq!(loss(0, |_| true), 0.0);
+    assert_eq!(loss(0, |report| report % 5 != 0), 0.0);
+    // What a report tells of as lost is, also beside reports that are.
+    let share = loss(1, |report| report % 5 != 0);
+    assert!((0.19..0.21).contains(&share), "{share}");
 }
 
 #[test]
