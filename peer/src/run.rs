@@ -156,6 +156,10 @@ fn ends_call(code: CallErrorCode) -> bool {
         | CallErrorCode::ServerGarbage
         | CallErrorCode::UnsupportedProtocol
         | CallErrorCode::RoomFull
+        | CallErrorCode::RoomLocked
+        | CallErrorCode::TurnedAway
+        | CallErrorCode::Removed
+        | CallErrorCode::EndedByHost
         | CallErrorCode::MessageRefused => true,
         CallErrorCode::ServerLost
         | CallErrorCode::ServerClosing

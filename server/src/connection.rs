@@ -332,6 +332,8 @@ fn close_code_of(code: ErrorCode) -> u16 {
         | ErrorCode::HelloExpected
         | ErrorCode::UnexpectedMessage
         | ErrorCode::RoomFull
+        | ErrorCode::RoomLocked
+        | ErrorCode::NotHost
         | ErrorCode::NotInRoom
         | ErrorCode::UnknownParticipant
         | ErrorCode::TooSlow

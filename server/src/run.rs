@@ -71,7 +71,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         let (ready, is_ready) = watch::channel(true);
         let (hub, handle) = Hub::new(
-            Rooms::new(config.rooms.size, rand::make_rng()),
+            Rooms::new(config.rooms.size, config.rooms.door, rand::make_rng()),
             Sessions::new(config.timing.grace, rand::make_rng()),
             Arc::clone(&metrics),
         );

@@ -8,6 +8,7 @@ import type { VoiceSettings } from "./generated/VoiceSettings";
 import { INITIAL, type Model, reduce, withOther, without } from "./model";
 import { type Options, parseOptions } from "./options";
 import { loadPreferences, type Preferences, savePreferences } from "./preferences";
+import { strings } from "./strings";
 import { type Invite, parseInvite, parseRoute, parseUrl, routePath } from "./routes";
 
 export type Screen =
@@ -32,6 +33,8 @@ export class App {
   /** The devices of this visit: the preferences, unless a link says otherwise. */
   devices: DeviceChoice = $state.raw({ camera: "default", microphone: "default", speaker: "default" });
   readonly #fixedServer: string | undefined;
+  /** Whether the user has ended the call, so that nobody has to be told. */
+  #endsForAll = false;
 
   private constructor(engine: CallEngine, launch: Launch) {
     const link = parseUrl(launch.link ?? "");
@@ -88,6 +91,20 @@ export class App {
     this.engine.leave();
   }
 
+  /** Ends the call for everybody, as its host. */
+  endForAll(): void {
+    this.#endsForAll = true;
+    this.engine.host({ action: "end" });
+  }
+
+  nameOf(participant: ParticipantId): string {
+    return this.model.others.find(({ id }) => id === participant)?.name ?? strings.host.muted;
+  }
+
+  dismissMute(): void {
+    this.model = { ...this.model, mutedBy: undefined };
+  }
+
   setServer(server: string): void {
     this.#savePreferences({ server });
   }
@@ -126,6 +143,7 @@ export class App {
 
   setMicrophone(on: boolean): void {
     this.#change("microphone", { microphone: on });
+    if (on) this.dismissMute();
     if (on && this.devices.microphone === "none") this.selectDevice("microphone", "default");
     this.engine.setMicrophone(on);
   }
@@ -189,7 +207,10 @@ export class App {
   #onEvent(event: Parameters<typeof reduce>[1]): void {
     this.model = reduce(this.model, event);
     const ended = event.type === "call" && event.event.type === "state" && event.event.state.type === "ended";
-    if (ended && this.screen.type === "call") this.screen = { type: "ended", invite: this.screen.invite };
+    if (!ended) return;
+    if (this.#endsForAll) this.dismissError();
+    this.#endsForAll = false;
+    if (this.screen.type === "call") this.screen = { type: "ended", invite: this.screen.invite };
   }
 
   #onPopState(): void {

@@ -36,6 +36,14 @@ export function callErrorWords(code: CallErrorCode): ErrorWords {
       };
     case "room_full":
       return { title: "This room is full", advice: "Wait until somebody leaves, or start a new call." };
+    case "room_locked":
+      return { title: "This room is locked", advice: "Ask a host of the call to open it, or start a new call." };
+    case "turned_away":
+      return { title: "You were not let in", advice: "The host turned you away. Ask them, and knock again." };
+    case "removed":
+      return { title: "You were removed from the call", advice: "A host took you out. You can't come back into this call." };
+    case "ended_by_host":
+      return { title: "The call has ended", advice: "A host ended it for everybody." };
     case "message_refused":
       return {
         title: "The server refused something",

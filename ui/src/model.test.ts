@@ -25,6 +25,20 @@ test("others come, change and go", () => {
   expect(after(...changed, call({ type: "participant_left", participant: "b", reason: "left" })).others).toEqual([]);
 });
 
+test("a host hears who knocks, until that ends", () => {
+  const knocks = ["c", "d"].map((participant) => call({ type: "knock", participant, name: "Cat" }));
+  expect(after(...knocks).knocks.map(({ participant }) => participant)).toEqual(["c", "d"]);
+  const one = [...knocks, call({ type: "knock_ended", participant: "c" })];
+  expect(after(...one).knocks).toEqual([{ participant: "d", name: "Cat" }]);
+  expect(after(...one, call({ type: "state", state: { type: "ended" } })).knocks).toEqual([]);
+});
+
+test("who is muted is off until it is switched on, and others become hosts", () => {
+  const joined = call({ type: "participant_joined", participant: ben });
+  const muted = after(joined, call({ type: "muted", by: "b" }), call({ type: "host", participant: "b" }));
+  expect([muted.own.microphone, muted.mutedBy, muted.others[0]?.host]).toEqual([false, "b", true]);
+});
+
 test("whoever is loud speaks, and who is not told of falls silent", () => {
   const joined = ["b", "c"].map((id) => call({ type: "participant_joined", participant: { ...ben, id } }));
   const loud: EngineEvent = { type: "participant_levels", levels: [{ participant: "b", level: 0.2 }] };

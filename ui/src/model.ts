@@ -9,6 +9,7 @@ import type { DeviceKind } from "./generated/DeviceKind";
 import type { DeviceList } from "./generated/DeviceList";
 import type { MediaState } from "./generated/MediaState";
 import type { Participant } from "./generated/Participant";
+import type { Knock } from "./generated/Knock";
 import type { ParticipantId } from "./generated/ParticipantId";
 import type { ParticipantLevel } from "./generated/ParticipantLevel";
 import type { PeerState } from "./generated/PeerState";
@@ -30,6 +31,10 @@ export interface Model {
   /** The last thing that went wrong with this call. */
   callError: CallErrorCode | undefined;
   others: Other[];
+  /** Who waits in the lobby; for hosts. */
+  knocks: Knock[];
+  /** The host who has muted the user, until that is dismissed or undone. */
+  mutedBy: ParticipantId | undefined;
   /** What the user wants to send. */
   own: MediaState;
   /** How loud the own microphone is. */
@@ -57,6 +62,8 @@ export const INITIAL: Model = {
   call: { type: "idle" },
   callError: undefined,
   others: [],
+  knocks: [],
+  mutedBy: undefined,
   own: { microphone: true, camera: true },
   voice: SILENT,
   devices: { cameras: [], microphones: [], speakers: [] },
@@ -124,6 +131,14 @@ function reduceCall(model: Model, event: CallEvent): Model {
       return withOther(model, event.participant, { media: event.media });
     case "peer":
       return withOther(model, event.participant, { peer: event.state });
+    case "host":
+      return withOther(model, event.participant, { host: true });
+    case "knock":
+      return { ...model, knocks: [...model.knocks, { participant: event.participant, name: event.name }] };
+    case "knock_ended":
+      return { ...model, knocks: model.knocks.filter(({ participant }) => participant !== event.participant) };
+    case "muted":
+      return { ...model, own: { ...model.own, microphone: false }, mutedBy: event.by };
     case "error":
       return { ...model, callError: event.code };
   }
@@ -133,11 +148,12 @@ function reduceState(model: Model, call: CallState): Model {
   switch (call.type) {
     case "joining":
       return { ...model, call, callError: undefined, stats: undefined };
+    case "waiting":
     case "in_room":
       return { ...model, call, callError: undefined };
     case "idle":
     case "ended":
-      return { ...model, call, others: [], soundBlocked: false, screenError: undefined };
+      return { ...model, call, others: [], knocks: [], mutedBy: undefined, soundBlocked: false, screenError: undefined };
     case "reconnecting":
       return { ...model, call };
   }

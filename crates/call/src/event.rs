@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
-use visavis_protocol::{LeaveReason, MediaState, Participant, ParticipantId, RoomName};
+use visavis_protocol::{DisplayName, Door, LeaveReason, MediaState, Participant, ParticipantId, RoomName};
 
 /// What the user is told about the call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -24,6 +24,23 @@ pub enum CallEvent {
         participant: ParticipantId,
         state: PeerState,
     },
+    /// Somebody else in the room is a host of it from now on.
+    Host {
+        participant: ParticipantId,
+    },
+    /// To hosts: somebody waits in the lobby.
+    Knock {
+        participant: ParticipantId,
+        name: DisplayName,
+    },
+    /// Somebody waits no longer.
+    KnockEnded {
+        participant: ParticipantId,
+    },
+    /// A host wants the own microphone off. Whoever hears this switches it off.
+    Muted {
+        by: ParticipantId,
+    },
     /// Something went wrong. The code is stable; what follows for the call is told by the states.
     Error {
         code: CallErrorCode,
@@ -38,12 +55,34 @@ pub enum CallState {
     Idle,
     /// On the way into the room.
     Joining,
+    /// In the lobby of the room, until a host decides.
+    Waiting { room: RoomName },
     /// In the room, alone or not.
-    InRoom { room: RoomName, you: ParticipantId },
+    InRoom {
+        room: RoomName,
+        you: ParticipantId,
+        /// Whether the user is a host of the room.
+        #[serde(default, skip_serializing_if = "is_not")]
+        #[ts(optional, as = "Option<bool>")]
+        host: bool,
+        #[serde(default, skip_serializing_if = "is_open")]
+        #[ts(optional, as = "Option<Door>")]
+        door: Door,
+    },
     /// The server is lost; media goes on while the connection to the server is tried again.
     Reconnecting,
     /// The call is over: the user left, or it could not go on.
     Ended,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_not(host: &bool) -> bool {
+    !host
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_open(door: &Door) -> bool {
+    *door == Door::Open
 }
 
 /// How the media path to one participant stands.
@@ -70,7 +109,16 @@ pub enum CallErrorCode {
     ServerGarbage,
     /// Client and server are of different protocol versions.
     UnsupportedProtocol,
+    /// The room is full, for this client or whom it wants to let in.
     RoomFull,
+    /// The room is locked, for everybody or for who was removed from it.
+    RoomLocked,
+    /// The hosts did not let this client in.
+    TurnedAway,
+    /// A host has taken this client out of the room.
+    Removed,
+    /// A host has ended the call for all.
+    EndedByHost,
     /// The server refused a message that this client should not have sent: a defect.
     MessageRefused,
     /// The server closes for this client.
@@ -90,6 +138,10 @@ impl CallErrorCode {
             Self::ServerGarbage => "server_garbage",
             Self::UnsupportedProtocol => "unsupported_protocol",
             Self::RoomFull => "room_full",
+            Self::RoomLocked => "room_locked",
+            Self::TurnedAway => "turned_away",
+            Self::Removed => "removed",
+            Self::EndedByHost => "ended_by_host",
             Self::MessageRefused => "message_refused",
             Self::ServerClosing => "server_closing",
             Self::NegotiationFailed => "negotiation_failed",

@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
-use visavis_protocol::{Candidate, DisplayName, MediaState, ParticipantId, RoomName, ServerMessage};
+use visavis_protocol::{
+    Candidate, DisplayName, HostAction, MediaState, ParticipantId, RoomName, ServerMessage,
+};
 
 /// Something that happened to the call: a wish of the user, a message, or a result of work the core asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -12,6 +14,8 @@ pub enum Input {
     Leave,
     /// The user switched the microphone or the camera.
     SetMedia { media: MediaState },
+    /// The user, a host, wants this done with the room. Ignored while the server is lost.
+    Host { action: HostAction },
 
     /// The connection that [`Output::OpenSignaling`](crate::Output::OpenSignaling) asked for is up.
     SignalingOpened,

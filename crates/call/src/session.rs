@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use visavis_protocol::{DisplayName, MediaState, ParticipantId, RoomName};
+use visavis_protocol::{DisplayName, Door, MediaState, ParticipantId, RoomName};
+
+use crate::event::CallState;
 
 /// How long the server may take to accept a connection, to welcome, and to let the client in.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,9 +37,7 @@ pub(crate) enum Session {
         deadline: Instant,
         lost: Option<Lost>,
     },
-    InRoom {
-        you: ParticipantId,
-    },
+    Staying(Stay),
     /// The server is lost; the next try begins at `retry_at`.
     Pausing {
         retry_at: Instant,
@@ -45,11 +45,34 @@ pub(crate) enum Session {
     },
 }
 
+/// Where the client has got to.
+#[derive(Debug, Clone)]
+pub(crate) enum Stay {
+    /// The lobby of the room.
+    Waiting,
+    InRoom {
+        you: ParticipantId,
+        host: bool,
+        door: Door,
+    },
+}
+
+impl Stay {
+    /// The same for the user.
+    pub(crate) fn state(&self, room: RoomName) -> CallState {
+        match self {
+            Self::Waiting => CallState::Waiting { room },
+            Self::InRoom { you, host, door } => {
+                CallState::InRoom { room, you: you.clone(), host: *host, door: *door }
+            }
+        }
+    }
+}
+
 /// A stay whose connection to the server broke.
 #[derive(Debug, Clone)]
 pub(crate) struct Lost {
-    /// Who the client was.
-    pub(crate) you: ParticipantId,
+    pub(crate) stay: Stay,
     /// How often it has tried to come back.
     pub(crate) tries: usize,
 }
@@ -79,11 +102,9 @@ impl Session {
     /// begins anew. True if a connection is to be opened.
     pub(crate) fn handle_network_change(&mut self, now: Instant) -> bool {
         let lost = match self {
-            Self::Pausing { lost, .. } => Some(Lost { you: lost.you.clone(), tries: 0 }),
+            Self::Pausing { lost, .. } => Some(Lost { stay: lost.stay.clone(), tries: 0 }),
             Self::Entering { step: Step::Connection, lost, .. } => lost.clone(),
-            Self::Off
-            | Self::Entering { step: Step::Welcome | Step::Admission, .. }
-            | Self::InRoom { .. } => {
+            Self::Off | Self::Entering { step: Step::Welcome | Step::Admission, .. } | Self::Staying(_) => {
                 return false;
             }
         };
@@ -91,12 +112,20 @@ impl Session {
         true
     }
 
-    /// Whether the client is in the room, or was and is on its way back.
+    /// Whether the client is in the room or its lobby, or was and is on its way back.
     pub(crate) fn is_stay(&self) -> bool {
         match self {
-            Self::InRoom { .. } | Self::Pausing { .. } | Self::Entering { lost: Some(_), .. } => true,
+            Self::Staying(_) | Self::Pausing { .. } | Self::Entering { lost: Some(_), .. } => true,
             Self::Off | Self::Entering { lost: None, .. } => false,
         }
+    }
+
+    pub(crate) fn is_in_room(&self) -> bool {
+        matches!(self, Self::Staying(Stay::InRoom { .. }))
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Staying(Stay::Waiting))
     }
 
     pub(crate) fn is_at(&self, wanted: Step) -> bool {
@@ -112,7 +141,7 @@ impl Session {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match self {
-            Self::Off | Self::InRoom { .. } => None,
+            Self::Off | Self::Staying(_) => None,
             Self::Entering { deadline, .. } => Some(*deadline),
             Self::Pausing { retry_at, .. } => Some(*retry_at),
         }

@@ -9,7 +9,7 @@ use visavis_media::video::screen::{Screen, ScreenError};
 use visavis_media::{
     CameraChoice, DeviceError, DeviceKind, DeviceList, MicrophoneChoice, ScreenChoice, SpeakerChoice,
 };
-use visavis_protocol::{DisplayName, ParticipantId, RoomName};
+use visavis_protocol::{DisplayName, HostAction, ParticipantId, RoomName};
 
 /// A wish of the user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -22,6 +22,10 @@ pub enum Command {
         name: DisplayName,
     },
     Leave,
+    /// What the user, a host of the room, wants done with it.
+    Host {
+        action: HostAction,
+    },
     SetMicrophone {
         on: bool,
     },

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{Candidate, Description, DisplayName, MediaState, ParticipantId, RoomName, SessionToken};
+use crate::{Candidate, Description, DisplayName, Door, MediaState, ParticipantId, RoomName, SessionToken};
 
 /// What a client says to the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -9,9 +9,9 @@ use crate::{Candidate, Description, DisplayName, MediaState, ParticipantId, Room
 pub enum ClientMessage {
     /// First message of a connection; answered by `welcome`, or by `error` with `unsupported_protocol`.
     Hello(Hello),
-    /// Enters a room, making it if need be; answered by `joined`.
+    /// Enters a room, making it if need be; answered by `joined`, or by `waiting` where a host decides.
     Join(Join),
-    /// Leaves the room; the connection stays.
+    /// Leaves the room, or its lobby; the connection stays.
     Leave,
     /// Forwarded to the participant as it is.
     Description { to: ParticipantId, description: Description },
@@ -21,6 +21,28 @@ pub enum ClientMessage {
     EndOfCandidates { to: ParticipantId, ufrag: String },
     /// What this client sends has changed.
     Media(MediaState),
+    /// For hosts of the room.
+    Host(HostAction),
+}
+
+/// What a host does with the room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub enum HostAction {
+    /// Lets somebody in who waits in the lobby.
+    Admit { participant: ParticipantId },
+    /// Turns somebody away who waits in the lobby.
+    Deny { participant: ParticipantId },
+    /// Has a participant switch the microphone off.
+    Mute { participant: ParticipantId },
+    /// Has everybody but hosts do so.
+    MuteAll {},
+    /// Takes a participant out of the room, who may not come in again.
+    Remove { participant: ParticipantId },
+    /// Says who may come in from now on.
+    SetDoor { door: Door },
+    /// Takes everybody out of the room, which is gone with that.
+    End {},
 }
 
 /// The first words. Fields that are not known are allowed here, so that every version's hello is understood well enough

@@ -19,6 +19,10 @@ pub enum ErrorCode {
     UnexpectedMessage,
     /// The room holds as many participants as it may.
     RoomFull,
+    /// The room is locked.
+    RoomLocked,
+    /// The message is for hosts of the room.
+    NotHost,
     /// The message needs a room and the client is in none.
     NotInRoom,
     /// The addressee is not in the client's room.
@@ -34,13 +38,15 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::UnsupportedProtocol,
         Self::HelloExpected,
         Self::InvalidMessage,
         Self::MessageTooLarge,
         Self::UnexpectedMessage,
         Self::RoomFull,
+        Self::RoomLocked,
+        Self::NotHost,
         Self::NotInRoom,
         Self::UnknownParticipant,
         Self::TooSlow,
@@ -58,6 +64,8 @@ impl ErrorCode {
             Self::MessageTooLarge => "message_too_large",
             Self::UnexpectedMessage => "unexpected_message",
             Self::RoomFull => "room_full",
+            Self::RoomLocked => "room_locked",
+            Self::NotHost => "not_host",
             Self::NotInRoom => "not_in_room",
             Self::UnknownParticipant => "unknown_participant",
             Self::TooSlow => "too_slow",

@@ -15,13 +15,13 @@ mod participant;
 mod server;
 
 pub use candidate::Candidate;
-pub use client::{ClientMessage, Hello, Join, Resume};
+pub use client::{ClientMessage, Hello, HostAction, Join, Resume};
 pub use description::{Description, DescriptionKind};
 pub use error::ErrorCode;
 pub use ids::{DisplayName, IdError, ParticipantId, RoomName, SessionToken};
 pub use limits::*;
 pub use parse::{ParseError, parse_client_message, parse_server_message, to_text};
-pub use participant::{MediaState, Participant, Role};
+pub use participant::{Door, Knock, MediaState, Participant, Role};
 pub use server::{IceServer, LeaveReason, Resumed, ServerMessage};
 
 /// Version of the conversation that this crate speaks; the first message of a client carries it.

@@ -27,7 +27,7 @@ pub struct MediaState {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_off(on: &bool) -> bool {
+pub(crate) fn is_off(on: &bool) -> bool {
     !on
 }
 
@@ -39,4 +39,35 @@ pub struct Participant {
     pub media: MediaState,
     /// The receiver's own role in the negotiation with this participant.
     pub role: Role,
+    /// Whether the participant is a host of the room.
+    #[serde(default, skip_serializing_if = "is_off")]
+    #[ts(optional, as = "Option<bool>")]
+    pub host: bool,
+}
+
+/// Somebody who waits in the lobby of a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Knock {
+    /// Stays the same once the participant is in the room.
+    pub participant: ParticipantId,
+    pub name: DisplayName,
+}
+
+/// Who may come into a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// Everybody.
+    #[default]
+    Open,
+    /// Whom a host lets in from the lobby.
+    Lobby,
+    /// Nobody, but for hosts.
+    Locked,
+}
+
+impl Door {
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
 }

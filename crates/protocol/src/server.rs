@@ -1,8 +1,10 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::participant::is_off;
 use crate::{
-    Candidate, Description, ErrorCode, MediaState, Participant, ParticipantId, RoomName, SessionToken,
+    Candidate, Description, Door, ErrorCode, Knock, MediaState, Participant, ParticipantId, RoomName,
+    SessionToken,
 };
 
 /// What the server says to a client.
@@ -27,6 +29,38 @@ pub enum ServerMessage {
         room: RoomName,
         you: ParticipantId,
         participants: Vec<Participant>,
+        /// Whether the client is a host of the room.
+        #[serde(default, skip_serializing_if = "is_off")]
+        #[ts(optional, as = "Option<bool>")]
+        host: bool,
+        #[serde(default, skip_serializing_if = "Door::is_open")]
+        #[ts(optional, as = "Option<Door>")]
+        door: Door,
+    },
+    /// The client is in the lobby of the room, until `joined`, `turned_away`, or it leaves.
+    Waiting {
+        room: RoomName,
+        you: ParticipantId,
+    },
+    /// The client is no longer in the lobby, nor in the room.
+    TurnedAway,
+    /// To hosts: somebody waits in the lobby.
+    Knock(Knock),
+    /// To hosts: somebody waits no longer, whatever the reason.
+    KnockEnded {
+        participant: ParticipantId,
+    },
+    /// The door of the room is like this from now on.
+    Door {
+        door: Door,
+    },
+    /// Somebody in the room, maybe the receiver, is a host of it from now on.
+    Host {
+        participant: ParticipantId,
+    },
+    /// A host wants the receiver's microphone off. The receiver's client switches it off.
+    Muted {
+        by: ParticipantId,
     },
     ParticipantJoined {
         participant: Participant,
@@ -82,6 +116,10 @@ pub enum LeaveReason {
     Left,
     /// The participant's connection to the server is gone.
     Disconnected,
+    /// A host has taken the participant out of the room.
+    Removed,
+    /// A host has ended the call for all.
+    Ended,
 }
 
 /// A STUN or TURN server, with the fields of the browser's `RTCIceServer`.

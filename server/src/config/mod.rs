@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
+use visavis_protocol::Door;
 
 use crate::Origin;
 pub use layers::ConfigError;
@@ -65,6 +66,8 @@ pub struct AdminConfig {
 pub struct RoomsConfig {
     /// How many participants a room holds.
     pub size: NonZeroUsize,
+    /// Who may come into a room until its host says otherwise.
+    pub door: Door,
 }
 
 /// What clients find each other with.
@@ -148,7 +151,7 @@ impl Default for LimitsConfig {
 
 impl Default for RoomsConfig {
     fn default() -> Self {
-        Self { size: const { NonZeroUsize::new(2).expect("two is not zero") } }
+        Self { size: const { NonZeroUsize::new(2).expect("two is not zero") }, door: Door::Open }
     }
 }
 

@@ -99,7 +99,8 @@ impl Hub {
             | ClientMessage::Description { .. }
             | ClientMessage::Candidates { .. }
             | ClientMessage::EndOfCandidates { .. }
-            | ClientMessage::Media(_) => false,
+            | ClientMessage::Media(_)
+            | ClientMessage::Host(_) => false,
         };
         let deliveries = self.rooms.handle(session, message);
         self.deliver(deliveries);

@@ -3,6 +3,7 @@
 //! [`Rooms`] takes what sessions say and gives what is to be delivered to which session. It owns no socket,
 //! clock, task or lock. What participants say to each other it forwards without looking into it.
 
+mod hosting;
 mod refusal;
 mod room;
 #[cfg(test)]
@@ -13,13 +14,13 @@ use std::num::NonZeroUsize;
 
 use rand::rngs::StdRng;
 use visavis_protocol::{
-    ClientMessage, Join, LeaveReason, MediaState, ParticipantId, RoomName, ServerMessage,
+    ClientMessage, Door, Join, LeaveReason, MediaState, ParticipantId, RoomName, ServerMessage,
 };
 
 use crate::random::random_text;
 use crate::sessions::SessionId;
 use refusal::Refusal;
-use room::{Member, Room};
+use room::{Entry, Member, Room};
 
 /// A message for one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,16 +36,18 @@ const ID_LENGTH: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Rooms {
     size: NonZeroUsize,
+    /// Of a room that comes to be.
+    door: Door,
     rng: StdRng,
     rooms: HashMap<RoomName, Room>,
-    /// The room each session is in; the same as `rooms` the other way round.
+    /// The room each session is in or waits for; the same as `rooms` the other way round.
     stays: HashMap<SessionId, RoomName>,
 }
 
 impl Rooms {
-    /// Rooms of at most `size` participants, whose ids are drawn from `rng`.
-    pub(crate) fn new(size: NonZeroUsize, rng: StdRng) -> Self {
-        Self { size, rng, rooms: HashMap::new(), stays: HashMap::new() }
+    /// Rooms of at most `size` participants, whose ids are drawn from `rng`, with such a door to begin with.
+    pub(crate) fn new(size: NonZeroUsize, door: Door, rng: StdRng) -> Self {
+        Self { size, door, rng, rooms: HashMap::new(), stays: HashMap::new() }
     }
 
     /// What follows from a message that was said after the hello.
@@ -63,6 +66,7 @@ impl Rooms {
                 self.forward(from, &to, |from| ServerMessage::EndOfCandidates { from, ufrag })
             }
             ClientMessage::Media(media) => self.on_media(from, media),
+            ClientMessage::Host(action) => self.on_host_action(from, action),
         };
         outcome.unwrap_or_else(|refusal| vec![Delivery { to: from, message: refusal.into_message() }])
     }
@@ -80,12 +84,12 @@ impl Rooms {
         self.rooms.contains_key(name)
     }
 
-    /// People in all rooms.
+    /// People in all rooms and lobbies.
     pub(crate) fn participants(&self) -> usize {
         self.stays.len()
     }
 
-    /// Whether the session is in a room.
+    /// Whether the session is in a room, or waits for one.
     pub(crate) fn hold(&self, session: SessionId) -> bool {
         self.stays.contains_key(&session)
     }
@@ -108,20 +112,30 @@ impl Rooms {
         if self.stays.contains_key(&from) {
             return Err(Refusal::AlreadyInRoom);
         }
-        let mut deliveries = self.make_way(&join.room)?;
-        let newcomer = Member { session: from, id: self.draw_id(), name: join.name, media: join.media };
-        let room = self.rooms.entry(join.room.clone()).or_default();
-        deliveries.push(Delivery {
-            to: from,
-            message: ServerMessage::Joined {
-                room: join.room.clone(),
-                you: newcomer.id.clone(),
-                participants: room.seen_by_newcomer(),
-            },
+        let newcomer = Member {
+            session: from,
+            id: self.draw_id(),
+            name: join.name,
+            media: join.media,
+            is_host: !self.rooms.contains_key(&join.room),
+        };
+        self.come(join.room, newcomer)
+    }
+
+    /// Somebody comes to the door of a room.
+    fn come(&mut self, name: RoomName, newcomer: Member) -> Result<Vec<Delivery>, Refusal> {
+        let entry = self.rooms.get(&name).map_or(Ok(Entry::Room), |room| room.entry_of(&newcomer))?;
+        let mut deliveries = match entry {
+            Entry::Room => self.make_way(&name)?,
+            Entry::Lobby => Vec::new(),
+        };
+        self.stays.insert(newcomer.session, name.clone());
+        let door = self.door;
+        let room = self.rooms.entry(name.clone()).or_insert_with(|| Room::new(door));
+        deliveries.extend(match entry {
+            Entry::Room => room.enter(name, newcomer),
+            Entry::Lobby => room.wait(name, newcomer),
         });
-        deliveries.extend(room.announce(&newcomer));
-        room.add(newcomer);
-        self.stays.insert(from, join.room);
         Ok(deliveries)
     }
 
@@ -133,10 +147,7 @@ impl Rooms {
             return Ok(Vec::new());
         }
         let (absent, id) = room.longest_absent().ok_or(Refusal::RoomFull)?;
-        let mut deliveries = self.remove(absent, LeaveReason::Disconnected).unwrap_or_default();
-        let message = ServerMessage::ParticipantLeft { participant: id, reason: LeaveReason::Disconnected };
-        deliveries.push(Delivery { to: absent, message });
-        Ok(deliveries)
+        Ok(self.take_out(absent, id, LeaveReason::Disconnected))
     }
 
     #[expect(clippy::expect_used, reason = "the alphabet holds nothing that an id may not hold")]
@@ -147,6 +158,10 @@ impl Rooms {
 
     fn on_media(&mut self, from: SessionId, media: MediaState) -> Result<Vec<Delivery>, Refusal> {
         let room = self.room_of(from)?;
+        if let Some(waiting) = room.lobby_mut(from) {
+            waiting.media = media;
+            return Ok(Vec::new());
+        }
         let member = room.member_mut(from).ok_or(Refusal::NotInRoom)?;
         member.media = media;
         let id = member.id.clone();
@@ -161,20 +176,44 @@ impl Rooms {
     ) -> Result<Vec<Delivery>, Refusal> {
         let room = self.room_of(from)?;
         let sender = room.member_mut(from).ok_or(Refusal::NotInRoom)?.id.clone();
-        let to = room.session_of(to).filter(|&to| to != from).ok_or(Refusal::UnknownParticipant)?;
+        let to = self.other(from, to)?;
         Ok(vec![Delivery { to, message: message(sender) }])
     }
 
-    /// Takes a session out of its room; `None` if it is in none.
+    /// Takes a session out of its room or lobby; `None` if it is in none.
     fn remove(&mut self, session: SessionId, reason: LeaveReason) -> Option<Vec<Delivery>> {
         let name = self.stays.remove(&session)?;
         let room = self.rooms.get_mut(&name)?;
+        if let Some((_, told)) = room.call_up(session) {
+            return Some(told);
+        }
         let leaver = room.remove(session)?;
         if room.is_empty() {
+            let waiting = room.clear_lobby();
             self.rooms.remove(&name);
-            return Some(Vec::new());
+            return Some(self.open_anew(&name, waiting));
         }
-        Some(room.tell_others(session, &ServerMessage::ParticipantLeft { participant: leaver.id, reason }))
+        let mut deliveries =
+            room.tell_others(session, &ServerMessage::ParticipantLeft { participant: leaver.id, reason });
+        deliveries.extend(room.appoint_host());
+        Some(deliveries)
+    }
+
+    /// Nobody is left who could let them in: they come as if nobody had been there.
+    fn open_anew(&mut self, name: &RoomName, waiting: Vec<Member>) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        for mut member in waiting {
+            let session = member.session;
+            member.is_host = !self.rooms.contains_key(name);
+            match self.come(name.clone(), member) {
+                Ok(told) => deliveries.extend(told),
+                Err(_) => {
+                    self.stays.remove(&session);
+                    deliveries.push(Delivery { to: session, message: ServerMessage::TurnedAway });
+                }
+            }
+        }
+        deliveries
     }
 
     fn room_of(&mut self, session: SessionId) -> Result<&mut Room, Refusal> {

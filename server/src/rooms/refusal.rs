@@ -5,10 +5,14 @@ use visavis_protocol::{ErrorCode, ServerMessage};
 pub(super) enum Refusal {
     #[error("hello was said already")]
     SecondHello,
-    #[error("you are in a room already; leave it first")]
+    #[error("you are in a room or a lobby already; leave it first")]
     AlreadyInRoom,
     #[error("the room is full")]
     RoomFull,
+    #[error("the room is locked")]
+    RoomLocked,
+    #[error("only a host of the room may do that")]
+    NotHost,
     #[error("you are in no room")]
     NotInRoom,
     #[error("nobody else in your room has this id")]
@@ -24,6 +28,8 @@ impl Refusal {
         match self {
             Self::SecondHello | Self::AlreadyInRoom => ErrorCode::UnexpectedMessage,
             Self::RoomFull => ErrorCode::RoomFull,
+            Self::RoomLocked => ErrorCode::RoomLocked,
+            Self::NotHost => ErrorCode::NotHost,
             Self::NotInRoom => ErrorCode::NotInRoom,
             Self::UnknownParticipant => ErrorCode::UnknownParticipant,
         }

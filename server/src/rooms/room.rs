@@ -1,32 +1,65 @@
-use visavis_protocol::{DisplayName, MediaState, Participant, ParticipantId, Role, ServerMessage};
+use visavis_protocol::{
+    DisplayName, Door, Knock, MediaState, Participant, ParticipantId, Role, RoomName, ServerMessage,
+};
 
 use super::Delivery;
+use super::refusal::Refusal;
 use crate::sessions::SessionId;
 
-/// One room: its members, in the order they came.
+/// People who may wait for a host at a time.
+pub(super) const LOBBY_SIZE: usize = 32;
+
+/// One room: its members in the order they came, and who waits to become one.
 #[derive(Debug, Default)]
 pub(super) struct Room {
+    door: Door,
     members: Vec<Member>,
-    /// Those of them that have no connection, in the order they lost it.
+    /// In the order they came.
+    lobby: Vec<Member>,
+    /// Those of the members that have no connection, in the order they lost it.
     absent: Vec<SessionId>,
+    /// Who may not come in again.
+    removed: Vec<SessionId>,
 }
 
-/// Somebody in a room.
+/// Somebody in a room, or in its lobby.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) session: SessionId,
     pub(super) id: ParticipantId,
     pub(super) name: DisplayName,
     pub(super) media: MediaState,
+    pub(super) is_host: bool,
+}
+
+/// What becomes of somebody who wants to come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    Room,
+    Lobby,
 }
 
 impl Member {
     fn as_seen_with(&self, role: Role) -> Participant {
-        Participant { id: self.id.clone(), name: self.name.clone(), media: self.media, role }
+        Participant {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            media: self.media,
+            role,
+            host: self.is_host,
+        }
+    }
+
+    fn knock(&self) -> ServerMessage {
+        ServerMessage::Knock(Knock { participant: self.id.clone(), name: self.name.clone() })
     }
 }
 
 impl Room {
+    pub(super) fn new(door: Door) -> Self {
+        Self { door, ..Self::default() }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.members.len()
     }
@@ -35,19 +68,47 @@ impl Room {
         self.members.is_empty()
     }
 
-    /// The members as somebody sees them who comes in now: who waited longer answers, so the newcomer offers to all.
-    pub(super) fn seen_by_newcomer(&self) -> Vec<Participant> {
-        self.members.iter().map(|member| member.as_seen_with(Role::Offerer)).collect()
+    /// Where somebody gets to who wants to come in, if anywhere.
+    pub(super) fn entry_of(&self, newcomer: &Member) -> Result<Entry, Refusal> {
+        if self.removed.contains(&newcomer.session) {
+            return Err(Refusal::RoomLocked);
+        }
+        match self.door {
+            Door::Open => Ok(Entry::Room),
+            Door::Lobby | Door::Locked if newcomer.is_host => Ok(Entry::Room),
+            Door::Lobby if self.lobby.len() < LOBBY_SIZE => Ok(Entry::Lobby),
+            Door::Lobby => Err(Refusal::RoomFull),
+            Door::Locked => Err(Refusal::RoomLocked),
+        }
     }
 
-    /// Tells every member of somebody who comes in now.
-    pub(super) fn announce(&self, newcomer: &Member) -> Vec<Delivery> {
+    /// Takes somebody in, who offers to everybody here: who waited longer answers.
+    pub(super) fn enter(&mut self, name: RoomName, newcomer: Member) -> Vec<Delivery> {
+        let joined = ServerMessage::Joined {
+            room: name,
+            you: newcomer.id.clone(),
+            participants: self.members.iter().map(|member| member.as_seen_with(Role::Offerer)).collect(),
+            host: newcomer.is_host,
+            door: self.door,
+        };
+        let mut deliveries = vec![Delivery { to: newcomer.session, message: joined }];
+        if newcomer.is_host {
+            deliveries.extend(self.knocks_for(newcomer.session));
+        }
         let participant = newcomer.as_seen_with(Role::Answerer);
-        self.tell_others(newcomer.session, &ServerMessage::ParticipantJoined { participant })
+        deliveries
+            .extend(self.tell_others(newcomer.session, &ServerMessage::ParticipantJoined { participant }));
+        self.members.push(newcomer);
+        deliveries
     }
 
-    pub(super) fn add(&mut self, member: Member) {
-        self.members.push(member);
+    /// Lets somebody wait, and the hosts know.
+    pub(super) fn wait(&mut self, name: RoomName, newcomer: Member) -> Vec<Delivery> {
+        let waiting = ServerMessage::Waiting { room: name, you: newcomer.id.clone() };
+        let mut deliveries = vec![Delivery { to: newcomer.session, message: waiting }];
+        deliveries.extend(self.tell_hosts(&newcomer.knock()));
+        self.lobby.push(newcomer);
+        deliveries
     }
 
     pub(super) fn remove(&mut self, session: SessionId) -> Option<Member> {
@@ -56,16 +117,70 @@ impl Room {
         Some(self.members.remove(position))
     }
 
+    /// Takes somebody out of the lobby, and tells the hosts.
+    pub(super) fn call_up(&mut self, session: SessionId) -> Option<(Member, Vec<Delivery>)> {
+        let position = self.lobby.iter().position(|member| member.session == session)?;
+        let member = self.lobby.remove(position);
+        let told = self.tell_hosts(&ServerMessage::KnockEnded { participant: member.id.clone() });
+        Some((member, told))
+    }
+
+    pub(super) fn waiting_sessions(&self) -> Vec<SessionId> {
+        self.lobby.iter().map(|member| member.session).collect()
+    }
+
+    /// Everybody who waits, whom nobody is told of any more.
+    pub(super) fn clear_lobby(&mut self) -> Vec<Member> {
+        std::mem::take(&mut self.lobby)
+    }
+
+    /// Somebody who may not come in again.
+    pub(super) fn ban(&mut self, session: SessionId) {
+        self.removed.push(session);
+    }
+
+    /// Whoever has been here for longest is a host if nobody else is.
+    pub(super) fn appoint_host(&mut self) -> Vec<Delivery> {
+        if self.members.iter().any(|member| member.is_host) {
+            return Vec::new();
+        }
+        let Some(heir) = self.members.first_mut() else { return Vec::new() };
+        heir.is_host = true;
+        let (session, participant) = (heir.session, heir.id.clone());
+        let mut deliveries = self.tell_all(&ServerMessage::Host { participant });
+        deliveries.extend(self.knocks_for(session));
+        deliveries
+    }
+
+    pub(super) fn set_door(&mut self, door: Door) -> Vec<Delivery> {
+        self.door = door;
+        self.tell_all(&ServerMessage::Door { door })
+    }
+
+    pub(super) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
     pub(super) fn member_mut(&mut self, session: SessionId) -> Option<&mut Member> {
         self.members.iter_mut().find(|member| member.session == session)
+    }
+
+    pub(super) fn lobby_mut(&mut self, session: SessionId) -> Option<&mut Member> {
+        self.lobby.iter_mut().find(|member| member.session == session)
     }
 
     pub(super) fn session_of(&self, id: &ParticipantId) -> Option<SessionId> {
         self.members.iter().find(|member| member.id == *id).map(|member| member.session)
     }
 
+    pub(super) fn waiting_session_of(&self, id: &ParticipantId) -> Option<SessionId> {
+        self.lobby.iter().find(|member| member.id == *id).map(|member| member.session)
+    }
+
     pub(super) fn handle_absence(&mut self, session: SessionId) {
-        self.absent.push(session);
+        if self.members.iter().any(|member| member.session == session) {
+            self.absent.push(session);
+        }
     }
 
     pub(super) fn handle_return(&mut self, session: SessionId) {
@@ -81,10 +196,26 @@ impl Room {
 
     /// The message for every member but one.
     pub(super) fn tell_others(&self, but: SessionId, message: &ServerMessage) -> Vec<Delivery> {
+        self.tell(message, |member| member.session != but)
+    }
+
+    fn tell_all(&self, message: &ServerMessage) -> Vec<Delivery> {
+        self.tell(message, |_| true)
+    }
+
+    fn tell_hosts(&self, message: &ServerMessage) -> Vec<Delivery> {
+        self.tell(message, |member| member.is_host)
+    }
+
+    fn tell(&self, message: &ServerMessage, whom: impl Fn(&Member) -> bool) -> Vec<Delivery> {
         self.members
             .iter()
-            .filter(|member| member.session != but)
+            .filter(|member| whom(member))
             .map(|member| Delivery { to: member.session, message: message.clone() })
             .collect()
+    }
+
+    fn knocks_for(&self, host: SessionId) -> impl Iterator<Item = Delivery> {
+        self.lobby.iter().map(move |member| Delivery { to: host, message: member.knock() })
     }
 }

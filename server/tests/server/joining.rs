@@ -56,7 +56,7 @@ async fn a_full_room_refuses_and_the_connection_stays() {
 #[tokio::test]
 async fn the_size_of_rooms_can_be_set() {
     let size = NonZeroUsize::new(3).expect("three is not zero");
-    let rooms = RoomsConfig { size };
+    let rooms = RoomsConfig { size, ..RoomsConfig::default() };
     let server = TestServer::start_with(Config { rooms, ..Config::default() }).await;
     Call::begin(&server, "owl").await;
     let _call = Call::begin(&server, "fox").await;

@@ -128,7 +128,10 @@ async fn who_is_away_gives_way_to_a_newcomer_and_is_told() {
 #[tokio::test]
 async fn nonsense_counts_so_that_both_sides_count_alike() {
     let server = TestServer::start_with(Config {
-        rooms: RoomsConfig { size: NonZeroUsize::new(3).expect("three is not zero") },
+        rooms: RoomsConfig {
+            size: NonZeroUsize::new(3).expect("three is not zero"),
+            ..RoomsConfig::default()
+        },
         ..Config::default()
     })
     .await;

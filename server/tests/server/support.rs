@@ -139,7 +139,7 @@ impl Client {
     pub(crate) async fn join(&mut self, room: &str, name: &str) -> (ParticipantId, Vec<Participant>) {
         self.say(&join(room, name)).await;
         match self.hear().await {
-            ServerMessage::Joined { room: joined, you, participants } => {
+            ServerMessage::Joined { room: joined, you, participants, .. } => {
                 assert_eq!(joined.as_str(), room);
                 (you, participants)
             }
@@ -181,11 +181,14 @@ impl Client {
         }
     }
 
-    /// Hears that somebody joined.
+    /// Hears that somebody joined; before that maybe that it is a host now.
     pub(crate) async fn hear_joined(&mut self) -> Participant {
-        match self.hear().await {
-            ServerMessage::ParticipantJoined { participant } => participant,
-            other => panic!("nobody joined: {other:?}"),
+        loop {
+            match self.hear().await {
+                ServerMessage::ParticipantJoined { participant } => return participant,
+                ServerMessage::Host { .. } => {}
+                other => panic!("nobody joined: {other:?}"),
+            }
         }
     }
 

@@ -4,9 +4,12 @@ import type { CallErrorCode } from "../generated/CallErrorCode";
 import type { CallState } from "../generated/CallState";
 import type { ClientMessage } from "../generated/ClientMessage";
 import type { DisplayName } from "../generated/DisplayName";
+import type { Door } from "../generated/Door";
 import type { ErrorCode } from "../generated/ErrorCode";
+import type { HostAction } from "../generated/HostAction";
 import type { IceServer } from "../generated/IceServer";
 import type { Input } from "../generated/Input";
+import type { Knock } from "../generated/Knock";
 import type { LeaveReason } from "../generated/LeaveReason";
 import type { MediaState } from "../generated/MediaState";
 import type { Output } from "../generated/Output";
@@ -20,7 +23,7 @@ import { Conversation } from "./conversation";
 import { PROTOCOL_VERSION } from "./limits";
 import { Peer, tell } from "./peer";
 import * as session from "./session";
-import type { Lost, Session, Wish } from "./session";
+import type { Lost, Session, Stay, Wish } from "./session";
 
 /**
  * One client's stay in one room at a time: the twin of `crates/call`, held to the same scenario files.
@@ -37,6 +40,8 @@ export class Call {
   #wish: Wish | undefined;
   #iceServers: IceServer[] = [];
   #peers = new Map<ParticipantId, Peer>();
+  /** Who waits in the lobby, as far as this client, a host, knows. */
+  #knocks: ParticipantId[] = [];
   /** Own messages that the server has missed; they have their numbers already. */
   readonly #replay: ClientMessage[] = [];
   readonly #out: Output[] = [];
@@ -54,6 +59,8 @@ export class Call {
         return this.#leave();
       case "set_media":
         return this.#setMedia(input.media);
+      case "host":
+        return this.#actAsHost(input.action);
       case "signaling_opened":
         return this.#onSignalingOpened(nowMs);
       case "signaling_closed":
@@ -116,7 +123,7 @@ export class Call {
         this.#out.push({ type: "open_signaling" });
         return;
       case "off":
-      case "in_room":
+      case "staying":
         return;
     }
   }
@@ -131,7 +138,7 @@ export class Call {
 
   #leave(): void {
     if (this.#session.type === "off") return;
-    if (this.#session.type === "in_room") this.#send({ type: "leave" });
+    if (this.#session.type === "staying") this.#send({ type: "leave" });
     this.#end();
   }
 
@@ -163,8 +170,8 @@ export class Call {
         if (this.#session.lost === undefined) return this.#fail("server_unreachable");
         lost = this.#session.lost;
         break;
-      case "in_room":
-        lost = { you: this.#session.you, tries: 0 };
+      case "staying":
+        lost = { stay: this.#session.stay, tries: 0 };
         this.#tellError("server_lost");
         this.#tellState({ type: "reconnecting" });
         break;
@@ -188,7 +195,7 @@ export class Call {
     switch (this.#session.type) {
       case "entering":
         return this.#fail("server_garbage");
-      case "in_room":
+      case "staying":
         return this.#tellError("server_garbage");
       case "off":
       case "pausing":
@@ -202,11 +209,27 @@ export class Call {
       case "welcome":
         return this.#onWelcome(nowMs, message.payload.ice_servers, message.payload.session, message.payload.resumed);
       case "joined":
-        return this.#onJoined(nowMs, message.payload.room, message.payload.you, message.payload.participants);
+        return this.#onJoined(nowMs, message.payload);
+      case "waiting":
+        return this.#onWaiting(message.payload.room);
+      case "turned_away":
+        if (session.isWaiting(this.#session)) this.#fail("turned_away");
+        return;
+      case "knock":
+        return this.#onKnock(message.payload);
+      case "knock_ended":
+        return this.#onKnockEnded(message.payload.participant);
+      case "door":
+        return this.#onDoor(message.payload.door);
+      case "host":
+        return this.#onHost(message.payload.participant);
+      case "muted":
+        if (session.isInRoom(this.#session)) tell(this.#out, { type: "muted", by: message.payload.by });
+        return;
       case "participant_joined":
         return this.#onParticipantJoined(nowMs, message.payload.participant);
       case "participant_left":
-        if (this.#isMe(message.payload.participant)) return this.#onPlaceLost(nowMs);
+        if (this.#isMe(message.payload.participant)) return this.#onTakenOut(nowMs, message.payload.reason);
         return this.#onParticipantLeft(message.payload.participant, message.payload.reason);
       case "description":
         return this.#peers
@@ -253,10 +276,8 @@ export class Call {
     if (this.#wish === undefined || !this.#conversation?.is(token)) return false;
     const missed = this.#conversation.after(resumed.received);
     if (missed === undefined) return false;
-    const { you } = this.#session.lost;
-    this.#session = { type: "in_room", you };
     this.#replay.push(...missed);
-    this.#tellState({ type: "in_room", room: this.#wish.room, you });
+    this.#stay(this.#wish.room, this.#session.lost.stay);
     for (const peer of this.#peersInOrder()) peer.handleNetworkChange(nowMs);
     this.#handlePeerTimeouts(nowMs);
     return true;
@@ -268,37 +289,96 @@ export class Call {
     this.#send({ type: "join", payload: { ...this.#wish } });
   }
 
-  /**
-   * The server has taken this client out of the room, as it does with one that was away when somebody else needed the
-   * place. It asks for another.
-   */
-  #onPlaceLost(nowMs: number): void {
-    if (this.#session.type !== "in_room") return;
-    const lost = { you: this.#session.you, tries: 0 };
+  /** The server has taken this client out of the room: a host wanted it, or it was away when somebody else needed the place. */
+  #onTakenOut(nowMs: number, reason: LeaveReason): void {
+    switch (reason) {
+      case "removed":
+        return this.#fail("removed");
+      case "ended":
+        return this.#fail("ended_by_host");
+      case "left":
+      case "disconnected":
+        return this.#askForAnotherPlace(nowMs);
+    }
+  }
+
+  #askForAnotherPlace(nowMs: number): void {
+    if (this.#session.type !== "staying") return;
+    const lost = { stay: this.#session.stay, tries: 0 };
     this.#tellState({ type: "reconnecting" });
     this.#session = session.connecting(nowMs, lost);
     this.#enter(nowMs);
   }
 
   #isMe(id: ParticipantId): boolean {
-    return this.#session.type === "in_room" && this.#session.you === id;
+    return this.#session.type === "staying" && this.#session.stay.type === "in_room" && this.#session.stay.you === id;
   }
 
-  #onJoined(nowMs: number, room: RoomName, you: ParticipantId, participants: Participant[]): void {
-    if (!session.isAt(this.#session, "admission")) return;
-    // After a lost server everybody is somebody new; the media of the old stay is over now, not before.
+  #onJoined(
+    nowMs: number,
+    { room, you, participants, host = false, door = "open" }: Extract<ServerMessage, { type: "joined" }>["payload"],
+  ): void {
+    if (!session.isAt(this.#session, "admission") && !session.isWaiting(this.#session)) return;
+    this.#beginStay(room, { type: "in_room", you, host, door });
+    for (const participant of participants) this.#onParticipantJoined(nowMs, participant);
+  }
+
+  #onWaiting(room: RoomName): void {
+    // Once more while it waits: who could have let it in is gone, and others are there to ask.
+    if (session.isAt(this.#session, "admission") || session.isWaiting(this.#session)) {
+      this.#beginStay(room, { type: "waiting" });
+    }
+  }
+
+  /** After a lost server everybody is somebody new; the media of the old stay is over now, not before. */
+  #beginStay(room: RoomName, stay: Stay): void {
     for (const peer of this.#takePeers()) {
       peer.close(this.#out);
       tell(this.#out, { type: "participant_left", participant: peer.id, reason: "disconnected" });
     }
-    this.#session = { type: "in_room", you };
-    this.#tellState({ type: "in_room", room, you });
-    for (const participant of participants) this.#onParticipantJoined(nowMs, participant);
+    // The server tells of those who wait anew.
+    for (const participant of this.#knocks.splice(0)) tell(this.#out, { type: "knock_ended", participant });
+    this.#stay(room, stay);
+  }
+
+  #stay(room: RoomName, stay: Stay): void {
+    this.#session = { type: "staying", stay };
+    this.#tellState(session.stateOf(stay, room));
+  }
+
+  #actAsHost(action: HostAction): void {
+    if (session.isInRoom(this.#session)) this.#send({ type: "host", payload: action });
+  }
+
+  #onDoor(door: Door): void {
+    this.#changeStay({ door });
+  }
+
+  #onHost(participant: ParticipantId): void {
+    if (this.#isMe(participant)) this.#changeStay({ host: true });
+    else if (this.#peers.has(participant)) tell(this.#out, { type: "host", participant });
+  }
+
+  #onKnock({ participant, name }: Knock): void {
+    if (!session.isInRoom(this.#session) || this.#knocks.includes(participant)) return;
+    this.#knocks.push(participant);
+    tell(this.#out, { type: "knock", participant, name });
+  }
+
+  #onKnockEnded(participant: ParticipantId): void {
+    if (!this.#knocks.includes(participant)) return;
+    this.#knocks = this.#knocks.filter((known) => known !== participant);
+    tell(this.#out, { type: "knock_ended", participant });
+  }
+
+  #changeStay(change: { host: boolean } | { door: Door }): void {
+    if (this.#session.type !== "staying" || this.#session.stay.type !== "in_room" || this.#wish === undefined) return;
+    this.#stay(this.#wish.room, { ...this.#session.stay, ...change });
   }
 
   #onParticipantJoined(nowMs: number, participant: Participant): void {
-    if (this.#session.type !== "in_room") return;
-    if (participant.id === this.#session.you || this.#peers.has(participant.id)) return;
+    if (!session.isInRoom(this.#session)) return;
+    if (this.#isMe(participant.id) || this.#peers.has(participant.id)) return;
     this.#peers.set(participant.id, Peer.open(nowMs, participant, this.#iceServers, this.#out));
   }
 
@@ -318,8 +398,10 @@ export class Call {
       case "rate_limited":
         return;
       case "unsupported_protocol":
-      case "room_full":
         return this.#fail(code);
+      case "room_full":
+      case "room_locked":
+        return this.#refuse(code);
       // The connection is closed next, and that begins the way back.
       case "shutting_down":
         return this.#tellError("server_closing");
@@ -327,10 +409,17 @@ export class Call {
       case "invalid_message":
       case "message_too_large":
       case "unexpected_message":
+      case "not_host":
       case "too_slow":
       case "superseded":
-        return this.#session.type === "entering" ? this.#fail("message_refused") : this.#tellError("message_refused");
+        return this.#refuse("message_refused");
     }
+  }
+
+  /** On the way in that is the end; in the room it is what one message was told. */
+  #refuse(code: CallErrorCode): void {
+    if (this.#session.type === "entering") this.#fail(code);
+    else this.#tellError(code);
   }
 
   #fail(code: CallErrorCode): void {
@@ -345,11 +434,12 @@ export class Call {
     this.#session = { type: "off" };
     this.#wish = undefined;
     this.#conversation = undefined;
+    this.#knocks = [];
     this.#tellState({ type: "ended" });
   }
 
   #handlePeerTimeouts(nowMs: number): void {
-    const reachable = this.#session.type === "in_room";
+    const reachable = session.isInRoom(this.#session);
     for (const peer of this.#peersInOrder()) peer.handleTimeout(nowMs, reachable, this.#out);
   }
 
@@ -358,7 +448,7 @@ export class Call {
     this.#conversation?.handleSaid(message);
     switch (this.#session.type) {
       case "off":
-      case "in_room":
+      case "staying":
         return true;
       case "pausing":
         return message.type === "hello";

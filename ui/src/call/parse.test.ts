@@ -10,6 +10,9 @@ const messages: ServerMessage[] = [
     type: "joined",
     payload: { room: "r", you: "me", participants: [{ id: "b", name: "Ben", media, role: "answerer" }] },
   },
+  { type: "waiting", payload: { room: "r", you: "me" } },
+  { type: "knock", payload: { participant: "b", name: "Ben" } },
+  { type: "door", payload: { door: "lobby" } },
   { type: "participant_joined", payload: { participant: { id: "b", name: "Ben", media, role: "offerer" } } },
   { type: "participant_left", payload: { participant: "b", reason: "left" } },
   { type: "description", payload: { from: "b", description: { kind: "offer", negotiation: 1, sdp: "v=0" } } },
@@ -50,6 +53,22 @@ test("a welcome may name a session, and say how it goes on", () => {
   for (const more of [{ session: 7 }, { session: "t", resumed: {} }, { session: "t", resumed: { received: -1 } }]) {
     expect(parse(more)).toBeUndefined();
   }
+});
+
+test("messages of a word or two are read, and refused when they are damaged", () => {
+  const parse = (message: object) => parseServerMessage(JSON.stringify(message));
+  expect(parse({ type: "turned_away" })).toEqual({ type: "turned_away" });
+  for (const [type, field] of [["knock_ended", "participant"], ["host", "participant"], ["muted", "by"]] as const) {
+    const message = { type, payload: { [field]: "b" } };
+    expect(parse(message)).toEqual(message);
+    expect(parse({ type, payload: { [field]: 7 } })).toBeUndefined();
+  }
+});
+
+test("a room says only what is unusual about it", () => {
+  const parse = (more: object) => parseServerMessage(JSON.stringify({ type: "joined", payload: { room: "r", you: "me", participants: [], ...more } }));
+  for (const more of [{}, { host: true }, { door: "locked" }]) expect(parse(more)).toBeDefined();
+  for (const more of [{ host: "yes" }, { door: "ajar" }]) expect(parse(more)).toBeUndefined();
 });
 
 test("an error may say when to go on", () => {

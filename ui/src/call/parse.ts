@@ -19,7 +19,8 @@ const object = (fields: Record<string, Shape>): Shape => (value) =>
   Object.entries(fields).every(([name, shape]) => shape((value as Record<string, unknown>)[name]));
 
 const media = object({ microphone: flag, camera: flag, screen: optional(flag) });
-const participant = object({ id: text, name: text, media, role: oneOf("offerer", "answerer") });
+const participant = object({ id: text, name: text, media, role: oneOf("offerer", "answerer"), host: optional(flag) });
+const door = oneOf("open", "lobby", "locked");
 const candidate = object({ candidate: text, mid: text, ufrag: text });
 const iceServer = object({ urls: list(text), username: optional(text), credential: optional(text) });
 const errorCode = oneOf(
@@ -29,6 +30,8 @@ const errorCode = oneOf(
   "message_too_large",
   "unexpected_message",
   "room_full",
+  "room_locked",
+  "not_host",
   "not_in_room",
   "unknown_participant",
   "too_slow",
@@ -45,9 +48,16 @@ const PAYLOADS: Record<ServerMessage["type"], Shape> = {
     session: optional(text),
     resumed: optional(object({ received: whole })),
   }),
-  joined: object({ room: text, you: text, participants: list(participant) }),
+  joined: object({ room: text, you: text, participants: list(participant), host: optional(flag), door: optional(door) }),
+  waiting: object({ room: text, you: text }),
+  turned_away: () => true,
+  knock: object({ participant: text, name: text }),
+  knock_ended: object({ participant: text }),
+  door: object({ door }),
+  host: object({ participant: text }),
+  muted: object({ by: text }),
   participant_joined: object({ participant }),
-  participant_left: object({ participant: text, reason: oneOf("left", "disconnected") }),
+  participant_left: object({ participant: text, reason: oneOf("left", "disconnected", "removed", "ended") }),
   description: object({
     from: text,
     description: object({ kind: oneOf("offer", "answer"), negotiation: whole, sdp: text }),

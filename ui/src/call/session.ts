@@ -1,6 +1,8 @@
 /** How this client stands with the server. */
 
+import type { CallState } from "../generated/CallState";
 import type { DisplayName } from "../generated/DisplayName";
+import type { Door } from "../generated/Door";
 import type { MediaState } from "../generated/MediaState";
 import type { ParticipantId } from "../generated/ParticipantId";
 import type { RoomName } from "../generated/RoomName";
@@ -23,14 +25,31 @@ export type Session =
   | { type: "off" }
   /** On the way in, or back. */
   | { type: "entering"; step: Step; deadlineMs: number; lost: Lost | undefined }
-  | { type: "in_room"; you: ParticipantId }
+  | { type: "staying"; stay: Stay }
   /** The server is lost; the next try begins at `retryAtMs`. */
   | { type: "pausing"; retryAtMs: number; lost: Lost };
 
+/** Where the client has got to. */
+export type Stay =
+  /** The lobby of the room. */
+  | { type: "waiting" }
+  | { type: "in_room"; you: ParticipantId; host: boolean; door: Door };
+
+/** The same for the user; what is not so, or usual, is not said. */
+export function stateOf(stay: Stay, room: RoomName): CallState {
+  switch (stay.type) {
+    case "waiting":
+      return { type: "waiting", room };
+    case "in_room": {
+      const { you, host, door } = stay;
+      return { type: "in_room", room, you, ...(host && { host }), ...(door !== "open" && { door }) };
+    }
+  }
+}
+
 /** A stay whose connection to the server broke. */
 export interface Lost {
-  /** Who the client was. */
-  you: ParticipantId;
+  stay: Stay;
   /** How often it has tried to come back. */
   tries: number;
 }
@@ -58,15 +77,15 @@ export function handleNetworkChange(session: Session, nowMs: number): Session | 
     case "entering":
       return session.step === "connection" ? connecting(nowMs, session.lost) : undefined;
     case "off":
-    case "in_room":
+    case "staying":
       return undefined;
   }
 }
 
-/** Whether the client is in the room, or was and is on its way back. */
+/** Whether the client is in the room or its lobby, or was and is on its way back. */
 export function isStay(session: Session): boolean {
   switch (session.type) {
-    case "in_room":
+    case "staying":
     case "pausing":
       return true;
     case "entering":
@@ -74,6 +93,14 @@ export function isStay(session: Session): boolean {
     case "off":
       return false;
   }
+}
+
+export function isInRoom(session: Session): boolean {
+  return session.type === "staying" && session.stay.type === "in_room";
+}
+
+export function isWaiting(session: Session): boolean {
+  return session.type === "staying" && session.stay.type === "waiting";
 }
 
 export function isAt(session: Session, wanted: Step): boolean {
@@ -90,7 +117,7 @@ export function pausing(nowMs: number, lost: Lost): Session | undefined {
 export function pollTimeoutMs(session: Session): number | undefined {
   switch (session.type) {
     case "off":
-    case "in_room":
+    case "staying":
       return undefined;
     case "entering":
       return session.deadlineMs;

@@ -1,6 +1,7 @@
 import type { CameraChoice } from "../generated/CameraChoice";
 import type { DisplayName } from "../generated/DisplayName";
 import type { Event } from "../generated/Event";
+import type { HostAction } from "../generated/HostAction";
 import type { MicrophoneChoice } from "../generated/MicrophoneChoice";
 import type { NoiseSuppression } from "../generated/NoiseSuppression";
 import type { ParticipantId } from "../generated/ParticipantId";
@@ -70,6 +71,8 @@ export interface CallEngine {
 
   join(call: { server: string; room: RoomName; name: DisplayName }): void;
   leave(): void;
+  /** What the user, a host of the room, wants done with it. */
+  host(action: HostAction): void;
 
   /** Shows a stream inside a host element, now or as soon as it starts, until the returned function is called. */
   mountVideo(stream: StreamId, host: HTMLElement): () => void;

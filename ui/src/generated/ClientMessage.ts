@@ -2,6 +2,7 @@
 import type { Candidate } from "./Candidate";
 import type { Description } from "./Description";
 import type { Hello } from "./Hello";
+import type { HostAction } from "./HostAction";
 import type { Join } from "./Join";
 import type { MediaState } from "./MediaState";
 import type { ParticipantId } from "./ParticipantId";
@@ -9,4 +10,4 @@ import type { ParticipantId } from "./ParticipantId";
 /**
  * What a client says to the server.
  */
-export type ClientMessage = { "type": "hello", "payload": Hello } | { "type": "join", "payload": Join } | { "type": "leave" } | { "type": "description", "payload": { to: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { to: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { to: ParticipantId, ufrag: string, } } | { "type": "media", "payload": MediaState };
+export type ClientMessage = { "type": "hello", "payload": Hello } | { "type": "join", "payload": Join } | { "type": "leave" } | { "type": "description", "payload": { to: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { to: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { to: ParticipantId, ufrag: string, } } | { "type": "media", "payload": MediaState } | { "type": "host", "payload": HostAction };

@@ -11,4 +11,8 @@ export type Participant = { id: ParticipantId, name: DisplayName, media: MediaSt
 /**
  * The receiver's own role in the negotiation with this participant.
  */
-role: Role, };
+role: Role, 
+/**
+ * Whether the participant is a host of the room.
+ */
+host?: boolean, };

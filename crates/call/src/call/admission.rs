@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use visavis_protocol::{
-    ClientMessage, ErrorCode, Hello, IceServer, Join, LeaveReason, PROTOCOL_VERSION, Participant,
-    ParticipantId, Resumed, RoomName, SessionToken,
+    ClientMessage, ErrorCode, Hello, IceServer, Join, LeaveReason, PROTOCOL_VERSION, Participant, Resumed,
+    RoomName, SessionToken,
 };
 
 use super::Call;
 use crate::conversation::Conversation;
 use crate::event::{CallErrorCode, CallEvent, CallState};
 use crate::peer::tell;
-use crate::session::{Lost, Session, Step};
+use crate::session::{Lost, Session, Stay, Step};
 
 impl Call {
     pub(super) fn on_signaling_opened(&mut self, now: Instant) {
@@ -30,11 +30,11 @@ impl Call {
             Session::Off | Session::Pausing { .. } => return,
             Session::Entering { lost: None, .. } => return self.fail(CallErrorCode::ServerUnreachable),
             Session::Entering { lost: Some(lost), .. } => lost.clone(),
-            Session::InRoom { you } => {
-                let you = you.clone();
+            Session::Staying(stay) => {
+                let stay = stay.clone();
                 tell(&mut self.out, CallEvent::Error { code: CallErrorCode::ServerLost });
                 self.tell_state(CallState::Reconnecting);
-                Lost { you, tries: 0 }
+                Lost { stay, tries: 0 }
             }
         };
         match Session::pausing(now, lost) {
@@ -75,10 +75,9 @@ impl Call {
         let (Some(missed), Some(wish)) = (conversation.after(resumed.received), &self.wish) else {
             return false;
         };
-        let (room, you) = (wish.room.clone(), lost.you.clone());
-        self.session = Session::InRoom { you: you.clone() };
+        let (room, stay) = (wish.room.clone(), lost.stay.clone());
         self.replay.extend(missed);
-        self.tell_state(CallState::InRoom { room, you });
+        self.stay(room, stay);
         for peer in self.peers.values_mut() {
             peer.handle_network_change(now);
         }
@@ -92,11 +91,18 @@ impl Call {
         self.send(ClientMessage::Join(Join { room: wish.room, name: wish.name, media: wish.media }));
     }
 
-    /// The server has taken this client out of the room, as it does with one that was away when somebody else needed the
-    /// place. It asks for another.
-    pub(super) fn on_place_lost(&mut self, now: Instant) {
-        let Session::InRoom { you } = &self.session else { return };
-        let lost = Lost { you: you.clone(), tries: 0 };
+    /// The server has taken this client out of the room: a host wanted it, or it was away when somebody else needed the place.
+    pub(super) fn on_taken_out(&mut self, now: Instant, reason: LeaveReason) {
+        match reason {
+            LeaveReason::Removed => self.fail(CallErrorCode::Removed),
+            LeaveReason::Ended => self.fail(CallErrorCode::EndedByHost),
+            LeaveReason::Left | LeaveReason::Disconnected => self.ask_for_another_place(now),
+        }
+    }
+
+    fn ask_for_another_place(&mut self, now: Instant) {
+        let Session::Staying(stay) = &self.session else { return };
+        let lost = Lost { stay: stay.clone(), tries: 0 };
         self.tell_state(CallState::Reconnecting);
         self.session = Session::connecting(now, Some(lost));
         self.enter(now);
@@ -106,13 +112,33 @@ impl Call {
         &mut self,
         now: Instant,
         room: RoomName,
-        you: ParticipantId,
+        stay: Stay,
         participants: Vec<Participant>,
     ) {
-        if !self.session.is_at(Step::Admission) {
+        if !self.session.is_at(Step::Admission) && !self.session.is_waiting() {
             return;
         }
-        // After a lost server everybody is somebody new; the media of the old stay is over now, not before.
+        self.begin_stay(room, stay);
+        for participant in participants {
+            self.on_participant_joined(now, participant);
+        }
+    }
+
+    pub(super) fn on_waiting(&mut self, room: RoomName) {
+        // Once more while it waits: who could have let it in is gone, and others are there to ask.
+        if self.session.is_at(Step::Admission) || self.session.is_waiting() {
+            self.begin_stay(room, Stay::Waiting);
+        }
+    }
+
+    pub(super) fn on_turned_away(&mut self) {
+        if self.session.is_waiting() {
+            self.fail(CallErrorCode::TurnedAway);
+        }
+    }
+
+    /// After a lost server everybody is somebody new; the media of the old stay is over now, not before.
+    fn begin_stay(&mut self, room: RoomName, stay: Stay) {
         for (id, peer) in std::mem::take(&mut self.peers) {
             peer.close(&mut self.out);
             tell(
@@ -120,20 +146,22 @@ impl Call {
                 CallEvent::ParticipantLeft { participant: id, reason: LeaveReason::Disconnected },
             );
         }
-        self.session = Session::InRoom { you: you.clone() };
-        self.tell_state(CallState::InRoom { room, you });
-        for participant in participants {
-            self.on_participant_joined(now, participant);
-        }
+        self.forget_knocks();
+        self.stay(room, stay);
+    }
+
+    fn stay(&mut self, room: RoomName, stay: Stay) {
+        self.tell_state(stay.state(room));
+        self.session = Session::Staying(stay);
     }
 
     pub(super) fn on_refusal(&mut self, code: ErrorCode) {
-        let entering = matches!(self.session, Session::Entering { .. });
         match code {
             // The participant left while the message was on its way; or the server only takes its time.
             ErrorCode::UnknownParticipant | ErrorCode::NotInRoom | ErrorCode::RateLimited => {}
             ErrorCode::UnsupportedProtocol => self.fail(CallErrorCode::UnsupportedProtocol),
-            ErrorCode::RoomFull => self.fail(CallErrorCode::RoomFull),
+            ErrorCode::RoomFull => self.refuse(CallErrorCode::RoomFull),
+            ErrorCode::RoomLocked => self.refuse(CallErrorCode::RoomLocked),
             // The connection is closed next, and that begins the way back.
             ErrorCode::ShuttingDown => {
                 tell(&mut self.out, CallEvent::Error { code: CallErrorCode::ServerClosing })
@@ -142,13 +170,18 @@ impl Call {
             | ErrorCode::InvalidMessage
             | ErrorCode::MessageTooLarge
             | ErrorCode::UnexpectedMessage
+            | ErrorCode::NotHost
             | ErrorCode::TooSlow
-            | ErrorCode::Superseded => {
-                if entering {
-                    self.fail(CallErrorCode::MessageRefused);
-                } else {
-                    tell(&mut self.out, CallEvent::Error { code: CallErrorCode::MessageRefused });
-                }
+            | ErrorCode::Superseded => self.refuse(CallErrorCode::MessageRefused),
+        }
+    }
+
+    /// On the way in that is the end; in the room it is what one message was told.
+    fn refuse(&mut self, code: CallErrorCode) {
+        match self.session {
+            Session::Entering { .. } => self.fail(code),
+            Session::Off | Session::Staying(_) | Session::Pausing { .. } => {
+                tell(&mut self.out, CallEvent::Error { code })
             }
         }
     }

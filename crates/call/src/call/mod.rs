@@ -1,13 +1,14 @@
 //! The call as a whole: the session with the server, and a peer for each other participant.
 
 mod admission;
+mod hosting;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use visavis_protocol::{
-    ClientMessage, DisplayName, IceServer, LeaveReason, MediaState, Participant, ParticipantId, RoomName,
-    ServerMessage,
+    ClientMessage, DisplayName, IceServer, Knock, LeaveReason, MediaState, Participant, ParticipantId,
+    RoomName, ServerMessage,
 };
 
 use crate::conversation::Conversation;
@@ -15,7 +16,7 @@ use crate::event::{CallErrorCode, CallEvent, CallState};
 use crate::input::Input;
 use crate::output::Output;
 use crate::peer::{Peer, tell};
-use crate::session::{Session, Step, Wish};
+use crate::session::{Session, Stay, Step, Wish};
 use crate::trickle::Trickled;
 
 /// One client's stay in one room at a time. Feed it with [`handle`](Self::handle), then take everything from
@@ -31,6 +32,8 @@ pub struct Call {
     wish: Option<Wish>,
     ice_servers: Vec<IceServer>,
     peers: BTreeMap<ParticipantId, Peer>,
+    /// Who waits in the lobby, as far as this client, a host, knows.
+    knocks: Vec<Knock>,
     /// Own messages that the server has missed; they have their numbers already.
     replay: VecDeque<ClientMessage>,
     out: VecDeque<Output>,
@@ -46,6 +49,7 @@ impl Call {
             wish: None,
             ice_servers: Vec::new(),
             peers: BTreeMap::new(),
+            knocks: Vec::new(),
             replay: VecDeque::new(),
             out: VecDeque::new(),
         }
@@ -56,6 +60,7 @@ impl Call {
             Input::Join { room, name, media } => self.join(now, room, name, media),
             Input::Leave => self.leave(),
             Input::SetMedia { media } => self.set_media(media),
+            Input::Host { action } => self.act_as_host(action),
             Input::SignalingOpened => self.on_signaling_opened(now),
             Input::SignalingClosed => self.on_signaling_closed(now),
             Input::Received { message } => self.on_message(now, message),
@@ -94,7 +99,7 @@ impl Call {
                     self.session = Session::connecting(now, Some(lost.clone()));
                     self.out.push_back(Output::OpenSignaling);
                 }
-                Session::Off | Session::InRoom { .. } => {}
+                Session::Off | Session::Staying(_) => {}
             }
         }
         self.handle_peer_timeouts(now);
@@ -133,7 +138,7 @@ impl Call {
         if matches!(self.session, Session::Off) {
             return;
         }
-        if matches!(self.session, Session::InRoom { .. }) {
+        if matches!(self.session, Session::Staying(_)) {
             self.send(ClientMessage::Leave);
         }
         self.end();
@@ -164,7 +169,7 @@ impl Call {
         self.count_received();
         match self.session {
             Session::Entering { .. } => self.fail(CallErrorCode::ServerGarbage),
-            Session::InRoom { .. } => {
+            Session::Staying(_) => {
                 tell(&mut self.out, CallEvent::Error { code: CallErrorCode::ServerGarbage })
             }
             Session::Off | Session::Pausing { .. } => {}
@@ -179,10 +184,19 @@ impl Call {
             ServerMessage::Welcome { ice_servers, session, resumed, .. } => {
                 self.on_welcome(now, ice_servers, session, resumed);
             }
-            ServerMessage::Joined { room, you, participants } => self.on_joined(now, room, you, participants),
+            ServerMessage::Joined { room, you, participants, host, door } => {
+                self.on_joined(now, room, Stay::InRoom { you, host, door }, participants);
+            }
+            ServerMessage::Waiting { room, .. } => self.on_waiting(room),
+            ServerMessage::TurnedAway => self.on_turned_away(),
+            ServerMessage::Knock(knock) => self.on_knock(knock),
+            ServerMessage::KnockEnded { participant } => self.on_knock_ended(&participant),
+            ServerMessage::Door { door } => self.on_door(door),
+            ServerMessage::Host { participant } => self.on_host(participant),
+            ServerMessage::Muted { by } => self.on_muted(by),
             ServerMessage::ParticipantJoined { participant } => self.on_participant_joined(now, participant),
-            ServerMessage::ParticipantLeft { participant, .. } if self.is_me(&participant) => {
-                self.on_place_lost(now);
+            ServerMessage::ParticipantLeft { participant, reason } if self.is_me(&participant) => {
+                self.on_taken_out(now, reason);
             }
             ServerMessage::ParticipantLeft { participant, reason } => {
                 self.on_participant_left(&participant, reason)
@@ -208,13 +222,12 @@ impl Call {
     }
 
     fn is_me(&self, id: &ParticipantId) -> bool {
-        matches!(&self.session, Session::InRoom { you } if you == id)
+        matches!(&self.session, Session::Staying(Stay::InRoom { you, .. }) if you == id)
     }
 
     fn on_participant_joined(&mut self, now: Instant, participant: Participant) {
-        let Session::InRoom { you } = &self.session else { return };
         let id = participant.id.clone();
-        if id == *you || self.peers.contains_key(&id) {
+        if !self.session.is_in_room() || self.is_me(&id) || self.peers.contains_key(&id) {
             return;
         }
         let peer = Peer::open(now, participant, self.ice_servers.clone(), &mut self.out);
@@ -244,11 +257,12 @@ impl Call {
         self.session = Session::Off;
         self.wish = None;
         self.conversation = None;
+        self.knocks.clear();
         self.tell_state(CallState::Ended);
     }
 
     fn handle_peer_timeouts(&mut self, now: Instant) {
-        let reachable = matches!(self.session, Session::InRoom { .. });
+        let reachable = self.session.is_in_room();
         for peer in self.peers.values_mut() {
             peer.handle_timeout(now, reachable, &mut self.out);
         }
@@ -260,7 +274,7 @@ impl Call {
             conversation.handle_said(&message);
         }
         match self.session {
-            Session::Off | Session::InRoom { .. } | Session::Entering { step: Step::Admission, .. } => {
+            Session::Off | Session::Staying(_) | Session::Entering { step: Step::Admission, .. } => {
                 Some(message)
             }
             Session::Pausing { .. } | Session::Entering { step: Step::Connection | Step::Welcome, .. } => {

@@ -158,6 +158,7 @@ impl Actor {
         match command {
             Command::Join { server, room, name } => self.join(server, room, name),
             Command::Leave => self.feed(Input::Leave),
+            Command::Host { action } => self.feed(Input::Host { action }),
             Command::SetMicrophone { on } => {
                 self.devices.set_microphone(on);
                 self.tell_media();
@@ -332,10 +333,20 @@ impl Actor {
                 self.stop_screen(None);
                 self.apply_active();
             }
-            CallEvent::State { state: CallState::Idle | CallState::Joining | CallState::Reconnecting }
+            CallEvent::State {
+                state:
+                    CallState::Idle | CallState::Joining | CallState::Waiting { .. } | CallState::Reconnecting,
+            }
             | CallEvent::ParticipantJoined { .. }
             | CallEvent::ParticipantLeft { .. }
-            | CallEvent::Peer { .. } => {}
+            | CallEvent::Peer { .. }
+            | CallEvent::Host { .. }
+            | CallEvent::Knock { .. }
+            | CallEvent::KnockEnded { .. } => {}
+            CallEvent::Muted { .. } => {
+                self.devices.set_microphone(false);
+                self.tell_media();
+            }
             CallEvent::Media { participant, media } => {
                 if let Some(event) = self.others_screens.handle_shared(participant, media.screen) {
                     self.emit(event);

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use ts_rs::{Config, TS};
 use visavis_protocol::{
-    Candidate, ClientMessage, Description, DescriptionKind, DisplayName, ErrorCode, Hello, IceServer, Join,
-    LeaveReason, MediaState, Participant, ParticipantId, Resume, Resumed, Role, RoomName, ServerMessage,
-    SessionToken,
+    Candidate, ClientMessage, Description, DescriptionKind, DisplayName, Door, ErrorCode, Hello, HostAction,
+    IceServer, Join, Knock, LeaveReason, MediaState, Participant, ParticipantId, Resume, Resumed, Role,
+    RoomName, ServerMessage, SessionToken,
 };
 
 const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: false };
@@ -55,6 +55,28 @@ pub(crate) fn client() -> Vec<(ClientMessage, &'static str)> {
             ClientMessage::Media(MediaState { screen: true, ..MEDIA }),
             r#"{"type":"media","payload":{"microphone":true,"camera":false,"screen":true}}"#,
         ),
+        (
+            ClientMessage::Host(HostAction::Admit { participant: id() }),
+            r#"{"type":"host","payload":{"action":"admit","participant":"Ab3-_xyz"}}"#,
+        ),
+        (
+            ClientMessage::Host(HostAction::Deny { participant: id() }),
+            r#"{"type":"host","payload":{"action":"deny","participant":"Ab3-_xyz"}}"#,
+        ),
+        (
+            ClientMessage::Host(HostAction::Mute { participant: id() }),
+            r#"{"type":"host","payload":{"action":"mute","participant":"Ab3-_xyz"}}"#,
+        ),
+        (ClientMessage::Host(HostAction::MuteAll {}), r#"{"type":"host","payload":{"action":"mute_all"}}"#),
+        (
+            ClientMessage::Host(HostAction::Remove { participant: id() }),
+            r#"{"type":"host","payload":{"action":"remove","participant":"Ab3-_xyz"}}"#,
+        ),
+        (
+            ClientMessage::Host(HostAction::SetDoor { door: Door::Lobby }),
+            r#"{"type":"host","payload":{"action":"set_door","door":"lobby"}}"#,
+        ),
+        (ClientMessage::Host(HostAction::End {}), r#"{"type":"host","payload":{"action":"end"}}"#),
     ]
 }
 
@@ -92,9 +114,40 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 room: room(),
                 you: ParticipantId::new("me").expect("an id"),
                 participants: vec![participant(Role::Offerer)],
+                host: false,
+                door: Door::Open,
             },
             r#"{"type":"joined","payload":{"room":"blue-owl","you":"me","participants":[{"id":"Ab3-_xyz","name":"Ada L.","media":{"microphone":true,"camera":false},"role":"offerer"}]}}"#,
         ),
+        (
+            ServerMessage::Joined {
+                room: room(),
+                you: id(),
+                participants: vec![Participant { host: true, ..participant(Role::Offerer) }],
+                host: true,
+                door: Door::Locked,
+            },
+            r#"{"type":"joined","payload":{"room":"blue-owl","you":"Ab3-_xyz","participants":[{"id":"Ab3-_xyz","name":"Ada L.","media":{"microphone":true,"camera":false},"role":"offerer","host":true}],"host":true,"door":"locked"}}"#,
+        ),
+        (
+            ServerMessage::Waiting { room: room(), you: id() },
+            r#"{"type":"waiting","payload":{"room":"blue-owl","you":"Ab3-_xyz"}}"#,
+        ),
+        (ServerMessage::TurnedAway, r#"{"type":"turned_away"}"#),
+        (
+            ServerMessage::Knock(Knock { participant: id(), name: name() }),
+            r#"{"type":"knock","payload":{"participant":"Ab3-_xyz","name":"Ada L."}}"#,
+        ),
+        (
+            ServerMessage::KnockEnded { participant: id() },
+            r#"{"type":"knock_ended","payload":{"participant":"Ab3-_xyz"}}"#,
+        ),
+        (ServerMessage::Door { door: Door::Open }, r#"{"type":"door","payload":{"door":"open"}}"#),
+        (
+            ServerMessage::Host { participant: id() },
+            r#"{"type":"host","payload":{"participant":"Ab3-_xyz"}}"#,
+        ),
+        (ServerMessage::Muted { by: id() }, r#"{"type":"muted","payload":{"by":"Ab3-_xyz"}}"#),
         (
             ServerMessage::ParticipantJoined { participant: participant(Role::Answerer) },
             r#"{"type":"participant_joined","payload":{"participant":{"id":"Ab3-_xyz","name":"Ada L.","media":{"microphone":true,"camera":false},"role":"answerer"}}}"#,
@@ -106,6 +159,14 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
         (
             ServerMessage::ParticipantLeft { participant: id(), reason: LeaveReason::Disconnected },
             r#"{"type":"participant_left","payload":{"participant":"Ab3-_xyz","reason":"disconnected"}}"#,
+        ),
+        (
+            ServerMessage::ParticipantLeft { participant: id(), reason: LeaveReason::Removed },
+            r#"{"type":"participant_left","payload":{"participant":"Ab3-_xyz","reason":"removed"}}"#,
+        ),
+        (
+            ServerMessage::ParticipantLeft { participant: id(), reason: LeaveReason::Ended },
+            r#"{"type":"participant_left","payload":{"participant":"Ab3-_xyz","reason":"ended"}}"#,
         ),
         (
             ServerMessage::Description { from: id(), description: description(DescriptionKind::Offer) },
@@ -172,7 +233,7 @@ fn name() -> DisplayName {
 }
 
 fn participant(role: Role) -> Participant {
-    Participant { id: id(), name: name(), media: MEDIA, role }
+    Participant { id: id(), name: name(), media: MEDIA, role, host: false }
 }
 
 fn description(kind: DescriptionKind) -> Description {

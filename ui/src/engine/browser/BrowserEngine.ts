@@ -1,6 +1,7 @@
 import { Call } from "../../call/Call";
 import type { CallEvent } from "../../generated/CallEvent";
 import type { DeviceError } from "../../generated/DeviceError";
+import type { HostAction } from "../../generated/HostAction";
 import type { Input } from "../../generated/Input";
 import type { MediaState } from "../../generated/MediaState";
 import type { NoiseSuppression } from "../../generated/NoiseSuppression";
@@ -170,6 +171,10 @@ export class BrowserEngine implements CallEngine {
     this.#handle({ type: "leave" });
   }
 
+  host(action: HostAction): void {
+    this.#handle({ type: "host", action });
+  }
+
   mountVideo(stream: StreamId, host: HTMLElement): () => void {
     return this.#videos.mount(stream, host);
   }
@@ -309,7 +314,13 @@ export class BrowserEngine implements CallEngine {
           this.#setVideo({ type: "screen", participant }, media.screen ? this.#remoteScreens.get(participant) : undefined);
         }
         break;
+      case "muted":
+        this.#local.setMicrophone(false);
+        break;
       case "participant_left":
+      case "host":
+      case "knock":
+      case "knock_ended":
       case "error":
         break;
     }

@@ -1,5 +1,6 @@
 import type { Command } from "../../generated/Command";
 import type { Event } from "../../generated/Event";
+import type { HostAction } from "../../generated/HostAction";
 import type { NoiseSuppression } from "../../generated/NoiseSuppression";
 import type { StreamId } from "../../generated/StreamId";
 import type { VoiceSettings } from "../../generated/VoiceSettings";
@@ -121,6 +122,10 @@ export class NativeEngine implements CallEngine {
 
   leave(): void {
     this.#send({ type: "leave" });
+  }
+
+  host(action: HostAction): void {
+    this.#send({ type: "host", action });
   }
 
   mountVideo(stream: StreamId, host: HTMLElement): () => void {
