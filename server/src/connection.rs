@@ -225,6 +225,7 @@ impl Connection {
             ice_servers: self.shared.ice_servers.clone(),
             session: Some(greeting.session),
             resumed: greeting.resumed,
+            guest: None,
         }
     }
 
@@ -336,7 +337,9 @@ fn close_code_of(code: ErrorCode) -> u16 {
         | ErrorCode::UnknownParticipant
         | ErrorCode::TooSlow
         | ErrorCode::Superseded
-        | ErrorCode::RateLimited => close_code::POLICY,
+        | ErrorCode::RateLimited
+        | ErrorCode::Unauthorized
+        | ErrorCode::Forbidden => close_code::POLICY,
     }
 }
 

@@ -36,6 +36,13 @@ export function callErrorWords(code: CallErrorCode): ErrorWords {
       };
     case "room_full":
       return { title: "This room is full", advice: "Wait until somebody leaves, or start a new call." };
+    case "unauthorized":
+      return {
+        title: "This server wants to know who you are",
+        advice: "Open the link that you were invited with. If it is old, ask for a new one.",
+      };
+    case "forbidden":
+      return { title: "Your invitation is not for this", advice: "Ask who invited you for the right link." };
     case "message_refused":
       return {
         title: "The server refused something",

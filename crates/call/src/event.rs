@@ -71,6 +71,10 @@ pub enum CallErrorCode {
     /// Client and server are of different protocol versions.
     UnsupportedProtocol,
     RoomFull,
+    /// The server wants an invitation that says who the user is, and there is none, or one that is not valid.
+    Unauthorized,
+    /// The invitation is for something else.
+    Forbidden,
     /// The server refused a message that this client should not have sent: a defect.
     MessageRefused,
     /// The server closes for this client.
@@ -90,6 +94,8 @@ impl CallErrorCode {
             Self::ServerGarbage => "server_garbage",
             Self::UnsupportedProtocol => "unsupported_protocol",
             Self::RoomFull => "room_full",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::MessageRefused => "message_refused",
             Self::ServerClosing => "server_closing",
             Self::NegotiationFailed => "negotiation_failed",

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use visavis_protocol::{DisplayName, MediaState, ParticipantId, RoomName};
+use visavis_protocol::{AccessToken, DisplayName, MediaState, ParticipantId, RoomName};
 
 /// How long the server may take to accept a connection, to welcome, and to let the client in.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,6 +23,8 @@ pub(crate) struct Wish {
     pub(crate) room: RoomName,
     pub(crate) name: DisplayName,
     pub(crate) media: MediaState,
+    /// Who the user is to the server.
+    pub(crate) token: Option<AccessToken>,
 }
 
 #[derive(Debug)]

@@ -2,7 +2,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::{
-    Candidate, Description, ErrorCode, MediaState, Participant, ParticipantId, RoomName, SessionToken,
+    AccessToken, Candidate, Description, ErrorCode, MediaState, Participant, ParticipantId, RoomName,
+    SessionToken,
 };
 
 /// What the server says to a client.
@@ -21,6 +22,9 @@ pub enum ServerMessage {
         /// There if the session that the hello names goes on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resumed: Option<Resumed>,
+        /// Who the client is from now on, if it has shown nothing that says so; to be kept and shown in its next hello.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        guest: Option<AccessToken>,
     },
     /// The client is in the room, with these others.
     Joined {

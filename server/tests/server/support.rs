@@ -267,7 +267,8 @@ async fn pass(
 }
 
 pub(crate) fn hello(protocol: u32) -> ClientMessage {
-    ClientMessage::Hello(Hello { protocol, client: "visavis-server-tests/1".to_owned(), resume: None })
+    let client = "visavis-server-tests/1".to_owned();
+    ClientMessage::Hello(Hello { protocol, client, resume: None, token: None })
 }
 
 /// Goes on with a session of which so many messages have come.
@@ -276,6 +277,7 @@ pub(crate) fn resuming(session: &SessionToken, received: u32) -> ClientMessage {
         protocol: visavis_protocol::PROTOCOL_VERSION,
         client: "visavis-server-tests/1".to_owned(),
         resume: Some(Resume { session: session.clone(), received }),
+        token: None,
     })
 }
 

@@ -35,6 +35,8 @@ const errorCode = oneOf(
   "superseded",
   "rate_limited",
   "shutting_down",
+  "unauthorized",
+  "forbidden",
 );
 
 const PAYLOADS: Record<ServerMessage["type"], Shape> = {
@@ -44,6 +46,7 @@ const PAYLOADS: Record<ServerMessage["type"], Shape> = {
     ice_servers: list(iceServer),
     session: optional(text),
     resumed: optional(object({ received: whole })),
+    guest: optional(text),
   }),
   joined: object({ room: text, you: text, participants: list(participant) }),
   participant_joined: object({ participant }),

@@ -1,5 +1,6 @@
 /** How this client stands with the server. */
 
+import type { AccessToken } from "../generated/AccessToken";
 import type { DisplayName } from "../generated/DisplayName";
 import type { MediaState } from "../generated/MediaState";
 import type { ParticipantId } from "../generated/ParticipantId";
@@ -16,6 +17,8 @@ export interface Wish {
   room: RoomName;
   name: DisplayName;
   media: MediaState;
+  /** Who the user is to the server. */
+  token: AccessToken | undefined;
 }
 
 export type Session =

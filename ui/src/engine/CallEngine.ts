@@ -1,3 +1,4 @@
+import type { AccessToken } from "../generated/AccessToken";
 import type { CameraChoice } from "../generated/CameraChoice";
 import type { DisplayName } from "../generated/DisplayName";
 import type { Event } from "../generated/Event";
@@ -68,7 +69,8 @@ export interface CallEngine {
   /** Play the sound that the browser holds back until the user acts; to be called from a click. */
   allowSound(): void;
 
-  join(call: { server: string; room: RoomName; name: DisplayName }): void;
+  /** @param call.token what the user was invited with, or else what a `guest` event once gave for this server */
+  join(call: { server: string; room: RoomName; name: DisplayName; token?: AccessToken }): void;
   leave(): void;
 
   /** Shows a stream inside a host element, now or as soon as it starts, until the returned function is called. */

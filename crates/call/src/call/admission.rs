@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use visavis_protocol::{
-    ClientMessage, ErrorCode, Hello, IceServer, Join, LeaveReason, PROTOCOL_VERSION, Participant,
-    ParticipantId, Resumed, RoomName, SessionToken,
+    AccessToken, ClientMessage, ErrorCode, Hello, IceServer, Join, LeaveReason, PROTOCOL_VERSION,
+    Participant, ParticipantId, Resumed, RoomName, SessionToken,
 };
 
 use super::Call;
 use crate::conversation::Conversation;
 use crate::event::{CallErrorCode, CallEvent, CallState};
+use crate::output::Output;
 use crate::peer::tell;
 use crate::session::{Lost, Session, Step};
 
@@ -21,6 +22,7 @@ impl Call {
                 protocol: PROTOCOL_VERSION,
                 client: self.client.clone(),
                 resume: self.conversation.as_ref().map(Conversation::resume),
+                token: self.wish.as_ref().and_then(|wish| wish.token.clone()),
             }));
         }
     }
@@ -64,6 +66,16 @@ impl Call {
             self.send(ClientMessage::Leave);
         }
         self.enter(now);
+    }
+
+    /// The server has said who this client is to it, which holds for the connections that follow, too.
+    pub(super) fn on_guest(&mut self, guest: Option<AccessToken>) {
+        if let (Some(token), Some(wish)) = (guest, &mut self.wish)
+            && self.session.is_at(Step::Welcome)
+        {
+            wish.token = Some(token.clone());
+            self.out.push_back(Output::KeepGuest { token });
+        }
     }
 
     /// Goes on where the last connection broke off, if that is possible: nothing has changed but what was missed.
@@ -134,6 +146,11 @@ impl Call {
             ErrorCode::UnknownParticipant | ErrorCode::NotInRoom | ErrorCode::RateLimited => {}
             ErrorCode::UnsupportedProtocol => self.fail(CallErrorCode::UnsupportedProtocol),
             ErrorCode::RoomFull => self.fail(CallErrorCode::RoomFull),
+            ErrorCode::Unauthorized => self.fail(CallErrorCode::Unauthorized),
+            ErrorCode::Forbidden if entering => self.fail(CallErrorCode::Forbidden),
+            ErrorCode::Forbidden => {
+                tell(&mut self.out, CallEvent::Error { code: CallErrorCode::Forbidden });
+            }
             // The connection is closed next, and that begins the way back.
             ErrorCode::ShuttingDown => {
                 tell(&mut self.out, CallEvent::Error { code: CallErrorCode::ServerClosing })
