@@ -95,6 +95,11 @@ impl Client {
         Self::request(request).await
     }
 
+    /// Opens a connection to another process.
+    pub(crate) async fn connect_to(url: &str) -> Self {
+        Self::request(url).await.expect("open a connection")
+    }
+
     async fn request(request: impl IntoClientRequest + Unpin) -> tungstenite::Result<Self> {
         within(connect_async(request)).await.map(|(socket, _)| Self { socket })
     }
