@@ -52,7 +52,7 @@ impl Keys {
             keys: Vec<serde_json::Value>,
         }
         let set: Set = serde_json::from_slice(document)?;
-        let keys = set.keys.into_iter().take(MAX_FETCHED).filter_map(|key| fetched(key));
+        let keys = set.keys.into_iter().take(MAX_FETCHED).filter_map(fetched);
         Ok(Self(keys.collect()))
     }
 
