@@ -6,13 +6,13 @@ use visavis_engine::InviteLink;
 use visavis_media::audio::voice::VoiceSettings;
 use visavis_media::video::Size;
 use visavis_media::{CameraChoice, MicrophoneChoice, ScreenChoice, SpeakerChoice};
-use visavis_protocol::DisplayName;
+use visavis_protocol::{AccessToken, DisplayName};
 
 /// A headless participant of a call: joins a room, sends what it is told to, records what it receives.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 110)]
 pub(crate) struct Args {
-    /// Where to go: http(s)://HOST/r/ROOM
+    /// Where to go: http(s)://HOST/r/ROOM[#token=TOKEN]
     #[arg(required_unless_present_any = ["list_devices", "list_screens"])]
     pub(crate) invite_link: Option<InviteLink>,
 
@@ -55,6 +55,10 @@ pub(crate) struct Args {
     /// What the others see
     #[arg(long, default_value = "Visavis peer")]
     pub(crate) name: DisplayName,
+
+    /// Who this peer is to a server that wants to know, instead of what the invite link says
+    #[arg(long, value_name = "TOKEN", env = "VISAVIS_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<AccessToken>,
 
     /// Leave after this many seconds; stays until interrupted without it
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]

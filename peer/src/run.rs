@@ -73,7 +73,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
         stay_per_line(&link, &args.name, &report, &engine, &mut events).await?;
         Outcome::Done
     } else {
-        engine.send(Command::Join { server: link.server, room: link.room, name: args.name.clone() }).await;
+        let (name, token) = (args.name.clone(), args.token.clone().or(link.token));
+        engine.send(Command::Join { server: link.server, room: link.room, name, token }).await;
         attend(&args, &mut report, &engine, &mut events).await?
     };
     drop(engine);
@@ -121,7 +122,8 @@ async fn attend(
                 report.stats(stats)?;
                 continue;
             }
-            Event::MicrophoneLevel { .. } | Event::ParticipantLevels { .. } => continue,
+            // A guest's identity is a secret, and nobody here keeps it.
+            Event::MicrophoneLevel { .. } | Event::ParticipantLevels { .. } | Event::Guest { .. } => continue,
             Event::Call { event: CallEvent::Error { code } } => failure = Some(*code),
             Event::Call { event: CallEvent::State { state: CallState::InRoom { .. } } } => {
                 failure = None;
@@ -160,6 +162,8 @@ fn ends_call(code: CallErrorCode) -> bool {
         | CallErrorCode::TurnedAway
         | CallErrorCode::Removed
         | CallErrorCode::EndedByHost
+        | CallErrorCode::Unauthorized
+        | CallErrorCode::Forbidden
         | CallErrorCode::MessageRefused => true,
         CallErrorCode::ServerLost
         | CallErrorCode::ServerClosing

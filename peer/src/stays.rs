@@ -27,8 +27,8 @@ pub(crate) async fn stay_per_line(
 ) -> anyhow::Result<()> {
     let mut lines = lines()?;
     while lines.recv().await.is_some() {
-        let (server, room) = (link.server.clone(), link.room.clone());
-        engine.send(Command::Join { server, room, name: name.clone() }).await;
+        let InviteLink { server, room, token } = link.clone();
+        engine.send(Command::Join { server, room, name: name.clone(), token }).await;
         report_until(report, events, |event| {
             matches!(event, Event::VideoStarted { stream: StreamId::Participant(_) })
         })

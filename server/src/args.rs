@@ -1,10 +1,13 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use serde::Serialize;
+use visavis_protocol::{DisplayName, RoomName};
 
+use crate::access::{Identity, Order, Permission};
 use crate::config::{ConfigError, LogFormat, StunUrl};
 use crate::{Config, Origin};
 
@@ -16,7 +19,7 @@ use crate::{Config, Origin};
 #[command(name = "visavis-server", version)]
 pub struct Args {
     /// A file of settings, in TOML.
-    #[arg(long, value_name = "FILE", env = "VISAVIS_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "VISAVIS_CONFIG", global = true)]
     pub config: Option<PathBuf>,
 
     /// Print the configuration that holds, as a file, and end.
@@ -25,6 +28,65 @@ pub struct Args {
 
     #[command(flatten)]
     options: Options,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Print a token that lets somebody in, signed with a secret of the configuration.
+    Token(TokenOptions),
+    /// Print fresh keys, for the configuration file.
+    GenerateKeys,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct TokenOptions {
+    /// Who it is for: 1 to 128 characters, the same for the same person.
+    #[arg(long, value_name = "WHO")]
+    identity: Identity,
+
+    /// What others see, whatever the owner types in.
+    #[arg(long)]
+    name: Option<DisplayName>,
+
+    /// A room that it is for; may be given more than once. Any room, without.
+    #[arg(long = "room", value_name = "ROOM")]
+    rooms: Vec<RoomName>,
+
+    /// What else the owner may do; may be given more than once, or separated by commas.
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    can: Vec<Permission>,
+
+    /// How long it is good for: a number with s, m, h or d behind it.
+    #[arg(long, value_name = "TIME", default_value = "12h", value_parser = span)]
+    expires: Duration,
+
+    /// Id of the secret to sign with; the first one of the configuration, without.
+    #[arg(long, value_name = "ID")]
+    key: Option<String>,
+}
+
+impl TokenOptions {
+    pub fn order(&self) -> Order {
+        let Self { identity, name, rooms, can, expires, key } = self.clone();
+        Order { identity, name, rooms, can, lifetime: expires, key }
+    }
+}
+
+/// A span of time in one unit, a century at most.
+fn span(text: &str) -> Result<Duration, String> {
+    const CENTURY_S: u64 = 100 * 366 * 24 * 3600;
+    let wrong = || "a number with s, m, h or d behind it is wanted, such as 90m".to_owned();
+    let (digits, unit_s) = [("s", 1), ("m", 60), ("h", 3600), ("d", 24 * 3600)]
+        .into_iter()
+        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))
+        .ok_or_else(wrong)?;
+    let count: u64 = digits.parse().map_err(|_| wrong())?;
+    let seconds = count.checked_mul(unit_s).filter(|seconds| (1..=CENTURY_S).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(wrong)
 }
 
 /// Settings that stand above those of the file, in its form.
@@ -171,6 +233,16 @@ mod tests {
         assert_eq!(config.allowed_origins, ["https://a.example".parse().expect("an origin")]);
         assert_eq!(config.rooms.size.get(), 3);
         assert_eq!(config.admin.listen.map(|address| address.port()), Some(2));
+    }
+
+    #[test]
+    fn spans_of_time_are_read_and_none_is_too_long() {
+        for (text, seconds) in [("90s", 90), ("2m", 120), ("12h", 43_200), ("7d", 604_800)] {
+            assert_eq!(span(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "h", "0s", "-1h", "1.5h", "1w", "90", "36601d", "18446744073709551615d"] {
+            assert!(span(text).is_err(), "{text}");
+        }
     }
 
     #[test]

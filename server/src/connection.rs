@@ -3,17 +3,20 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
-use visavis_protocol::{ErrorCode, IceServer, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, ServerMessage, to_text};
+use visavis_protocol::{
+    AccessToken, ErrorCode, Hello, IceServer, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, ServerMessage, to_text,
+};
 
+use crate::access::{Access, Admitted, Identity};
 use crate::conversation::{Complaint, Conversation, Reaction};
 use crate::hub::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting};
-use crate::limits::{Admission, Pace};
+use crate::limits::{Admission, Identities, Pace};
 use crate::metrics::Metrics;
 use crate::sessions::ConnectionId;
 use crate::{LimitsConfig, Timing};
@@ -27,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) hub: HubHandle,
     pub(crate) timing: Timing,
     pub(crate) limits: LimitsConfig,
+    pub(crate) access: Access,
+    pub(crate) identities: Identities,
     pub(crate) ice_servers: Vec<IceServer>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -40,6 +45,7 @@ pub(crate) async fn serve(socket: WebSocket, shared: Arc<Shared>, _admission: Ad
         socket,
         inbox,
         conversation: Conversation::new(),
+        place: None,
         said: 0,
         said_before_ping: None,
         pace: Pace::new(shared.limits.messages_per_s, shared.limits.messages_burst),
@@ -61,6 +67,8 @@ struct Connection {
     socket: WebSocket,
     inbox: Inbox,
     conversation: Conversation,
+    /// Among those of its identity, once the client has one.
+    place: Option<Admission<Identity>>,
     /// How many messages of its session the client was sent, over this connection or before.
     said: u32,
     /// What `said` was at the ping that is not answered yet.
@@ -137,13 +145,7 @@ impl Connection {
             Message::Ping(_) => return Ok(()),
         };
         match reaction {
-            Reaction::Welcome(hello) => {
-                debug!(connection = self.id.0, client = shortened(&hello.client), "hello");
-                self.deadline = Instant::now() + self.shared.timing.ping;
-                let greeting = self.shared.hub.greet(self.id, hello.resume).await.map_err(hub_gone)?;
-                self.said = greeting.read;
-                self.say(&self.welcome(greeting)).await
-            }
+            Reaction::Welcome(hello) => self.on_hello(hello).await,
             Reaction::Pass(message) => self.shared.hub.say(self.id, message).await.map_err(hub_gone),
             Reaction::Refuse(complaint) => {
                 self.shared.metrics.error(complaint.code);
@@ -152,6 +154,30 @@ impl Connection {
             }
             Reaction::Close(complaint) => Err(Ending::Told(complaint)),
         }
+    }
+
+    async fn on_hello(&mut self, hello: Hello) -> Result<(), Ending> {
+        debug!(connection = self.id.0, client = shortened(&hello.client), "hello");
+        let admitted = tokio::select! {
+            admitted = self.shared.access.admit(hello.token.as_ref(), SystemTime::now()) => admitted,
+            dismissal = &mut self.inbox.dismissal => return Err(dismissal.into()),
+        };
+        let Admitted { grant, guest } = admitted
+            .map_err(|error| Ending::Told(Complaint::new(ErrorCode::Unauthorized, error.to_string())))?;
+        let place = self.shared.identities.admit(grant.identity.clone());
+        self.place = Some(place.map_err(|too_many| {
+            Ending::Told(Complaint {
+                retry_after: Some(too_many.retry_after),
+                ..Complaint::new(ErrorCode::RateLimited, "you have too many connections")
+            })
+        })?);
+        let is_newcomer = grant.is_newcomer();
+        self.deadline = Instant::now() + self.shared.timing.ping;
+        let greeting = self.shared.hub.greet(self.id, hello.resume, grant).await.map_err(hub_gone)?;
+        self.said = greeting.read;
+        // Who goes on with a session without having shown anything stays who they were.
+        let guest = guest.filter(|_| !(is_newcomer && greeting.resumed.is_some()));
+        self.say(&self.welcome(greeting, guest)).await
     }
 
     /// Stops reading for a while from a client that says too much: nothing is lost, and it waits for itself alone.
@@ -218,13 +244,14 @@ impl Connection {
         }
     }
 
-    fn welcome(&self, greeting: Greeting) -> ServerMessage {
+    fn welcome(&self, greeting: Greeting, guest: Option<AccessToken>) -> ServerMessage {
         ServerMessage::Welcome {
             protocol: PROTOCOL_VERSION,
             server: concat!("visavis-server/", env!("CARGO_PKG_VERSION")).to_owned(),
             ice_servers: self.shared.ice_servers.clone(),
             session: Some(greeting.session),
             resumed: greeting.resumed,
+            guest,
         }
     }
 
@@ -338,7 +365,9 @@ fn close_code_of(code: ErrorCode) -> u16 {
         | ErrorCode::UnknownParticipant
         | ErrorCode::TooSlow
         | ErrorCode::Superseded
-        | ErrorCode::RateLimited => close_code::POLICY,
+        | ErrorCode::RateLimited
+        | ErrorCode::Unauthorized
+        | ErrorCode::Forbidden => close_code::POLICY,
     }
 }
 

@@ -126,7 +126,7 @@ mod tests {
 
     fn open() -> Conversation {
         let mut conversation = Conversation::new();
-        let hello = Hello { protocol: 1, client: "test/1".to_owned(), resume: None };
+        let hello = Hello { protocol: 1, client: "test/1".to_owned(), resume: None, token: None };
         assert_eq!(conversation.handle_text(HELLO), Reaction::Welcome(hello));
         conversation
     }

@@ -4,6 +4,7 @@
 //! actor (`hub`) owns all rooms and sessions, one task (`connection`) owns each WebSocket, and bounded queues join them. The server
 //! forwards session descriptions and candidates and never looks into them; media does not pass through it.
 
+mod access;
 mod admin;
 mod args;
 mod assets;
@@ -21,10 +22,14 @@ mod rooms;
 mod run;
 mod sessions;
 
-pub use args::Args;
+#[doc(hidden)]
+pub use access::fuzz_token;
+pub use access::{AccessError, Identity, IdentityError, Order, Permission, TokenError, generate_keys, issue};
+pub use args::{Args, Command, TokenOptions};
 pub use config::{
-    AdminConfig, Config, ConfigError, IceConfig, LimitsConfig, LogFormat, RoomsConfig, StunUrl, StunUrlError,
-    Timing,
+    AccessConfig, AdminConfig, Config, ConfigError, IceConfig, JwksUrl, JwksUrlError, KeyAlgorithm,
+    LimitsConfig, LogFormat, PublicKeyConfig, RoomsConfig, Secret, SecretConfig, SecretError, SecretSource,
+    StunUrl, StunUrlError, Timing,
 };
 pub use origin::{Origin, OriginError};
 pub use run::{Server, ServerError};

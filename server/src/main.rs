@@ -1,11 +1,12 @@
 //! `visavis-server`: reads the options, runs the server until it is told to stop.
 
 use std::io::{self, Write as _};
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
-use visavis_server::{Args, LogFormat, Server};
+use visavis_server::{Args, Command, LogFormat, Server};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -15,6 +16,18 @@ async fn main() -> anyhow::Result<()> {
     if args.print_config {
         write!(stdout, "{}", config.to_toml()?)?;
         return Ok(());
+    }
+    match &args.command {
+        Some(Command::Token(options)) => {
+            let token = visavis_server::issue(&config.access, options.order(), SystemTime::now())?;
+            writeln!(stdout, "{token}")?;
+            return Ok(());
+        }
+        Some(Command::GenerateKeys) => {
+            write!(stdout, "{}", visavis_server::generate_keys())?;
+            return Ok(());
+        }
+        None => {}
     }
     let filter = EnvFilter::try_new(&config.log).context("log is not a filter such as info or debug")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);

@@ -12,13 +12,14 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 use visavis_protocol::IceServer;
 
+use crate::access::{Access, AccessError};
 use crate::admin;
 use crate::assets::Assets;
 use crate::config::StunUrl;
 use crate::connection::Shared;
 use crate::http::{Peer, Site, router};
 use crate::hub::{Hub, HubHandle};
-use crate::limits::Gate;
+use crate::limits::{Gate, Identities};
 use crate::linger::LingeringListener;
 use crate::metrics::Metrics;
 use crate::rooms::Rooms;
@@ -48,6 +49,8 @@ pub enum ServerError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("cannot read the UI from {}", folder.display())]
     Ui { folder: PathBuf, source: io::Error },
+    #[error("the keys of tokens cannot be used")]
+    Access(#[from] AccessError),
     #[error("the HTTP server failed")]
     Serve(#[source] io::Error),
 }
@@ -62,6 +65,7 @@ impl Server {
         if assets.index().is_none() {
             warn!("the UI is not built; browsers will be told how to build it");
         }
+        let access = Access::new(config.access)?;
         let (listener, address) = listen(config.listen).await?;
         let admin = match config.admin.listen {
             Some(address) => Some(listen(address).await?),
@@ -80,6 +84,8 @@ impl Server {
             hub: handle.clone(),
             timing: config.timing,
             limits: config.limits,
+            access,
+            identities: Identities::new(config.limits),
             ice_servers,
             metrics: Arc::clone(&metrics),
         };

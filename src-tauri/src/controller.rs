@@ -120,6 +120,7 @@ impl Actor {
             Event::VideoStarted { stream } => self.frames.start(stream),
             Event::VideoEnded { stream } => self.frames.end(stream),
             Event::Call { .. }
+            | Event::Guest { .. }
             | Event::Devices { .. }
             | Event::DeviceFailed { .. }
             | Event::DeviceReturned { .. }

@@ -69,7 +69,9 @@ export class Tab {
     });
     if (init !== undefined) await tab.page.addInitScript(init, initWith);
     const query = new URLSearchParams({ name, camera, microphone, probe: "1", ...(join && { join: "1" }) });
-    await tab.page.goto(`${link}?${query}`);
+    const url = new URL(link);
+    url.search = query.toString();
+    await tab.page.goto(url.href);
     await tab.page.waitForFunction(() => window.visavis !== undefined);
     return tab;
   }

@@ -7,9 +7,9 @@ import type { ScreenChoice } from "./generated/ScreenChoice";
 import type { VoiceSettings } from "./generated/VoiceSettings";
 import { INITIAL, type Model, reduce, withOther, without } from "./model";
 import { type Options, parseOptions } from "./options";
-import { loadPreferences, type Preferences, savePreferences } from "./preferences";
+import { loadPreferences, type Preferences, savePreferences, withGuest } from "./preferences";
 import { strings } from "./strings";
-import { type Invite, parseInvite, parseRoute, parseUrl, routePath } from "./routes";
+import { type Invite, parseInvite, parseUrl, personalLink, routePath } from "./routes";
 
 export type Screen =
   | { type: "home" }
@@ -52,7 +52,7 @@ export class App {
     engine.setOutputVolume(this.preferences.outputVolume);
     engine.setMicrophone(INITIAL.own.microphone);
     engine.setCamera(INITIAL.own.camera);
-    const invite = parseInvite(launch.link ?? "");
+    const invite = this.#takeInvite(launch.link ?? "");
     if (invite !== undefined) this.#begin(invite, this.options.join || launch.enter);
     if (!this.choosesServer) window.addEventListener("popstate", () => this.#onPopState());
   }
@@ -77,14 +77,15 @@ export class App {
   openGreenRoom(invite: Invite): void {
     // In a tab each server is a site of its own.
     if (this.#fixedServer !== undefined && invite.server !== this.#fixedServer) {
-      location.href = new URL(routePath({ type: "room", room: invite.room }), invite.server).href;
+      location.href = personalLink(invite);
     } else this.#go({ type: "green_room", invite });
   }
 
   join(invite: Invite, name: string): void {
     this.#savePreferences(this.options.name === name ? {} : { name });
     this.screen = { type: "call", invite };
-    this.engine.join({ ...invite, name });
+    const token = invite.token ?? this.preferences.guests[invite.server];
+    this.engine.join({ server: invite.server, room: invite.room, name, ...(token !== undefined && { token }) });
   }
 
   leave(): void {
@@ -206,6 +207,9 @@ export class App {
 
   #onEvent(event: Parameters<typeof reduce>[1]): void {
     this.model = reduce(this.model, event);
+    if (event.type === "guest") {
+      this.#savePreferences({ guests: withGuest(this.preferences.guests, event.server, event.token) });
+    }
     const ended = event.type === "call" && event.event.type === "state" && event.event.state.type === "ended";
     if (!ended) return;
     if (this.#endsForAll) this.dismissError();
@@ -215,11 +219,17 @@ export class App {
 
   #onPopState(): void {
     this.leave();
-    const route = parseRoute(location.pathname);
-    this.screen =
-      route.type === "room"
-        ? { type: "green_room", invite: { server: this.server, room: route.room } }
-        : { type: "home" };
+    const invite = this.#takeInvite(location.href);
+    this.screen = invite === undefined ? { type: "home" } : { type: "green_room", invite };
+  }
+
+  /** The invite in a link. Its token is from then on in the invite alone: no bookmark and nobody who looks at the tab gets it. */
+  #takeInvite(link: string): Invite | undefined {
+    const invite = parseInvite(link);
+    if (!this.choosesServer && invite?.token !== undefined) {
+      history.replaceState(history.state, "", location.pathname + location.search);
+    }
+    return invite;
   }
 
   /** Shows a screen, in the tab with its path in the address bar. */

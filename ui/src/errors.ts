@@ -44,6 +44,13 @@ export function callErrorWords(code: CallErrorCode): ErrorWords {
       return { title: "You were removed from the call", advice: "A host took you out. You can't come back into this call." };
     case "ended_by_host":
       return { title: "The call has ended", advice: "A host ended it for everybody." };
+    case "unauthorized":
+      return {
+        title: "This server wants to know who you are",
+        advice: "Open the link that you were invited with. If it is old, ask for a new one.",
+      };
+    case "forbidden":
+      return { title: "Your invitation is not for this", advice: "Ask who invited you for the right link." };
     case "message_refused":
       return {
         title: "The server refused something",

@@ -83,6 +83,9 @@ export function reduce(model: Model, event: EngineEvent): Model {
   switch (event.type) {
     case "call":
       return reduceCall(model, event.event);
+    // The identity is for who keeps the preferences.
+    case "guest":
+      return model;
     case "devices":
       return { ...model, devices: event.devices };
     case "device_failed":

@@ -1,3 +1,4 @@
+import type { AccessToken } from "./generated/AccessToken";
 import type { DeviceChoice } from "./generated/DeviceChoice";
 import type { DisplayName } from "./generated/DisplayName";
 import type { VoiceSettings } from "./generated/VoiceSettings";
@@ -11,6 +12,8 @@ export interface Preferences extends DeviceChoice {
   voice: VoiceSettings | null;
   /** Origin of the server, where the user chooses it. */
   server: string;
+  /** Who this user is as a guest, by the origin of the server that said so; the one who spoke last at the end. */
+  guests: Readonly<Record<string, AccessToken>>;
 }
 
 const KEY = "visavis";
@@ -23,7 +26,11 @@ const DEFAULTS: Preferences = {
   outputVolume: 1,
   voice: null,
   server: "http://127.0.0.1:8080",
+  guests: {},
 };
+
+/** Servers that an identity is kept for. */
+const MAX_GUESTS = 32;
 
 /** What was saved; the default of whatever is missing or of the wrong type. */
 export function loadPreferences(storage: Pick<Storage, "getItem">): Preferences {
@@ -33,7 +40,26 @@ export function loadPreferences(storage: Pick<Storage, "getItem">): Preferences 
     return [key, typeof value === typeof fallback ? value : fallback];
   });
   const preferences = Object.fromEntries(entries) as unknown as Preferences;
-  return isVoice(preferences.voice) ? preferences : { ...preferences, voice: null };
+  return {
+    ...preferences,
+    voice: isVoice(preferences.voice) ? preferences.voice : null,
+    guests: isGuests(preferences.guests) ? preferences.guests : {},
+  };
+}
+
+/** The guests with the one that a server has just made of this user. */
+export function withGuest(guests: Preferences["guests"], server: string, token: AccessToken): Preferences["guests"] {
+  const others = Object.entries(guests).filter(([other]) => other !== server);
+  return Object.fromEntries([...others.slice(1 - MAX_GUESTS), [server, token]]);
+}
+
+function isGuests(guests: unknown): boolean {
+  return (
+    typeof guests === "object" &&
+    guests !== null &&
+    !Array.isArray(guests) &&
+    Object.values(guests).every((token) => typeof token === "string")
+  );
 }
 
 export function savePreferences(storage: Pick<Storage, "setItem">, preferences: Preferences): void {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { inviteLink, parseInvite, parseRoomName, parseRoute, parseServer, routePath } from "./routes";
+import { inviteLink, parseInvite, parseRoomName, parseRoute, parseServer, personalLink, routePath } from "./routes";
 
 test("a room's path names it, and every other path is home", () => {
   expect(parseRoute("/r/blue-owl-42")).toEqual({ type: "room", room: "blue-owl-42" });
@@ -19,6 +19,18 @@ test("paths and links lead back to what they were made of", () => {
   for (const link of ["", "blue-owl", "https://example.org/", "javascript:alert(1)//r/a", "ftp://example.org/r/a"]) {
     expect(parseInvite(link), link).toBeUndefined();
   }
+});
+
+test("a token is in the fragment of a personal link, and not passed on with others", () => {
+  const invite = { server: "https://calls.example.org", room: "blue-owl", token: "eyJh.eyJz.c2ln" };
+  expect(personalLink(invite)).toBe("https://calls.example.org/r/blue-owl#token=eyJh.eyJz.c2ln");
+  expect(parseInvite(personalLink(invite))).toEqual(invite);
+  expect(inviteLink(invite)).toBe("https://calls.example.org/r/blue-owl");
+  expect(parseInvite("https://calls.example.org/r/a#x=1&token=t&y=2")?.token).toBe("t");
+  for (const fragment of ["", "#", "#token=", "#tokens=t", "#nottoken=t", `#token=${"x".repeat(4097)}`]) {
+    expect(parseInvite(`https://calls.example.org/r/a${fragment}`), fragment).not.toHaveProperty("token");
+  }
+  expect(parseInvite("https://calls.example.org/r/a?token=t"), "servers would log it").not.toHaveProperty("token");
 });
 
 test("room names keep to the server's rules", () => {

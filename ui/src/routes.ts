@@ -1,4 +1,5 @@
-import { MAX_ROOM_NAME_CHARS } from "./call/limits";
+import { MAX_ACCESS_TOKEN_BYTES, MAX_ROOM_NAME_CHARS } from "./call/limits";
+import type { AccessToken } from "./generated/AccessToken";
 import type { RoomName } from "./generated/RoomName";
 
 /** Where on the site somebody is. */
@@ -9,6 +10,8 @@ export interface Invite {
   /** Origin of the server, such as `https://calls.example.org`. */
   server: string;
   room: RoomName;
+  /** Who was invited, to a server that wants to know. */
+  token?: AccessToken;
 }
 
 /** The route of a path: `/r/ROOM` is a room, everything else home. */
@@ -34,16 +37,30 @@ export function parseRoomName(text: string): RoomName | undefined {
   return valid ? trimmed : undefined;
 }
 
-/** The invite in a link `http(s)://HOST/r/ROOM`, or undefined. */
+/** The invite in a link `http(s)://HOST/r/ROOM[#token=TOKEN]`, or undefined. */
 export function parseInvite(link: string): Invite | undefined {
   const url = parseUrl(link.trim());
   if (url === undefined || !/^https?:$/.test(url.protocol)) return undefined;
   const route = parseRoute(url.pathname);
-  return route.type === "room" ? { server: url.origin, room: route.room } : undefined;
+  if (route.type !== "room") return undefined;
+  const token = parseToken(url.hash);
+  return { server: url.origin, room: route.room, ...(token !== undefined && { token }) };
 }
 
+/** The token in the fragment of a link, where neither servers nor `Referer` get to see it. */
+function parseToken(hash: string): AccessToken | undefined {
+  const token = /^#(?:.*&)?token=([^&]*)/.exec(hash)?.[1] ?? "";
+  return token !== "" && new TextEncoder().encode(token).length <= MAX_ACCESS_TOKEN_BYTES ? token : undefined;
+}
+
+/** The link for others: without the token, which is for one person. */
 export function inviteLink({ server, room }: Invite): string {
   return new URL(routePath({ type: "room", room }), server).href;
+}
+
+/** The link for this user alone, with the token. */
+export function personalLink(invite: Invite): string {
+  return inviteLink(invite) + (invite.token === undefined ? "" : `#token=${invite.token}`);
 }
 
 /** The origin in what somebody typed as a server's address: `https` unless it says otherwise, or is this machine. */

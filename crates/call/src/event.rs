@@ -119,6 +119,10 @@ pub enum CallErrorCode {
     Removed,
     /// A host has ended the call for all.
     EndedByHost,
+    /// The server wants an invitation that says who the user is, and there is none, or one that is not valid.
+    Unauthorized,
+    /// The invitation is for something else.
+    Forbidden,
     /// The server refused a message that this client should not have sent: a defect.
     MessageRefused,
     /// The server closes for this client.
@@ -142,6 +146,8 @@ impl CallErrorCode {
             Self::TurnedAway => "turned_away",
             Self::Removed => "removed",
             Self::EndedByHost => "ended_by_host",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::MessageRefused => "message_refused",
             Self::ServerClosing => "server_closing",
             Self::NegotiationFailed => "negotiation_failed",

@@ -1,15 +1,23 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use visavis_protocol::{
-    Candidate, DisplayName, HostAction, MediaState, ParticipantId, RoomName, ServerMessage,
+    AccessToken, Candidate, DisplayName, HostAction, MediaState, ParticipantId, RoomName, ServerMessage,
 };
 
 /// Something that happened to the call: a wish of the user, a message, or a result of work the core asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[ts(optional_fields)]
 pub enum Input {
     /// The user wants to be in this room. Ignored unless the call is idle or has ended.
-    Join { room: RoomName, name: DisplayName, media: MediaState },
+    Join {
+        room: RoomName,
+        name: DisplayName,
+        media: MediaState,
+        /// What the user was invited with, or else what [`Output::KeepGuest`](crate::Output::KeepGuest) once gave for this server.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<AccessToken>,
+    },
     /// The user hangs up.
     Leave,
     /// The user switched the microphone or the camera.

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
-use visavis_protocol::{Candidate, ClientMessage, IceServer, ParticipantId};
+use visavis_protocol::{AccessToken, Candidate, ClientMessage, IceServer, ParticipantId};
 
 use crate::event::CallEvent;
 
@@ -14,6 +14,10 @@ pub enum Output {
     CloseSignaling,
     Send {
         message: ClientMessage,
+    },
+    /// Keep the guest's identity that this server gave, and name it in the next [`Input::Join`](crate::Input::Join) there.
+    KeepGuest {
+        token: AccessToken,
     },
 
     /// Make a peer connection that sends this client's tracks.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use visavis_protocol::{DisplayName, Door, MediaState, ParticipantId, RoomName};
+use visavis_protocol::{AccessToken, DisplayName, Door, MediaState, ParticipantId, RoomName};
 
 use crate::event::CallState;
 
@@ -25,6 +25,8 @@ pub(crate) struct Wish {
     pub(crate) room: RoomName,
     pub(crate) name: DisplayName,
     pub(crate) media: MediaState,
+    /// Who the user is to the server.
+    pub(crate) token: Option<AccessToken>,
 }
 
 #[derive(Debug)]

@@ -146,6 +146,7 @@ mod tests {
                 Output::Send { message: ClientMessage::EndOfCandidates { .. } } => Some(0),
                 Output::Send { .. }
                 | Output::Event { .. }
+                | Output::KeepGuest { .. }
                 | Output::OpenSignaling
                 | Output::CloseSignaling => None,
                 Output::OpenPeer { .. } | Output::ClosePeer { .. } | Output::CreateOffer { .. } => None,

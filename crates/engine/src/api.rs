@@ -9,17 +9,21 @@ use visavis_media::video::screen::{Screen, ScreenError};
 use visavis_media::{
     CameraChoice, DeviceError, DeviceKind, DeviceList, MicrophoneChoice, ScreenChoice, SpeakerChoice,
 };
-use visavis_protocol::{DisplayName, HostAction, ParticipantId, RoomName};
+use visavis_protocol::{AccessToken, DisplayName, HostAction, ParticipantId, RoomName};
 
 /// A wish of the user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[ts(optional_fields)]
 pub enum Command {
     /// Enter a room. `server` is the origin of an invite link, such as `https://calls.example.org`.
     Join {
         server: String,
         room: RoomName,
         name: DisplayName,
+        /// What the user was invited with, or else what [`Event::Guest`] once gave for this server.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<AccessToken>,
     },
     Leave,
     /// What the user, a host of the room, wants done with it.
@@ -80,6 +84,11 @@ pub enum Command {
 pub enum Event {
     Call {
         event: CallEvent,
+    },
+    /// A server has given the user a guest's identity, to be kept and named in the next [`Command::Join`] there.
+    Guest {
+        server: String,
+        token: AccessToken,
     },
     Devices {
         devices: DeviceList,

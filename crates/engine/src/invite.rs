@@ -2,14 +2,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use url::Url;
-use visavis_protocol::{IdError, RoomName};
+use visavis_protocol::{AccessToken, IdError, RoomName};
 
-/// An invite link, `http(s)://HOST[:PORT]/r/ROOM`: which server, which room.
+/// An invite link, `http(s)://HOST[:PORT]/r/ROOM[#token=TOKEN]`: which server, which room, and who comes. Written without the
+/// token, which is for one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InviteLink {
     /// The server's origin, such as `https://calls.example.org`.
     pub server: String,
     pub room: RoomName,
+    pub token: Option<AccessToken>,
 }
 
 /// Why a text is not an invite link.
@@ -17,8 +19,8 @@ pub struct InviteLink {
 pub enum InviteError {
     #[error("an invite link looks like https://HOST/r/ROOM")]
     Shape,
-    #[error("the room's name is not valid: {0}")]
-    Room(#[from] IdError),
+    #[error("the room's name or the token is not valid: {0}")]
+    Text(#[from] IdError),
 }
 
 impl FromStr for InviteLink {
@@ -31,7 +33,8 @@ impl FromStr for InviteLink {
         }
         let room = url.path().strip_prefix("/r/").ok_or(InviteError::Shape)?;
         let room = percent_decode(room.trim_end_matches('/')).ok_or(InviteError::Shape)?;
-        Ok(Self { server: url.origin().ascii_serialization(), room: RoomName::new(room)? })
+        let token = url.fragment().and_then(token_in).map(AccessToken::new).transpose()?;
+        Ok(Self { server: url.origin().ascii_serialization(), room: RoomName::new(room)?, token })
     }
 }
 
@@ -43,6 +46,11 @@ impl fmt::Display for InviteLink {
             Err(_) => write!(f, "{}{path}", self.server),
         }
     }
+}
+
+/// The token in a link's fragment. Servers do not see it there.
+fn token_in(fragment: &str) -> Option<&str> {
+    fragment.split('&').find_map(|part| part.strip_prefix("token="))
 }
 
 fn percent_decode(text: &str) -> Option<String> {
@@ -77,10 +85,20 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_read_and_not_passed_on() {
+        let link: InviteLink = "https://host/r/owl#token=a.b.c".parse().expect("a link");
+        assert_eq!(link.token, Some(AccessToken::new("a.b.c").expect("a token")));
+        assert_eq!(link.to_string(), "https://host/r/owl");
+        let link: InviteLink = "https://host/r/owl#elsewhere".parse().expect("a link");
+        assert_eq!(link.token, None);
+        assert!(matches!("https://host/r/owl#token=".parse::<InviteLink>(), Err(InviteError::Text(_))));
+    }
+
+    #[test]
     fn other_texts_are_refused() {
         for text in ["", "blue-owl", "ftp://host/r/room", "https://host/", "https://host/r/a%2", "/r/room"] {
             assert_eq!(text.parse::<InviteLink>(), Err(InviteError::Shape), "{text}");
         }
-        assert!(matches!("https://host/r/a%2Fb".parse::<InviteLink>(), Err(InviteError::Room(_))));
+        assert!(matches!("https://host/r/a%2Fb".parse::<InviteLink>(), Err(InviteError::Text(_))));
     }
 }

@@ -1,7 +1,9 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{Candidate, Description, DisplayName, Door, MediaState, ParticipantId, RoomName, SessionToken};
+use crate::{
+    AccessToken, Candidate, Description, DisplayName, Door, MediaState, ParticipantId, RoomName, SessionToken,
+};
 
 /// What a client says to the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -57,6 +59,9 @@ pub struct Hello {
     /// The session to go on with, if there was one before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Resume>,
+    /// Who the client is: what it was invited with, or else what the server once gave it as a guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<AccessToken>,
 }
 
 /// A client's side of a session that has lost its connection.

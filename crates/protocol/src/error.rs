@@ -35,10 +35,14 @@ pub enum ErrorCode {
     ShuttingDown,
     /// The client says more than it may: nothing is lost, but the server reads on later.
     RateLimited,
+    /// The server wants a token that says who the client is, and it has shown none, or one that is not valid. The connection is closed.
+    Unauthorized,
+    /// The client's token does not allow this.
+    Forbidden,
 }
 
 impl ErrorCode {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::UnsupportedProtocol,
         Self::HelloExpected,
         Self::InvalidMessage,
@@ -53,6 +57,8 @@ impl ErrorCode {
         Self::Superseded,
         Self::ShuttingDown,
         Self::RateLimited,
+        Self::Unauthorized,
+        Self::Forbidden,
     ];
 
     /// The code as it stands on the wire.
@@ -72,6 +78,8 @@ impl ErrorCode {
             Self::Superseded => "superseded",
             Self::ShuttingDown => "shutting_down",
             Self::RateLimited => "rate_limited",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::limits::{MAX_NAME_CHARS, MAX_ROOM_NAME_CHARS};
+use crate::limits::{MAX_ACCESS_TOKEN_BYTES, MAX_NAME_CHARS, MAX_ROOM_NAME_CHARS};
 
 /// Why a text is not a valid id or name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +13,8 @@ pub enum IdError {
     Empty,
     #[error("it is longer than {0} characters")]
     TooLong(usize),
+    #[error("it is larger than {0} bytes")]
+    TooLarge(usize),
     #[error("it holds the character {0:?}; letters, digits, '-', '_' and '.' are allowed")]
     Character(char),
     #[error("it holds a control character")]
@@ -50,6 +52,19 @@ impl fmt::Debug for SessionToken {
     }
 }
 
+/// Says who a client is and what it may do: 1 to 4096 bytes, opaque to clients (to the server a JSON Web Token, RFC 7519).
+/// Whoever has it is that person, so it is never shown.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
+pub struct AccessToken(String);
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken(…)")
+    }
+}
+
 fn token(text: String) -> Result<String, IdError> {
     let length = text.chars().count();
     if length == 0 {
@@ -76,6 +91,14 @@ fn display(text: String) -> Result<String, IdError> {
         return Err(IdError::Control);
     }
     Ok(text)
+}
+
+fn credential(text: String) -> Result<String, IdError> {
+    match text.len() {
+        0 => Err(IdError::Empty),
+        1..=MAX_ACCESS_TOKEN_BYTES => Ok(text),
+        _ => Err(IdError::TooLarge(MAX_ACCESS_TOKEN_BYTES)),
+    }
 }
 
 macro_rules! text_newtype {
@@ -125,6 +148,7 @@ text_newtype!(RoomName, token);
 text_newtype!(ParticipantId, token);
 text_newtype!(DisplayName, display);
 text_newtype!(SessionToken, token);
+text_newtype!(AccessToken, credential);
 
 #[cfg(test)]
 mod tests {
@@ -146,5 +170,13 @@ mod tests {
         assert_eq!(DisplayName::new(" \n "), Err(IdError::Empty));
         assert_eq!(DisplayName::new("a\u{7}b"), Err(IdError::Control));
         assert_eq!(DisplayName::new("é".repeat(65)), Err(IdError::TooLong(64)));
+    }
+
+    #[test]
+    fn access_tokens_are_bounded_and_not_shown() {
+        assert_eq!(AccessToken::new(""), Err(IdError::Empty));
+        assert_eq!(AccessToken::new("x".repeat(4097)), Err(IdError::TooLarge(4096)));
+        let token = AccessToken::new("x".repeat(4096)).expect("as large as may be");
+        assert!(!format!("{token:?}").contains('x'));
     }
 }

@@ -3,8 +3,8 @@ use ts_rs::TS;
 
 use crate::participant::is_off;
 use crate::{
-    Candidate, Description, Door, ErrorCode, Knock, MediaState, Participant, ParticipantId, RoomName,
-    SessionToken,
+    AccessToken, Candidate, Description, Door, ErrorCode, Knock, MediaState, Participant, ParticipantId,
+    RoomName, SessionToken,
 };
 
 /// What the server says to a client.
@@ -23,6 +23,9 @@ pub enum ServerMessage {
         /// There if the session that the hello names goes on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resumed: Option<Resumed>,
+        /// Who the client is from now on, if it has shown nothing that says so; to be kept and shown in its next hello.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        guest: Option<AccessToken>,
     },
     /// The client is in the room, with these others.
     Joined {

@@ -1,6 +1,7 @@
 //! Everything that can be set about a server. Read once, at the start: flags before the environment, the environment before
 //! the file, the file before the defaults.
 
+mod access;
 mod layers;
 mod seconds;
 mod stun_url;
@@ -15,6 +16,10 @@ use serde::{Deserialize, Serialize};
 use visavis_protocol::Door;
 
 use crate::Origin;
+pub use access::{
+    AccessConfig, JwksUrl, JwksUrlError, KeyAlgorithm, PublicKeyConfig, Secret, SecretConfig, SecretError,
+    SecretSource,
+};
 pub use layers::ConfigError;
 pub use stun_url::{StunUrl, StunUrlError};
 
@@ -36,6 +41,7 @@ pub struct Config {
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     pub admin: AdminConfig,
+    pub access: AccessConfig,
     pub rooms: RoomsConfig,
     pub ice: IceConfig,
     pub limits: LimitsConfig,
@@ -84,7 +90,9 @@ pub struct IceConfig {
 pub struct LimitsConfig {
     /// Connections of one address at a time.
     pub connections_per_address: u32,
-    /// New connections of one address, in a second and at once.
+    /// Connections of one identity at a time.
+    pub connections_per_identity: u32,
+    /// New connections of one address, or of one identity, in a second and at once.
     pub openings_per_s: NonZeroU32,
     pub openings_burst: u32,
     /// Messages of one connection, in a second and at once.
@@ -129,6 +137,7 @@ impl Default for Config {
                 Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128).into(),
             ],
             admin: AdminConfig::default(),
+            access: AccessConfig::default(),
             rooms: RoomsConfig::default(),
             ice: IceConfig::default(),
             limits: LimitsConfig::default(),
@@ -141,6 +150,7 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             connections_per_address: 250,
+            connections_per_identity: 20,
             openings_per_s: const { NonZeroU32::new(20).expect("it is not zero") },
             openings_burst: 100,
             messages_per_s: const { NonZeroU32::new(50).expect("it is not zero") },

@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage, SessionToken};
 
+use crate::access::Grant;
 use crate::sessions::{ConnectionId, MESSAGES_KEPT};
 
 /// Events that may wait for the hub; connections that have more to say wait themselves.
@@ -25,6 +26,7 @@ pub(super) enum Event {
     Greeted {
         connection: ConnectionId,
         resume: Option<Resume>,
+        grant: Grant,
         answer: oneshot::Sender<Greeting>,
     },
     Said {
@@ -123,14 +125,15 @@ impl HubHandle {
         Ok((connection, Inbox { messages, dismissal }))
     }
 
-    /// Begins a session, or goes on with one; what the client missed follows in its inbox.
+    /// Begins a session with this grant, or goes on with one; what the client missed follows in its inbox.
     pub(crate) async fn greet(
         &self,
         connection: ConnectionId,
         resume: Option<Resume>,
+        grant: Grant,
     ) -> Result<Greeting, HubGone> {
         let (answer, greeting) = oneshot::channel();
-        self.send(Event::Greeted { connection, resume, answer }).await?;
+        self.send(Event::Greeted { connection, resume, grant, answer }).await?;
         greeting.await.map_err(|_| HubGone)
     }
 

@@ -1,6 +1,7 @@
 //! The actor that owns all rooms and sessions: takes events from the connections' tasks, never waits for any of them.
 
 mod handle;
+mod permit;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
@@ -12,6 +13,7 @@ use tokio::time::sleep_until;
 use tracing::{debug, info};
 use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage};
 
+use crate::access::Grant;
 use crate::metrics::{Metrics, gauged};
 use crate::rooms::{Delivery, Rooms};
 use crate::sessions::{ConnectionId, SessionId, Sessions};
@@ -74,7 +76,9 @@ impl Hub {
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Connected { connection, outbox } => self.on_connected(connection, outbox),
-            Event::Greeted { connection, resume, answer } => self.on_greeted(connection, resume, answer),
+            Event::Greeted { connection, resume, grant, answer } => {
+                self.on_greeted(connection, resume, grant, answer);
+            }
             Event::Said { connection, message, at } => self.on_said(connection, message, at),
             Event::Babbled { connection } => {
                 self.hear(connection);
@@ -102,7 +106,11 @@ impl Hub {
             | ClientMessage::Media(_)
             | ClientMessage::Host(_) => false,
         };
-        let deliveries = self.rooms.handle(session, message);
+        let permitted = permit::permit(self.sessions.grant(session), &self.rooms, message);
+        let deliveries = match permitted {
+            Ok(message) => self.rooms.handle(session, message),
+            Err(refusal) => vec![Delivery { to: session, message: refusal }],
+        };
         self.deliver(deliveries);
         if self.is_leaving() && !self.rooms.hold(session) {
             self.dismiss(connection, Dismissal::ShuttingDown);
@@ -126,12 +134,13 @@ impl Hub {
         &mut self,
         connection: ConnectionId,
         resume: Option<Resume>,
+        grant: Grant,
         answer: oneshot::Sender<Greeting>,
     ) {
         if !matches!(self.links.get(&connection), Some(Link::Open(_))) {
             return;
         }
-        let opening = self.sessions.open(connection, resume);
+        let opening = self.sessions.open(connection, resume, grant);
         let Some(resumed) = opening.resumed else {
             answer.send(Greeting { session: opening.session, resumed: None, read: 0 }).ok();
             return;

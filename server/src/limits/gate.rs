@@ -1,51 +1,87 @@
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use ipnet::IpNet;
 
-use super::{Addresses, Source, TooMany};
+use super::{Share, Shares, Source, TooMany};
+use crate::access::Identity;
 use crate::config::LimitsConfig;
 
 /// Lets connections in, as many as each address may have.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    /// Held for a look-up, never across an await.
-    addresses: Arc<Mutex<Addresses>>,
+    addresses: Counter<Source>,
     trusted_proxies: Vec<IpNet>,
 }
 
+/// Lets connections begin, as many as each person may have, wherever they are.
+#[derive(Debug)]
+pub(crate) struct Identities(Counter<Identity>);
+
 /// A connection that was let in, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Admission {
+pub(crate) struct Admission<K: Hash + Eq = Source> {
     /// `None` for who cannot be told from others.
-    place: Option<(Arc<Mutex<Addresses>>, Source)>,
+    place: Option<(Counter<K>, K)>,
 }
+
+/// Held for a look-up, never across an await.
+#[derive(Debug)]
+struct Counter<K>(Arc<Mutex<Shares<K>>>);
 
 impl Gate {
     pub(crate) fn new(limits: LimitsConfig, trusted_proxies: Vec<IpNet>) -> Self {
-        Self { addresses: Arc::new(Mutex::new(Addresses::new(limits))), trusted_proxies }
+        Self { addresses: Counter::new(share(limits, limits.connections_per_address)), trusted_proxies }
     }
 
     /// Lets in whoever is behind this connection (`forwarded`: its `X-Forwarded-For`, empty without).
     pub(crate) fn admit(&self, peer: IpAddr, forwarded: &str) -> Result<Admission, TooMany> {
-        let Some(source) = Source::behind(peer, forwarded, &self.trusted_proxies) else {
-            return Ok(Admission { place: None });
-        };
-        with(&self.addresses, |addresses| addresses.open(Instant::now(), source))?;
-        Ok(Admission { place: Some((Arc::clone(&self.addresses), source)) })
-    }
-}
-
-impl Drop for Admission {
-    fn drop(&mut self) {
-        if let Some((addresses, source)) = self.place.take() {
-            with(&addresses, |addresses| addresses.close(source));
+        match Source::behind(peer, forwarded, &self.trusted_proxies) {
+            Some(source) => self.addresses.admit(source),
+            None => Ok(Admission { place: None }),
         }
     }
 }
 
-/// Counters are whole at any time, whatever panicked.
-fn with<T>(addresses: &Mutex<Addresses>, change: impl FnOnce(&mut Addresses) -> T) -> T {
-    change(&mut addresses.lock().unwrap_or_else(PoisonError::into_inner))
+impl Identities {
+    pub(crate) fn new(limits: LimitsConfig) -> Self {
+        Self(Counter::new(share(limits, limits.connections_per_identity)))
+    }
+
+    pub(crate) fn admit(&self, identity: Identity) -> Result<Admission<Identity>, TooMany> {
+        self.0.admit(identity)
+    }
+}
+
+fn share(limits: LimitsConfig, connections: u32) -> Share {
+    let LimitsConfig { openings_per_s, openings_burst, .. } = limits;
+    Share { connections, openings_per_s, openings_burst }
+}
+
+impl<K: Hash + Eq + Clone> Counter<K> {
+    fn new(share: Share) -> Self {
+        Self(Arc::new(Mutex::new(Shares::new(share))))
+    }
+
+    fn admit(&self, holder: K) -> Result<Admission<K>, TooMany> {
+        self.with(|shares| shares.open(Instant::now(), holder.clone()))?;
+        Ok(Admission { place: Some((Self(Arc::clone(&self.0)), holder)) })
+    }
+}
+
+impl<K: Hash + Eq> Counter<K> {
+    /// Counters are whole at any time, whatever panicked.
+    fn with<T>(&self, change: impl FnOnce(&mut Shares<K>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<K: Hash + Eq> Drop for Admission<K> {
+    fn drop(&mut self) {
+        if let Some((counter, holder)) = self.place.take() {
+            counter.with(|shares| shares.close(&holder));
+        }
+    }
 }

@@ -186,7 +186,8 @@ fn messages_that_make_no_sense_now_are_refused() {
     let mut rooms = rooms(2);
     let (ada, _) = joined(&mut rooms, ADA, "Ada");
     assert_refused(&join(&mut rooms, ADA, "Ada"), ADA, ErrorCode::UnexpectedMessage);
-    let hello = ClientMessage::Hello(Hello { protocol: 1, client: "test".to_owned(), resume: None });
+    let hello = Hello { protocol: 1, client: "test".to_owned(), resume: None, token: None };
+    let hello = ClientMessage::Hello(hello);
     assert_refused(&rooms.handle(ADA, hello), ADA, ErrorCode::UnexpectedMessage);
     for message in [
         ClientMessage::Leave,

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use visavis_protocol::{Resume, ServerMessage, SessionToken};
 
+use crate::access::Grant;
 use crate::random::random_text;
 pub(crate) use outgoing::MESSAGES_KEPT;
 use outgoing::Outgoing;
@@ -70,6 +71,8 @@ struct Session {
     carrier: Carrier,
     outgoing: Outgoing,
     received: u32,
+    /// As it was shown last.
+    grant: Grant,
 }
 
 /// What carries a session.
@@ -93,9 +96,17 @@ impl Sessions {
         }
     }
 
-    /// A connection has said hello: it gets the session that it names, or else a new one.
-    pub(crate) fn open(&mut self, connection: ConnectionId, resume: Option<Resume>) -> Opening {
-        resume.and_then(|resume| self.resume(connection, &resume)).unwrap_or_else(|| self.begin(connection))
+    /// A connection has said hello: it gets the session that it names, if that is its own, or else a new one.
+    pub(crate) fn open(&mut self, connection: ConnectionId, resume: Option<Resume>, grant: Grant) -> Opening {
+        match resume.and_then(|resume| self.resume(connection, &resume, &grant)) {
+            Some(opening) => opening,
+            None => self.begin(connection, grant),
+        }
+    }
+
+    /// What the client of a session may do.
+    pub(crate) fn grant(&self, id: SessionId) -> Option<&Grant> {
+        self.sessions.get(&id).map(|session| &session.grant)
     }
 
     /// A message of the client has come; the session that it belongs to.
@@ -180,7 +191,7 @@ impl Sessions {
         Some(id)
     }
 
-    fn begin(&mut self, connection: ConnectionId) -> Opening {
+    fn begin(&mut self, connection: ConnectionId, grant: Grant) -> Opening {
         let id = SessionId(self.next);
         self.next += 1;
         let token = self.draw_token();
@@ -189,6 +200,7 @@ impl Sessions {
             carrier: Carrier::Connection(connection),
             outgoing: Outgoing::default(),
             received: 0,
+            grant,
         };
         self.sessions.insert(id, session);
         self.by_token.insert(token.clone(), id);
@@ -196,9 +208,9 @@ impl Sessions {
         Opening { session: token, resumed: None }
     }
 
-    fn resume(&mut self, connection: ConnectionId, resume: &Resume) -> Option<Opening> {
+    fn resume(&mut self, connection: ConnectionId, resume: &Resume, grant: &Grant) -> Option<Opening> {
         let id = *self.by_token.get(&resume.session)?;
-        let session = self.sessions.get_mut(&id)?;
+        let session = self.sessions.get_mut(&id).filter(|session| grant.may_resume(&session.grant))?;
         let missed = session.outgoing.after(resume.received)?;
         let superseded = match session.carrier {
             Carrier::Connection(old) => {
@@ -211,6 +223,10 @@ impl Sessions {
             }
         };
         session.carrier = Carrier::Connection(connection);
+        // Who has shown nothing stays who they were.
+        if !grant.is_newcomer() {
+            session.grant = grant.clone();
+        }
         self.by_connection.insert(connection, id);
         let resumed = Resumption { received: session.received, read: resume.received, missed, superseded };
         Some(Opening { session: session.token.clone(), resumed: Some(resumed) })

@@ -14,13 +14,13 @@ fn sessions() -> Sessions {
 
 /// Opens a session over the first connection; its id and token.
 fn opened(sessions: &mut Sessions) -> (SessionId, SessionToken) {
-    let opening = sessions.open(FIRST, None);
+    let opening = sessions.open(FIRST, None, Grant::newcomer());
     assert!(opening.resumed.is_none());
     (sessions.session_of(FIRST).expect("a session"), opening.session)
 }
 
 fn resume(sessions: &mut Sessions, over: ConnectionId, session: &SessionToken, received: u32) -> Opening {
-    sessions.open(over, Some(Resume { session: session.clone(), received }))
+    sessions.open(over, Some(Resume { session: session.clone(), received }), Grant::newcomer())
 }
 
 /// A message that can be told from others.
@@ -148,7 +148,7 @@ fn what_was_read_is_not_kept() {
     assert!(resume(&mut sessions, SECOND, &token, 2).resumed.is_none(), "the third is gone");
 
     let (id, token) = {
-        let opening = sessions.open(THIRD, None);
+        let opening = sessions.open(THIRD, None, Grant::newcomer());
         (sessions.session_of(THIRD).expect("a session"), opening.session)
     };
     say(&mut sessions, id, 1..=5);
@@ -161,4 +161,19 @@ fn tokens_are_not_shown() {
     let mut sessions = sessions();
     let (_, token) = opened(&mut sessions);
     assert!(!format!("{sessions:?}").contains(token.as_str()));
+}
+
+#[test]
+fn who_has_learnt_the_token_of_somebody_elses_session_gets_a_session_of_its_own() {
+    let mut sessions = sessions();
+    let begun = sessions.open(FIRST, None, Grant::invited("ada")).session;
+    let resume = Resume { session: begun.clone(), received: 0 };
+    for other in [Grant::invited("eve"), Grant::newcomer()] {
+        let opening = sessions.open(SECOND, Some(resume.clone()), other);
+        assert!(opening.resumed.is_none() && opening.session != begun);
+    }
+    assert_eq!(sessions.session_of(FIRST), Some(SessionId(0)), "she has it still");
+
+    let opening = sessions.open(THIRD, Some(resume), Grant::invited("ada"));
+    assert!(opening.resumed.is_some() && opening.session == begun);
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test fails on whatever it did not expect")]
 
+mod access;
 mod admin;
 mod bad_input;
 mod forwarding;

@@ -95,6 +95,11 @@ impl Client {
         Self::request(request).await
     }
 
+    /// Opens a connection to another process.
+    pub(crate) async fn connect_to(url: &str) -> Self {
+        Self::request(url).await.expect("open a connection")
+    }
+
     async fn request(request: impl IntoClientRequest + Unpin) -> tungstenite::Result<Self> {
         within(connect_async(request)).await.map(|(socket, _)| Self { socket })
     }
@@ -270,7 +275,8 @@ async fn pass(
 }
 
 pub(crate) fn hello(protocol: u32) -> ClientMessage {
-    ClientMessage::Hello(Hello { protocol, client: "visavis-server-tests/1".to_owned(), resume: None })
+    let client = "visavis-server-tests/1".to_owned();
+    ClientMessage::Hello(Hello { protocol, client, resume: None, token: None })
 }
 
 /// Goes on with a session of which so many messages have come.
@@ -279,6 +285,7 @@ pub(crate) fn resuming(session: &SessionToken, received: u32) -> ClientMessage {
         protocol: visavis_protocol::PROTOCOL_VERSION,
         client: "visavis-server-tests/1".to_owned(),
         resume: Some(Resume { session: session.clone(), received }),
+        token: None,
     })
 }
 

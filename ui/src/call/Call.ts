@@ -1,9 +1,9 @@
 /** The call as a whole: the session with the server, and a peer for each other participant. */
 
+import type { AccessToken } from "../generated/AccessToken";
 import type { CallErrorCode } from "../generated/CallErrorCode";
 import type { CallState } from "../generated/CallState";
 import type { ClientMessage } from "../generated/ClientMessage";
-import type { DisplayName } from "../generated/DisplayName";
 import type { Door } from "../generated/Door";
 import type { ErrorCode } from "../generated/ErrorCode";
 import type { HostAction } from "../generated/HostAction";
@@ -54,7 +54,7 @@ export class Call {
   handle(nowMs: number, input: Input): void {
     switch (input.type) {
       case "join":
-        return this.#join(nowMs, input.room, input.name, input.media);
+        return this.#join(nowMs, { room: input.room, name: input.name, media: input.media, token: input.token });
       case "leave":
         return this.#leave();
       case "set_media":
@@ -128,9 +128,9 @@ export class Call {
     }
   }
 
-  #join(nowMs: number, room: RoomName, name: DisplayName, media: MediaState): void {
+  #join(nowMs: number, wish: Wish): void {
     if (this.#session.type !== "off") return;
-    this.#wish = { room, name, media };
+    this.#wish = wish;
     this.#session = session.connecting(nowMs, undefined);
     this.#tellState({ type: "joining" });
     this.#out.push({ type: "open_signaling" });
@@ -154,9 +154,10 @@ export class Call {
     if (!session.isAt(this.#session, "connection")) return;
     this.#session = session.advance(this.#session, nowMs, "welcome");
     const resume = this.#conversation?.resume();
+    const token = this.#wish?.token;
     this.#send({
       type: "hello",
-      payload: { protocol: PROTOCOL_VERSION, client: this.#client, ...(resume && { resume }) },
+      payload: { protocol: PROTOCOL_VERSION, client: this.#client, ...(resume && { resume }), ...(token && { token }) },
     });
   }
 
@@ -207,6 +208,7 @@ export class Call {
     if (isCounted(message)) this.#conversation?.handleReceived();
     switch (message.type) {
       case "welcome":
+        this.#onGuest(message.payload.guest);
         return this.#onWelcome(nowMs, message.payload.ice_servers, message.payload.session, message.payload.resumed);
       case "joined":
         return this.#onJoined(nowMs, message.payload);
@@ -270,6 +272,14 @@ export class Call {
     this.#enter(nowMs);
   }
 
+  /** The server has said who this client is to it, which holds for the connections that follow, too. */
+  #onGuest(token: AccessToken | undefined): void {
+    // Other servers may write null for what is not there.
+    if (!token || this.#wish === undefined || !session.isAt(this.#session, "welcome")) return;
+    this.#wish.token = token;
+    this.#out.push({ type: "keep_guest", token });
+  }
+
   /** Goes on where the last connection broke off, if that is possible: nothing has changed but what was missed. */
   #resume(nowMs: number, token: SessionToken | undefined, resumed: Resumed): boolean {
     if (this.#session.type !== "entering" || this.#session.lost === undefined) return false;
@@ -286,7 +296,8 @@ export class Call {
   #enter(nowMs: number): void {
     if (this.#wish === undefined) return;
     this.#session = session.advance(this.#session, nowMs, "admission");
-    this.#send({ type: "join", payload: { ...this.#wish } });
+    const { room, name, media } = this.#wish;
+    this.#send({ type: "join", payload: { room, name, media } });
   }
 
   /** The server has taken this client out of the room: a host wanted it, or it was away when somebody else needed the place. */
@@ -398,9 +409,11 @@ export class Call {
       case "rate_limited":
         return;
       case "unsupported_protocol":
+      case "unauthorized":
         return this.#fail(code);
       case "room_full":
       case "room_locked":
+      case "forbidden":
         return this.#refuse(code);
       // The connection is closed next, and that begins the way back.
       case "shutting_down":

@@ -9,6 +9,9 @@ export const MAX_ROOM_NAME_CHARS = 64;
 /** Longest display name, in characters. */
 export const MAX_NAME_CHARS = 64;
 
+/** Largest access token, in bytes. */
+export const MAX_ACCESS_TOKEN_BYTES = 4096;
+
 /** Largest message of the server, in bytes of JSON. */
 export const MAX_SERVER_MESSAGE_BYTES = 128 * 1024;
 

@@ -38,6 +38,8 @@ const errorCode = oneOf(
   "superseded",
   "rate_limited",
   "shutting_down",
+  "unauthorized",
+  "forbidden",
 );
 
 const PAYLOADS: Record<ServerMessage["type"], Shape> = {
@@ -47,6 +49,7 @@ const PAYLOADS: Record<ServerMessage["type"], Shape> = {
     ice_servers: list(iceServer),
     session: optional(text),
     resumed: optional(object({ received: whole })),
+    guest: optional(text),
   }),
   joined: object({ room: text, you: text, participants: list(participant), host: optional(flag), door: optional(door) }),
   waiting: object({ room: text, you: text }),

@@ -1,5 +1,6 @@
 /** How this client stands with the server. */
 
+import type { AccessToken } from "../generated/AccessToken";
 import type { CallState } from "../generated/CallState";
 import type { DisplayName } from "../generated/DisplayName";
 import type { Door } from "../generated/Door";
@@ -18,6 +19,8 @@ export interface Wish {
   room: RoomName;
   name: DisplayName;
   media: MediaState;
+  /** Who the user is to the server. */
+  token: AccessToken | undefined;
 }
 
 export type Session =

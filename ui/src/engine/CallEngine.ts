@@ -1,3 +1,4 @@
+import type { AccessToken } from "../generated/AccessToken";
 import type { CameraChoice } from "../generated/CameraChoice";
 import type { DisplayName } from "../generated/DisplayName";
 import type { Event } from "../generated/Event";
@@ -69,7 +70,8 @@ export interface CallEngine {
   /** Play the sound that the browser holds back until the user acts; to be called from a click. */
   allowSound(): void;
 
-  join(call: { server: string; room: RoomName; name: DisplayName }): void;
+  /** @param call.token what the user was invited with, or else what a `guest` event once gave for this server */
+  join(call: { server: string; room: RoomName; name: DisplayName; token?: AccessToken }): void;
   leave(): void;
   /** What the user, a host of the room, wants done with it. */
   host(action: HostAction): void;

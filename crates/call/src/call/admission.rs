@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use visavis_protocol::{
-    ClientMessage, ErrorCode, Hello, IceServer, Join, LeaveReason, PROTOCOL_VERSION, Participant, Resumed,
-    RoomName, SessionToken,
+    AccessToken, ClientMessage, ErrorCode, Hello, IceServer, Join, LeaveReason, PROTOCOL_VERSION,
+    Participant, Resumed, RoomName, SessionToken,
 };
 
 use super::Call;
 use crate::conversation::Conversation;
 use crate::event::{CallErrorCode, CallEvent, CallState};
+use crate::output::Output;
 use crate::peer::tell;
 use crate::session::{Lost, Session, Stay, Step};
 
@@ -21,6 +22,7 @@ impl Call {
                 protocol: PROTOCOL_VERSION,
                 client: self.client.clone(),
                 resume: self.conversation.as_ref().map(Conversation::resume),
+                token: self.wish.as_ref().and_then(|wish| wish.token.clone()),
             }));
         }
     }
@@ -64,6 +66,16 @@ impl Call {
             self.send(ClientMessage::Leave);
         }
         self.enter(now);
+    }
+
+    /// The server has said who this client is to it, which holds for the connections that follow, too.
+    pub(super) fn on_guest(&mut self, guest: Option<AccessToken>) {
+        if let (Some(token), Some(wish)) = (guest, &mut self.wish)
+            && self.session.is_at(Step::Welcome)
+        {
+            wish.token = Some(token.clone());
+            self.out.push_back(Output::KeepGuest { token });
+        }
     }
 
     /// Goes on where the last connection broke off, if that is possible: nothing has changed but what was missed.
@@ -162,6 +174,8 @@ impl Call {
             ErrorCode::UnsupportedProtocol => self.fail(CallErrorCode::UnsupportedProtocol),
             ErrorCode::RoomFull => self.refuse(CallErrorCode::RoomFull),
             ErrorCode::RoomLocked => self.refuse(CallErrorCode::RoomLocked),
+            ErrorCode::Unauthorized => self.fail(CallErrorCode::Unauthorized),
+            ErrorCode::Forbidden => self.refuse(CallErrorCode::Forbidden),
             // The connection is closed next, and that begins the way back.
             ErrorCode::ShuttingDown => {
                 tell(&mut self.out, CallEvent::Error { code: CallErrorCode::ServerClosing })

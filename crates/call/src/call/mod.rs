@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use visavis_protocol::{
-    ClientMessage, DisplayName, IceServer, Knock, LeaveReason, MediaState, Participant, ParticipantId,
-    RoomName, ServerMessage,
+    ClientMessage, IceServer, Knock, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
 };
 
 use crate::conversation::Conversation;
@@ -57,7 +56,7 @@ impl Call {
 
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
-            Input::Join { room, name, media } => self.join(now, room, name, media),
+            Input::Join { room, name, media, token } => self.join(now, Wish { room, name, media, token }),
             Input::Leave => self.leave(),
             Input::SetMedia { media } => self.set_media(media),
             Input::Host { action } => self.act_as_host(action),
@@ -124,11 +123,11 @@ impl Call {
         }
     }
 
-    fn join(&mut self, now: Instant, room: RoomName, name: DisplayName, media: MediaState) {
+    fn join(&mut self, now: Instant, wish: Wish) {
         if !matches!(self.session, Session::Off) {
             return;
         }
-        self.wish = Some(Wish { room, name, media });
+        self.wish = Some(wish);
         self.session = Session::connecting(now, None);
         self.tell_state(CallState::Joining);
         self.out.push_back(Output::OpenSignaling);
@@ -181,7 +180,8 @@ impl Call {
             self.count_received();
         }
         match message {
-            ServerMessage::Welcome { ice_servers, session, resumed, .. } => {
+            ServerMessage::Welcome { ice_servers, session, resumed, guest, .. } => {
+                self.on_guest(guest);
                 self.on_welcome(now, ice_servers, session, resumed);
             }
             ServerMessage::Joined { room, you, participants, host, door } => {

@@ -13,7 +13,7 @@ use visavis_media::audio::voice::VoiceSettings;
 use visavis_media::video::Frame;
 use visavis_media::video::screen::{self as screens, ScreenError};
 use visavis_media::{DeviceChoice, DeviceKind, DeviceList, ScreenChoice};
-use visavis_protocol::{DisplayName, MediaState, ParticipantId, RoomName};
+use visavis_protocol::{AccessToken, DisplayName, MediaState, ParticipantId, RoomName};
 
 use crate::api::{CallStats, Command, Event, Milestones, StreamId};
 use crate::devices::{self, Devices};
@@ -156,7 +156,7 @@ impl Actor {
 
     fn on_command(&mut self, command: Command) {
         match command {
-            Command::Join { server, room, name } => self.join(server, room, name),
+            Command::Join { server, room, name, token } => self.join(server, room, name, token),
             Command::Leave => self.feed(Input::Leave),
             Command::Host { action } => self.feed(Input::Host { action }),
             Command::SetMicrophone { on } => {
@@ -234,7 +234,7 @@ impl Actor {
         }
     }
 
-    fn join(&mut self, server: String, room: RoomName, name: DisplayName) {
+    fn join(&mut self, server: String, room: RoomName, name: DisplayName, token: Option<AccessToken>) {
         if self.joined_at.is_some() {
             debug!("a join during a call is ignored");
             return;
@@ -244,7 +244,7 @@ impl Actor {
         self.milestones = Milestones::default();
         self.apply_active();
         let media = self.own_media();
-        self.feed(Input::Join { room, name, media });
+        self.feed(Input::Join { room, name, media, token });
     }
 
     fn on_signaling(&mut self, event: SignalingEvent) {
@@ -292,6 +292,9 @@ impl Actor {
                 if let Some(signaling) = &self.signaling {
                     signaling.send(message);
                 }
+            }
+            Output::KeepGuest { token } => {
+                self.emit(Event::Guest { server: self.server.clone(), token });
             }
             Output::OpenPeer { peer, ice_servers } => {
                 self.reach(|milestones| &mut milestones.peer_present_ms);

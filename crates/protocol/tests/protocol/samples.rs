@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use ts_rs::{Config, TS};
 use visavis_protocol::{
-    Candidate, ClientMessage, Description, DescriptionKind, DisplayName, Door, ErrorCode, Hello, HostAction,
-    IceServer, Join, Knock, LeaveReason, MediaState, Participant, ParticipantId, Resume, Resumed, Role,
-    RoomName, ServerMessage, SessionToken,
+    AccessToken, Candidate, ClientMessage, Description, DescriptionKind, DisplayName, Door, ErrorCode, Hello,
+    HostAction, IceServer, Join, Knock, LeaveReason, MediaState, Participant, ParticipantId, Resume, Resumed,
+    Role, RoomName, ServerMessage, SessionToken,
 };
 
 const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: false };
@@ -18,6 +18,7 @@ pub(crate) fn client() -> Vec<(ClientMessage, &'static str)> {
                 protocol: 1,
                 client: "visavis-peer/0.1.0".to_owned(),
                 resume: None,
+                token: None,
             }),
             r#"{"type":"hello","payload":{"protocol":1,"client":"visavis-peer/0.1.0"}}"#,
         ),
@@ -26,8 +27,18 @@ pub(crate) fn client() -> Vec<(ClientMessage, &'static str)> {
                 protocol: 1,
                 client: "visavis-peer/0.1.0".to_owned(),
                 resume: Some(Resume { session: session(), received: 7 }),
+                token: None,
             }),
             r#"{"type":"hello","payload":{"protocol":1,"client":"visavis-peer/0.1.0","resume":{"session":"Qm4_z-Tk","received":7}}}"#,
+        ),
+        (
+            ClientMessage::Hello(Hello {
+                protocol: 1,
+                client: "visavis-peer/0.1.0".to_owned(),
+                resume: None,
+                token: Some(access()),
+            }),
+            r#"{"type":"hello","payload":{"protocol":1,"client":"visavis-peer/0.1.0","token":"eyJh.eyJz.c2ln"}}"#,
         ),
         (
             ClientMessage::Join(Join { room: room(), name: name(), media: MEDIA }),
@@ -96,6 +107,7 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 ],
                 session: None,
                 resumed: None,
+                guest: None,
             },
             r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[{"urls":["stun:a.example"]},{"urls":["turn:b.example"],"username":"u","credential":"c"}]}}"#,
         ),
@@ -106,8 +118,20 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 ice_servers: Vec::new(),
                 session: Some(session()),
                 resumed: Some(Resumed { received: 3 }),
+                guest: None,
             },
             r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","resumed":{"received":3}}}"#,
+        ),
+        (
+            ServerMessage::Welcome {
+                protocol: 1,
+                server: "visavis-server/0.1.0".to_owned(),
+                ice_servers: Vec::new(),
+                session: Some(session()),
+                resumed: None,
+                guest: Some(access()),
+            },
+            r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","guest":"eyJh.eyJz.c2ln"}}"#,
         ),
         (
             ServerMessage::Joined {
@@ -222,6 +246,10 @@ fn room() -> RoomName {
 
 fn session() -> SessionToken {
     SessionToken::new("Qm4_z-Tk").expect("a token")
+}
+
+fn access() -> AccessToken {
+    AccessToken::new("eyJh.eyJz.c2ln").expect("a token")
 }
 
 fn id() -> ParticipantId {

@@ -154,7 +154,7 @@ export class BrowserEngine implements CallEngine {
     this.#sound.allow();
   }
 
-  join({ server, room, name }: { server: string; room: string; name: string }): void {
+  join({ server, ...call }: { server: string; room: string; name: string; token?: string }): void {
     if (this.#stats !== undefined) return;
     this.#server = server;
     const sending = new SendingControl(this.#peers, this.#local);
@@ -164,7 +164,7 @@ export class BrowserEngine implements CallEngine {
     });
     this.#levels = new VoiceLevels(this.#sound, (levels) => this.#emit({ type: "participant_levels", levels }));
     this.#updateNeed();
-    this.#handle({ type: "join", room, name, media: this.#media });
+    this.#handle({ type: "join", ...call, media: this.#media });
   }
 
   leave(): void {
@@ -205,6 +205,8 @@ export class BrowserEngine implements CallEngine {
         return this.#socket.close();
       case "send":
         return this.#socket.send(output.message);
+      case "keep_guest":
+        return this.#emit({ type: "guest", server: this.#server, token: output.token });
       case "open_peer":
         return this.#openPeer(output.peer, output.ice_servers);
       case "close_peer":

@@ -116,8 +116,8 @@ export class NativeEngine implements CallEngine {
   /** The app's sound is never held back. */
   allowSound(): void {}
 
-  join({ server, room, name }: { server: string; room: string; name: string }): void {
-    this.#send({ type: "join", server, room, name });
+  join(call: { server: string; room: string; name: string; token?: string }): void {
+    this.#send({ type: "join", ...call });
   }
 
   leave(): void {

@@ -1,20 +1,29 @@
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use super::{Pace, Source};
-use crate::config::LimitsConfig;
+use super::Pace;
 
 /// When somebody who has all that one may have is told to come again.
 const COME_AGAIN: Duration = Duration::from_secs(10);
-/// Addresses that are remembered before those of no interest are looked for.
+/// Holders that are remembered before those of no interest are looked for.
 const FEW: usize = 1024;
+
+/// How many connections one holder may have, and how fast.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    pub(crate) connections: u32,
+    pub(crate) openings_per_s: NonZeroU32,
+    pub(crate) openings_burst: u32,
+}
 
 /// Who has how many connections. Memory is bounded by the connections that are open and those of the last seconds.
 #[derive(Debug)]
-pub(crate) struct Addresses {
-    limits: LimitsConfig,
-    known: HashMap<Source, Known>,
-    /// How many known addresses are worth a look for those that can be forgotten.
+pub(crate) struct Shares<K> {
+    share: Share,
+    known: HashMap<K, Known>,
+    /// How many known holders are worth a look for those that can be forgotten.
     sweep_at: usize,
 }
 
@@ -24,24 +33,24 @@ struct Known {
     openings: Pace,
 }
 
-/// An address has, or wants, more connections than it may.
+/// Somebody has, or wants, more connections than they may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooMany {
     pub(crate) retry_after: Duration,
 }
 
-impl Addresses {
-    pub(crate) fn new(limits: LimitsConfig) -> Self {
-        Self { limits, known: HashMap::new(), sweep_at: FEW }
+impl<K: Hash + Eq> Shares<K> {
+    pub(crate) fn new(share: Share) -> Self {
+        Self { share, known: HashMap::new(), sweep_at: FEW }
     }
 
     /// Somebody wants a connection; [`close`](Self::close) has to follow if that is granted.
-    pub(crate) fn open(&mut self, now: Instant, source: Source) -> Result<(), TooMany> {
+    pub(crate) fn open(&mut self, now: Instant, holder: K) -> Result<(), TooMany> {
         self.sweep(now);
-        let LimitsConfig { connections_per_address, openings_per_s, openings_burst, .. } = self.limits;
+        let Share { connections, openings_per_s, openings_burst } = self.share;
         let openings = || Known { open: 0, openings: Pace::new(openings_per_s, openings_burst) };
-        let known = self.known.entry(source).or_insert_with(openings);
-        if known.open >= connections_per_address {
+        let known = self.known.entry(holder).or_insert_with(openings);
+        if known.open >= connections {
             return Err(TooMany { retry_after: COME_AGAIN });
         }
         known.openings.take(now).map_err(|retry_after| TooMany { retry_after })?;
@@ -49,8 +58,8 @@ impl Addresses {
         Ok(())
     }
 
-    pub(crate) fn close(&mut self, source: Source) {
-        if let Some(known) = self.known.get_mut(&source) {
+    pub(crate) fn close(&mut self, holder: &K) {
+        if let Some(known) = self.known.get_mut(holder) {
             known.open = known.open.saturating_sub(1);
         }
     }
@@ -67,21 +76,16 @@ impl Addresses {
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
-    use std::num::NonZeroU32;
 
     use super::*;
+    use crate::limits::Source;
 
     fn source(number: u32) -> Source {
         Source::of(IpAddr::V4(Ipv4Addr::from_bits(number)))
     }
 
-    fn addresses() -> Addresses {
-        Addresses::new(LimitsConfig {
-            connections_per_address: 3,
-            openings_per_s: NonZeroU32::MIN,
-            openings_burst: 5,
-            ..LimitsConfig::default()
-        })
+    fn addresses() -> Shares<Source> {
+        Shares::new(Share { connections: 3, openings_per_s: NonZeroU32::MIN, openings_burst: 5 })
     }
 
     #[test]
@@ -91,7 +95,7 @@ mod tests {
         (0..3).for_each(|_| assert_eq!(addresses.open(now, source(1)), Ok(())));
         assert_eq!(addresses.open(now, source(1)), Err(TooMany { retry_after: COME_AGAIN }));
         assert_eq!(addresses.open(now, source(2)), Ok(()));
-        addresses.close(source(1));
+        addresses.close(&source(1));
         assert_eq!(addresses.open(now, source(1)), Ok(()));
     }
 
@@ -101,7 +105,7 @@ mod tests {
         let mut addresses = addresses();
         for _ in 0..5 {
             assert_eq!(addresses.open(now, source(1)), Ok(()));
-            addresses.close(source(1));
+            addresses.close(&source(1));
         }
         let retry_after = Duration::from_secs(1);
         assert_eq!(addresses.open(now, source(1)), Err(TooMany { retry_after }));
@@ -117,7 +121,7 @@ mod tests {
             // A thousand a second.
             let now = start + Duration::from_millis(number.into());
             assert_eq!(addresses.open(now, source(number)), Ok(()));
-            addresses.close(source(number));
+            addresses.close(&source(number));
         }
         assert!(addresses.known.len() < 5_000, "{}", addresses.known.len());
         assert_eq!(addresses.known[&source(0)].open, 1, "who is there is remembered");
