@@ -61,12 +61,10 @@ impl Grant {
         self.may(Permission::Create)
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for rooms that have hosts"))]
     pub(crate) fn is_host(&self) -> bool {
         self.may(Permission::Host)
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for rooms that have a lobby"))]
     pub(crate) fn bypasses_lobby(&self) -> bool {
         self.may(Permission::BypassLobby)
     }
@@ -99,6 +97,11 @@ impl Grant {
             expires: SystemTime::UNIX_EPOCH,
             standing: Standing::Newcomer,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with(self, permissions: &[Permission]) -> Self {
+        Self { permissions: permissions.to_vec(), ..self }
     }
 
     #[cfg(test)]

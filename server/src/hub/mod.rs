@@ -1,7 +1,6 @@
 //! The actor that owns all rooms and sessions: takes events from the connections' tasks, never waits for any of them.
 
 mod handle;
-mod permit;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
@@ -106,11 +105,8 @@ impl Hub {
             | ClientMessage::Media(_)
             | ClientMessage::Host(_) => false,
         };
-        let permitted = permit::permit(self.sessions.grant(session), &self.rooms, message);
-        let deliveries = match permitted {
-            Ok(message) => self.rooms.handle(session, message),
-            Err(refusal) => vec![Delivery { to: session, message: refusal }],
-        };
+        let Some(grant) = self.sessions.grant(session) else { return };
+        let deliveries = self.rooms.handle(session, grant, message);
         self.deliver(deliveries);
         if self.is_leaving() && !self.rooms.hold(session) {
             self.dismiss(connection, Dismissal::ShuttingDown);

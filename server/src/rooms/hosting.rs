@@ -14,7 +14,7 @@ impl Rooms {
         action: HostAction,
     ) -> Result<Vec<Delivery>, Refusal> {
         let host = self.room_of(from)?.member_mut(from).ok_or(Refusal::NotInRoom)?;
-        if !host.is_host {
+        if !host.is_host() {
             return Err(Refusal::NotHost);
         }
         let by = host.id.clone();
@@ -30,13 +30,16 @@ impl Rooms {
                 Ok(vec![Delivery { to, message: ServerMessage::Muted { by } }])
             }
             HostAction::MuteAll {} => {
-                let members = self.room_of(from)?.members().iter().filter(|member| !member.is_host);
+                let members = self.room_of(from)?.members().iter().filter(|member| !member.is_host());
                 let message = ServerMessage::Muted { by };
                 Ok(members.map(|member| Delivery { to: member.session, message: message.clone() }).collect())
             }
             HostAction::Remove { participant } => {
                 let session = self.other(from, &participant)?;
-                self.room_of(from)?.ban(session);
+                let room = self.room_of(from)?;
+                if let Some(removed) = room.member_mut(session).map(|member| member.identity.clone()) {
+                    room.ban(removed);
+                }
                 Ok(self.take_out(session, participant, LeaveReason::Removed))
             }
             HostAction::SetDoor { door } => Ok(self.set_door(name, door)),

@@ -17,10 +17,11 @@ use visavis_protocol::{
     ClientMessage, Door, Join, LeaveReason, MediaState, ParticipantId, RoomName, ServerMessage,
 };
 
+use crate::access::Grant;
 use crate::random::random_text;
 use crate::sessions::SessionId;
 use refusal::Refusal;
-use room::{Entry, Member, Room};
+use room::{Entry, Member, Room, Standing};
 
 /// A message for one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,11 +51,11 @@ impl Rooms {
         Self { size, door, rng, rooms: HashMap::new(), stays: HashMap::new() }
     }
 
-    /// What follows from a message that was said after the hello.
-    pub(crate) fn handle(&mut self, from: SessionId, message: ClientMessage) -> Vec<Delivery> {
+    /// What follows from a message that was said after the hello, by somebody with this grant.
+    pub(crate) fn handle(&mut self, from: SessionId, grant: &Grant, message: ClientMessage) -> Vec<Delivery> {
         let outcome = match message {
             ClientMessage::Hello(_) => Err(Refusal::SecondHello),
-            ClientMessage::Join(join) => self.on_join(from, join),
+            ClientMessage::Join(join) => self.on_join(from, grant, join),
             ClientMessage::Leave => self.remove(from, LeaveReason::Left).ok_or(Refusal::NotInRoom),
             ClientMessage::Description { to, description } => {
                 self.forward(from, &to, |from| ServerMessage::Description { from, description })
@@ -108,23 +109,43 @@ impl Rooms {
         }
     }
 
-    fn on_join(&mut self, from: SessionId, join: Join) -> Result<Vec<Delivery>, Refusal> {
+    fn on_join(&mut self, from: SessionId, grant: &Grant, join: Join) -> Result<Vec<Delivery>, Refusal> {
         if self.stays.contains_key(&from) {
             return Err(Refusal::AlreadyInRoom);
         }
+        if !grant.may_enter(&join.room) {
+            return Err(Refusal::AnotherRoom);
+        }
+        let opens = !self.rooms.contains_key(&join.room);
+        if opens && !grant.may_create() {
+            return Err(Refusal::RoomNotOpen);
+        }
         let newcomer = Member {
             session: from,
+            identity: grant.identity.clone(),
             id: self.draw_id(),
-            name: join.name,
+            name: grant.name.clone().unwrap_or(join.name),
             media: join.media,
-            is_host: !self.rooms.contains_key(&join.room),
+            standing: if grant.is_host() {
+                Standing::Host
+            } else if opens {
+                Standing::ActingHost
+            } else {
+                Standing::Guest
+            },
         };
-        self.come(join.room, newcomer)
+        self.come(join.room, newcomer, grant.bypasses_lobby())
     }
 
     /// Somebody comes to the door of a room.
-    fn come(&mut self, name: RoomName, newcomer: Member) -> Result<Vec<Delivery>, Refusal> {
-        let entry = self.rooms.get(&name).map_or(Ok(Entry::Room), |room| room.entry_of(&newcomer))?;
+    fn come(
+        &mut self,
+        name: RoomName,
+        newcomer: Member,
+        bypasses_lobby: bool,
+    ) -> Result<Vec<Delivery>, Refusal> {
+        let room = self.rooms.get(&name);
+        let entry = room.map_or(Ok(Entry::Room), |room| room.entry_of(&newcomer, bypasses_lobby))?;
         let mut deliveries = match entry {
             Entry::Room => self.make_way(&name)?,
             Entry::Lobby => Vec::new(),
@@ -204,8 +225,10 @@ impl Rooms {
         let mut deliveries = Vec::new();
         for mut member in waiting {
             let session = member.session;
-            member.is_host = !self.rooms.contains_key(name);
-            match self.come(name.clone(), member) {
+            if !self.rooms.contains_key(name) {
+                member.standing = Standing::ActingHost;
+            }
+            match self.come(name.clone(), member, false) {
                 Ok(told) => deliveries.extend(told),
                 Err(_) => {
                     self.stays.remove(&session);

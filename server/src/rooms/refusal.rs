@@ -9,6 +9,10 @@ pub(super) enum Refusal {
     AlreadyInRoom,
     #[error("the room is full")]
     RoomFull,
+    #[error("your token is not for this room")]
+    AnotherRoom,
+    #[error("the room is not open, and your token does not open rooms")]
+    RoomNotOpen,
     #[error("the room is locked")]
     RoomLocked,
     #[error("only a host of the room may do that")]
@@ -28,6 +32,7 @@ impl Refusal {
         match self {
             Self::SecondHello | Self::AlreadyInRoom => ErrorCode::UnexpectedMessage,
             Self::RoomFull => ErrorCode::RoomFull,
+            Self::AnotherRoom | Self::RoomNotOpen => ErrorCode::Forbidden,
             Self::RoomLocked => ErrorCode::RoomLocked,
             Self::NotHost => ErrorCode::NotHost,
             Self::NotInRoom => ErrorCode::NotInRoom,

@@ -4,6 +4,7 @@ use visavis_protocol::{
 
 use super::Delivery;
 use super::refusal::Refusal;
+use crate::access::Identity;
 use crate::sessions::SessionId;
 
 /// People who may wait for a host at a time.
@@ -19,17 +20,30 @@ pub(super) struct Room {
     /// Those of the members that have no connection, in the order they lost it.
     absent: Vec<SessionId>,
     /// Who may not come in again.
-    removed: Vec<SessionId>,
+    removed: Vec<Identity>,
+    /// Whether somebody was here whom a token makes a host; then nobody else becomes one.
+    has_hosts_of_its_own: bool,
 }
 
 /// Somebody in a room, or in its lobby.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) session: SessionId,
+    pub(super) identity: Identity,
     pub(super) id: ParticipantId,
     pub(super) name: DisplayName,
     pub(super) media: MediaState,
-    pub(super) is_host: bool,
+    pub(super) standing: Standing,
+}
+
+/// What somebody is in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Guest,
+    /// A host because nobody else was.
+    ActingHost,
+    /// A host because of a token.
+    Host,
 }
 
 /// What becomes of somebody who wants to come in.
@@ -40,13 +54,17 @@ pub(super) enum Entry {
 }
 
 impl Member {
+    pub(super) fn is_host(&self) -> bool {
+        self.standing != Standing::Guest
+    }
+
     fn as_seen_with(&self, role: Role) -> Participant {
         Participant {
             id: self.id.clone(),
             name: self.name.clone(),
             media: self.media,
             role,
-            host: self.is_host,
+            host: self.is_host(),
         }
     }
 
@@ -69,13 +87,14 @@ impl Room {
     }
 
     /// Where somebody gets to who wants to come in, if anywhere.
-    pub(super) fn entry_of(&self, newcomer: &Member) -> Result<Entry, Refusal> {
-        if self.removed.contains(&newcomer.session) {
+    pub(super) fn entry_of(&self, newcomer: &Member, bypasses_lobby: bool) -> Result<Entry, Refusal> {
+        if self.removed.contains(&newcomer.identity) {
             return Err(Refusal::RoomLocked);
         }
         match self.door {
             Door::Open => Ok(Entry::Room),
-            Door::Lobby | Door::Locked if newcomer.is_host => Ok(Entry::Room),
+            Door::Lobby | Door::Locked if newcomer.is_host() => Ok(Entry::Room),
+            Door::Lobby if bypasses_lobby => Ok(Entry::Room),
             Door::Lobby if self.lobby.len() < LOBBY_SIZE => Ok(Entry::Lobby),
             Door::Lobby => Err(Refusal::RoomFull),
             Door::Locked => Err(Refusal::RoomLocked),
@@ -88,16 +107,17 @@ impl Room {
             room: name,
             you: newcomer.id.clone(),
             participants: self.members.iter().map(|member| member.as_seen_with(Role::Offerer)).collect(),
-            host: newcomer.is_host,
+            host: newcomer.is_host(),
             door: self.door,
         };
         let mut deliveries = vec![Delivery { to: newcomer.session, message: joined }];
-        if newcomer.is_host {
+        if newcomer.is_host() {
             deliveries.extend(self.knocks_for(newcomer.session));
         }
         let participant = newcomer.as_seen_with(Role::Answerer);
         deliveries
             .extend(self.tell_others(newcomer.session, &ServerMessage::ParticipantJoined { participant }));
+        self.has_hosts_of_its_own |= newcomer.standing == Standing::Host;
         self.members.push(newcomer);
         deliveries
     }
@@ -135,17 +155,17 @@ impl Room {
     }
 
     /// Somebody who may not come in again.
-    pub(super) fn ban(&mut self, session: SessionId) {
-        self.removed.push(session);
+    pub(super) fn ban(&mut self, identity: Identity) {
+        self.removed.push(identity);
     }
 
     /// Whoever has been here for longest is a host if nobody else is.
     pub(super) fn appoint_host(&mut self) -> Vec<Delivery> {
-        if self.members.iter().any(|member| member.is_host) {
+        if self.has_hosts_of_its_own || self.members.iter().any(Member::is_host) {
             return Vec::new();
         }
         let Some(heir) = self.members.first_mut() else { return Vec::new() };
-        heir.is_host = true;
+        heir.standing = Standing::ActingHost;
         let (session, participant) = (heir.session, heir.id.clone());
         let mut deliveries = self.tell_all(&ServerMessage::Host { participant });
         deliveries.extend(self.knocks_for(session));
@@ -204,7 +224,7 @@ impl Room {
     }
 
     fn tell_hosts(&self, message: &ServerMessage) -> Vec<Delivery> {
-        self.tell(message, |member| member.is_host)
+        self.tell(message, Member::is_host)
     }
 
     fn tell(&self, message: &ServerMessage, whom: impl Fn(&Member) -> bool) -> Vec<Delivery> {

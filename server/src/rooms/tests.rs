@@ -21,9 +21,22 @@ fn room(name: &str) -> RoomName {
     RoomName::new(name).expect("a room name")
 }
 
+/// Said by a guest.
+fn say(rooms: &mut Rooms, who: SessionId, message: ClientMessage) -> Vec<Delivery> {
+    rooms.handle(who, &guest(who), message)
+}
+
+fn guest(who: SessionId) -> Grant {
+    Grant::invited(&format!("guest:{}", who.0))
+}
+
 fn join(rooms: &mut Rooms, who: SessionId, name: &str) -> Vec<Delivery> {
+    join_with(rooms, who, name, &guest(who))
+}
+
+fn join_with(rooms: &mut Rooms, who: SessionId, name: &str, grant: &Grant) -> Vec<Delivery> {
     let name = DisplayName::new(name).expect("a name");
-    rooms.handle(who, ClientMessage::Join(Join { room: room("owl"), name, media: ALL_OFF }))
+    rooms.handle(who, grant, ClientMessage::Join(Join { room: room("owl"), name, media: ALL_OFF }))
 }
 
 /// Joins, and gives the newcomer's id and whom it sees.
@@ -81,9 +94,9 @@ fn a_full_room_refuses_and_has_room_again_after_a_leave() {
     joined(&mut rooms, ADA, "Ada");
     joined(&mut rooms, BOB, "Bob");
     assert_refused(&join(&mut rooms, EVE, "Eve"), EVE, ErrorCode::RoomFull);
-    assert_refused(&rooms.handle(EVE, ClientMessage::Leave), EVE, ErrorCode::NotInRoom);
+    assert_refused(&say(&mut rooms, EVE, ClientMessage::Leave), EVE, ErrorCode::NotInRoom);
 
-    rooms.handle(ADA, ClientMessage::Leave);
+    say(&mut rooms, ADA, ClientMessage::Leave);
     let (_, seen) = joined(&mut rooms, EVE, "Eve");
     assert_eq!(seen.len(), 1);
 }
@@ -93,12 +106,12 @@ fn rooms_do_not_hear_each_other() {
     let mut rooms = rooms(2);
     let (ada, _) = joined(&mut rooms, ADA, "Ada");
     let name = DisplayName::new("Eve").expect("a name");
-    rooms.handle(EVE, ClientMessage::Join(Join { room: room("fox"), name, media: ALL_OFF }));
+    say(&mut rooms, EVE, ClientMessage::Join(Join { room: room("fox"), name, media: ALL_OFF }));
 
     let message = ClientMessage::Description { to: ada, description: offer() };
-    assert_refused(&rooms.handle(EVE, message), EVE, ErrorCode::UnknownParticipant);
-    assert_eq!(rooms.handle(EVE, ClientMessage::Media(ALL_OFF)), []);
-    assert_eq!(rooms.handle(EVE, ClientMessage::Leave), []);
+    assert_refused(&say(&mut rooms, EVE, message), EVE, ErrorCode::UnknownParticipant);
+    assert_eq!(say(&mut rooms, EVE, ClientMessage::Media(ALL_OFF)), []);
+    assert_eq!(say(&mut rooms, EVE, ClientMessage::Leave), []);
 }
 
 #[test]
@@ -108,7 +121,7 @@ fn a_leaver_is_announced_with_the_reason() {
         let (ada, _) = joined(&mut rooms, ADA, "Ada");
         joined(&mut rooms, BOB, "Bob");
         let deliveries =
-            if disconnects { rooms.handle_end(ADA) } else { rooms.handle(ADA, ClientMessage::Leave) };
+            if disconnects { rooms.handle_end(ADA) } else { say(&mut rooms, ADA, ClientMessage::Leave) };
         let message = ServerMessage::ParticipantLeft { participant: ada, reason: expected };
         assert_eq!(deliveries[0], Delivery { to: BOB, message });
         assert_eq!(rooms.handle_end(ADA), []);
@@ -120,7 +133,7 @@ fn nothing_is_kept_of_an_empty_room() {
     let mut rooms = rooms(2);
     let (first, _) = joined(&mut rooms, ADA, "Ada");
     joined(&mut rooms, BOB, "Bob");
-    rooms.handle(ADA, ClientMessage::Leave);
+    say(&mut rooms, ADA, ClientMessage::Leave);
     rooms.handle_end(BOB);
     assert!(rooms.rooms.is_empty() && rooms.stays.is_empty());
 
@@ -138,24 +151,24 @@ fn what_participants_say_to_each_other_reaches_only_the_addressee() {
     let candidate =
         Candidate { candidate: "candidate:1".to_owned(), mid: "0".to_owned(), ufrag: "u".to_owned() };
 
-    let said = rooms.handle(BOB, ClientMessage::Description { to: ada.clone(), description: offer() });
+    let said = say(&mut rooms, BOB, ClientMessage::Description { to: ada.clone(), description: offer() });
     let message = ServerMessage::Description { from: bob.clone(), description: offer() };
     assert_eq!(said, [Delivery { to: ADA, message }]);
 
     let candidates = vec![candidate];
     let said =
-        rooms.handle(BOB, ClientMessage::Candidates { to: ada.clone(), candidates: candidates.clone() });
+        say(&mut rooms, BOB, ClientMessage::Candidates { to: ada.clone(), candidates: candidates.clone() });
     assert_eq!(
         said,
         [Delivery { to: ADA, message: ServerMessage::Candidates { from: bob.clone(), candidates } }]
     );
 
-    let said = rooms.handle(BOB, ClientMessage::EndOfCandidates { to: ada, ufrag: "u".to_owned() });
+    let said = say(&mut rooms, BOB, ClientMessage::EndOfCandidates { to: ada, ufrag: "u".to_owned() });
     let message = ServerMessage::EndOfCandidates { from: bob.clone(), ufrag: "u".to_owned() };
     assert_eq!(said, [Delivery { to: ADA, message }]);
 
     let to_self = ClientMessage::Description { to: bob, description: offer() };
-    assert_refused(&rooms.handle(BOB, to_self), BOB, ErrorCode::UnknownParticipant);
+    assert_refused(&say(&mut rooms, BOB, to_self), BOB, ErrorCode::UnknownParticipant);
 }
 
 #[test]
@@ -165,7 +178,7 @@ fn who_left_is_no_addressee() {
     joined(&mut rooms, BOB, "Bob");
     rooms.handle_end(ADA);
     let message = ClientMessage::EndOfCandidates { to: ada, ufrag: "u".to_owned() };
-    assert_refused(&rooms.handle(BOB, message), BOB, ErrorCode::UnknownParticipant);
+    assert_refused(&say(&mut rooms, BOB, message), BOB, ErrorCode::UnknownParticipant);
 }
 
 #[test]
@@ -173,11 +186,11 @@ fn a_change_of_media_is_told_and_remembered() {
     let mut rooms = rooms(2);
     let (ada, _) = joined(&mut rooms, ADA, "Ada");
     let camera_on = MediaState { microphone: false, camera: true, screen: false };
-    assert_eq!(rooms.handle(ADA, ClientMessage::Media(camera_on)), []);
+    assert_eq!(say(&mut rooms, ADA, ClientMessage::Media(camera_on)), []);
     let (_, seen) = joined(&mut rooms, BOB, "Bob");
     assert_eq!(seen[0].media, camera_on);
 
-    let said = rooms.handle(ADA, ClientMessage::Media(ALL_OFF));
+    let said = say(&mut rooms, ADA, ClientMessage::Media(ALL_OFF));
     assert_eq!(said, [Delivery { to: BOB, message: ServerMessage::Media { from: ada, media: ALL_OFF } }]);
 }
 
@@ -188,7 +201,7 @@ fn messages_that_make_no_sense_now_are_refused() {
     assert_refused(&join(&mut rooms, ADA, "Ada"), ADA, ErrorCode::UnexpectedMessage);
     let hello = Hello { protocol: 1, client: "test".to_owned(), resume: None, token: None };
     let hello = ClientMessage::Hello(hello);
-    assert_refused(&rooms.handle(ADA, hello), ADA, ErrorCode::UnexpectedMessage);
+    assert_refused(&say(&mut rooms, ADA, hello), ADA, ErrorCode::UnexpectedMessage);
     for message in [
         ClientMessage::Leave,
         ClientMessage::Media(ALL_OFF),
@@ -196,6 +209,6 @@ fn messages_that_make_no_sense_now_are_refused() {
         ClientMessage::Candidates { to: ada.clone(), candidates: Vec::new() },
         ClientMessage::EndOfCandidates { to: ada, ufrag: "u".to_owned() },
     ] {
-        assert_refused(&rooms.handle(BOB, message), BOB, ErrorCode::NotInRoom);
+        assert_refused(&say(&mut rooms, BOB, message), BOB, ErrorCode::NotInRoom);
     }
 }

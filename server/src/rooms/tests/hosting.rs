@@ -3,11 +3,12 @@
 use visavis_protocol::{HostAction, Knock};
 
 use super::*;
+use crate::access::Permission;
 
 const JOE: SessionId = SessionId(4);
 
 fn act(rooms: &mut Rooms, who: SessionId, action: HostAction) -> Vec<Delivery> {
-    rooms.handle(who, ClientMessage::Host(action))
+    say(rooms, who, ClientMessage::Host(action))
 }
 
 fn set_door(rooms: &mut Rooms, who: SessionId, door: Door) {
@@ -48,7 +49,7 @@ fn who_opens_a_room_is_its_host_and_then_who_was_there_longest() {
     let coming = join(&mut rooms, EVE, "Eve");
     assert!(matches!(coming[0].message, ServerMessage::Joined { host: false, .. }), "{coming:?}");
 
-    let left = rooms.handle(ADA, ClientMessage::Leave);
+    let left = say(&mut rooms, ADA, ClientMessage::Leave);
     let news = ServerMessage::Host { participant: bob };
     assert_eq!(left[2..], [to(BOB, news.clone()), to(EVE, news)]);
     assert_eq!(act(&mut rooms, BOB, HostAction::MuteAll {}).len(), 1);
@@ -96,7 +97,7 @@ fn who_waits_comes_in_as_the_one_the_host_heard_of() {
     let eve = knock(&mut rooms, EVE, "Eve");
     assert!(rooms.hold(EVE), "its place is kept for it");
     let camera_on = MediaState { microphone: false, camera: true, screen: false };
-    assert_eq!(rooms.handle(EVE, ClientMessage::Media(camera_on)), []);
+    assert_eq!(say(&mut rooms, EVE, ClientMessage::Media(camera_on)), []);
 
     let admitted = act(&mut rooms, ADA, HostAction::Admit { participant: eve.clone() });
     let [
@@ -119,7 +120,7 @@ fn nobody_in_the_lobby_reaches_anybody() {
     let (ada, _) = joined(&mut rooms, ADA, "Ada");
     set_door(&mut rooms, ADA, Door::Lobby);
     knock(&mut rooms, EVE, "Eve");
-    let said = rooms.handle(EVE, ClientMessage::Description { to: ada.clone(), description: offer() });
+    let said = say(&mut rooms, EVE, ClientMessage::Description { to: ada.clone(), description: offer() });
     assert_refused(&said, EVE, ErrorCode::NotInRoom);
     assert_refused(&act(&mut rooms, EVE, HostAction::End {}), EVE, ErrorCode::NotInRoom);
     assert_refused(&join(&mut rooms, EVE, "Eve"), EVE, ErrorCode::UnexpectedMessage);
@@ -128,7 +129,7 @@ fn nobody_in_the_lobby_reaches_anybody() {
     joined(&mut rooms, BOB, "Bob");
     set_door(&mut rooms, ADA, Door::Lobby);
     knock(&mut rooms, JOE, "Joe");
-    let told = rooms.handle(BOB, ClientMessage::Media(ALL_OFF));
+    let told = say(&mut rooms, BOB, ClientMessage::Media(ALL_OFF));
     assert!(told.iter().all(|delivery| delivery.to != JOE), "{told:?}");
 }
 
@@ -142,7 +143,7 @@ fn who_is_denied_or_gives_up_is_gone_and_may_knock_again() {
     let denied = act(&mut rooms, ADA, HostAction::Deny { participant: eve.clone() });
     assert_eq!(denied, [ended(eve), to(EVE, ServerMessage::TurnedAway)]);
     let eve = knock(&mut rooms, EVE, "Eve");
-    assert_eq!(rooms.handle(EVE, ClientMessage::Leave), [ended(eve)]);
+    assert_eq!(say(&mut rooms, EVE, ClientMessage::Leave), [ended(eve)]);
     let eve = knock(&mut rooms, EVE, "Eve");
     assert_eq!(rooms.handle_end(EVE), [ended(eve)]);
     assert!(!rooms.hold(EVE));
@@ -157,7 +158,7 @@ fn a_full_room_lets_nobody_in_but_keeps_them_waiting() {
     let eve = knock(&mut rooms, EVE, "Eve");
     let admitted = act(&mut rooms, ADA, HostAction::Admit { participant: eve.clone() });
     assert_refused(&admitted, ADA, ErrorCode::RoomFull);
-    rooms.handle(BOB, ClientMessage::Leave);
+    say(&mut rooms, BOB, ClientMessage::Leave);
     act(&mut rooms, ADA, HostAction::Admit { participant: eve });
     assert!(is_in(&mut rooms, EVE));
 }
@@ -192,7 +193,7 @@ fn when_the_last_one_leaves_who_waits_comes_in_in_order() {
     joined(&mut rooms, ADA, "Ada");
     knock(&mut rooms, EVE, "Eve");
     let bob = knock(&mut rooms, BOB, "Bob");
-    let told = rooms.handle(ADA, ClientMessage::Leave);
+    let told = say(&mut rooms, ADA, ClientMessage::Leave);
     let [
         Delivery { to: EVE, message: ServerMessage::Joined { host: true, participants, .. } },
         Delivery { to: BOB, message: ServerMessage::Waiting { you, .. } },
@@ -211,7 +212,7 @@ fn a_new_host_hears_of_all_who_wait() {
     joined(&mut rooms, BOB, "Bob");
     set_door(&mut rooms, ADA, Door::Lobby);
     let eve = knock(&mut rooms, EVE, "Eve");
-    let told = rooms.handle(ADA, ClientMessage::Leave);
+    let told = say(&mut rooms, ADA, ClientMessage::Leave);
     let name = DisplayName::new("Eve").expect("a name");
     assert_eq!(told.last(), Some(&to(BOB, ServerMessage::Knock(Knock { participant: eve, name }))));
 }
@@ -243,7 +244,7 @@ fn who_is_removed_hears_it_and_may_not_come_again_while_the_room_is_open() {
     let itself = act(&mut rooms, ADA, HostAction::Remove { participant: ada });
     assert_refused(&itself, ADA, ErrorCode::UnknownParticipant);
     for who in [ADA, EVE] {
-        rooms.handle(who, ClientMessage::Leave);
+        say(&mut rooms, who, ClientMessage::Leave);
     }
     joined(&mut rooms, BOB, "Bob");
 }
@@ -261,4 +262,51 @@ fn the_end_is_for_everybody() {
     assert!(rooms.rooms.is_empty() && rooms.stays.is_empty());
     let (_, seen) = joined(&mut rooms, BOB, "Bob");
     assert_eq!(seen, []);
+}
+
+#[test]
+fn who_was_removed_is_known_by_another_name_and_over_another_connection() {
+    let mut rooms = rooms(3);
+    joined(&mut rooms, ADA, "Ada");
+    let (bob, _) = joined(&mut rooms, BOB, "Bob");
+    act(&mut rooms, ADA, HostAction::Remove { participant: bob });
+    assert_refused(&join_with(&mut rooms, EVE, "Eve", &guest(BOB)), EVE, ErrorCode::RoomLocked);
+}
+
+#[test]
+fn a_token_makes_hosts_whom_no_door_stops_and_then_nobody_else_is_one() {
+    let mut rooms = rooms(3);
+    let host = Grant::invited("host").with(&[Permission::Host]);
+    joined(&mut rooms, ADA, "Ada");
+    set_door(&mut rooms, ADA, Door::Locked);
+    let coming = join_with(&mut rooms, BOB, "Bob", &host);
+    assert!(matches!(coming[0].message, ServerMessage::Joined { host: true, .. }), "{coming:?}");
+    set_door(&mut rooms, BOB, Door::Open);
+    joined(&mut rooms, EVE, "Eve");
+    say(&mut rooms, ADA, ClientMessage::Leave);
+    let left = say(&mut rooms, BOB, ClientMessage::Leave);
+    assert_eq!(left.len(), 1, "nobody is appointed: {left:?}");
+    assert_refused(&act(&mut rooms, EVE, HostAction::MuteAll {}), EVE, ErrorCode::NotHost);
+}
+
+#[test]
+fn a_token_may_let_its_owner_past_the_lobby_but_not_through_a_lock() {
+    let mut rooms = rooms(3);
+    let known = Grant::invited("known").with(&[Permission::BypassLobby]);
+    joined(&mut rooms, ADA, "Ada");
+    set_door(&mut rooms, ADA, Door::Locked);
+    assert_refused(&join_with(&mut rooms, BOB, "Bob", &known), BOB, ErrorCode::RoomLocked);
+    set_door(&mut rooms, ADA, Door::Lobby);
+    join_with(&mut rooms, BOB, "Bob", &known);
+    assert!(is_in(&mut rooms, BOB));
+}
+
+#[test]
+fn who_may_not_open_rooms_comes_when_they_are_open() {
+    let mut rooms = rooms(2);
+    let invited = Grant::invited("invited").with(&[]);
+    assert_refused(&join_with(&mut rooms, BOB, "Bob", &invited), BOB, ErrorCode::Forbidden);
+    joined(&mut rooms, ADA, "Ada");
+    join_with(&mut rooms, BOB, "Bob", &invited);
+    assert!(is_in(&mut rooms, BOB));
 }
