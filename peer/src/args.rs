@@ -12,7 +12,7 @@ use visavis_protocol::{AccessToken, DisplayName};
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 110)]
 pub(crate) struct Args {
-    /// Where to go: http(s)://HOST/r/ROOM[#token=TOKEN]
+    /// Where to go: http(s)://HOST/r/ROOM[#token=TOKEN], or http(s)://HOST/meet to meet a stranger
     #[arg(required_unless_present_any = ["list_devices", "list_screens"])]
     pub(crate) invite_link: Option<InviteLink>,
 

@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use visavis_call::{CallErrorCode, CallEvent, CallState};
 use visavis_engine::api::{Command, Event};
-use visavis_engine::{Engine, EngineConfig};
+use visavis_engine::{Engine, EngineConfig, InviteLink};
 use visavis_media::video::screen::Screen;
 use visavis_media::{Device, DeviceChoice, DeviceList};
 
@@ -73,8 +73,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
         stay_per_line(&link, &args.name, &report, &engine, &mut events).await?;
         Outcome::Done
     } else {
-        let (name, token) = (args.name.clone(), args.token.clone().or(link.token));
-        engine.send(Command::Join { server: link.server, room: link.room, name, token }).await;
+        let token = args.token.clone().or(link.token);
+        engine.send(InviteLink { token, ..link }.command(args.name.clone())).await;
         attend(&args, &mut report, &engine, &mut events).await?
     };
     drop(engine);
@@ -159,6 +159,7 @@ fn ends_call(code: CallErrorCode) -> bool {
         | CallErrorCode::UnsupportedProtocol
         | CallErrorCode::RoomFull
         | CallErrorCode::RoomLocked
+        | CallErrorCode::MatchingOff
         | CallErrorCode::TurnedAway
         | CallErrorCode::Removed
         | CallErrorCode::EndedByHost

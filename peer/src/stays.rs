@@ -27,8 +27,7 @@ pub(crate) async fn stay_per_line(
 ) -> anyhow::Result<()> {
     let mut lines = lines()?;
     while lines.recv().await.is_some() {
-        let InviteLink { server, room, token } = link.clone();
-        engine.send(Command::Join { server, room, name: name.clone(), token }).await;
+        engine.send(link.clone().command(name.clone())).await;
         report_until(report, events, |event| {
             matches!(event, Event::VideoStarted { stream: StreamId::Participant(_) })
         })

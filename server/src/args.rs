@@ -26,6 +26,10 @@ pub struct Args {
     #[arg(long)]
     pub print_config: bool,
 
+    /// Try everything out: switches on what is off for good reason, such as bringing strangers together.
+    #[arg(long, env = "VISAVIS_DEV")]
+    pub dev: bool,
+
     #[command(flatten)]
     options: Options,
 
@@ -168,7 +172,9 @@ struct IceOptions {
 impl Args {
     /// The configuration that the file and these options ask for.
     pub fn load(&self) -> Result<Config, ConfigError> {
-        Config::load(self.config.as_deref(), &self.options)
+        let mut config = Config::load(self.config.as_deref(), &self.options)?;
+        config.matching.enabled |= self.dev;
+        Ok(config)
     }
 }
 
@@ -201,7 +207,7 @@ mod tests {
                 assert!(help.contains(&*variable.to_string_lossy()), "{variable:?}");
             }
         }
-        assert_eq!(help.matches("VISAVIS_").count(), 9);
+        assert_eq!(help.matches("VISAVIS_").count(), 10);
         let Config { listen, log, rooms, .. } = Config::default();
         for default in [listen.to_string(), log, "text".to_owned(), rooms.size.to_string()] {
             assert!(help.contains(&format!("[default: {default}]")), "{default}: {help}");
@@ -243,6 +249,12 @@ mod tests {
         for text in ["", "h", "0s", "-1h", "1.5h", "1w", "90", "36601d", "18446744073709551615d"] {
             assert!(span(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn dev_switches_strangers_on() {
+        assert!(!parse(&[]).expect("valid").matching.enabled);
+        assert!(parse(&["--dev"]).expect("valid").matching.enabled);
     }
 
     #[test]

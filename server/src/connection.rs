@@ -361,6 +361,7 @@ fn close_code_of(code: ErrorCode) -> u16 {
         | ErrorCode::RoomFull
         | ErrorCode::RoomLocked
         | ErrorCode::NotHost
+        | ErrorCode::MatchingOff
         | ErrorCode::NotInRoom
         | ErrorCode::UnknownParticipant
         | ErrorCode::TooSlow

@@ -1,9 +1,8 @@
-//! The routes for clients: `/ws`, `/healthz` and `/readyz`, and the UI for everything else.
+//! The routes for clients: `/ws`, `/features`, `/healthz` and `/readyz`, and the UI for everything else.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -14,6 +13,8 @@ use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::serve::IncomingStream;
+use axum::{Json, Router};
+use serde::Serialize;
 use tokio::sync::watch;
 use visavis_protocol::MAX_MESSAGE_BYTES;
 
@@ -61,6 +62,14 @@ pub(crate) struct Site {
     pub(crate) allowed_origins: Vec<Origin>,
     pub(crate) gate: Gate,
     pub(crate) ready: watch::Receiver<bool>,
+    pub(crate) features: Features,
+}
+
+/// What the UI offers only where the server does.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Features {
+    /// Whether strangers are brought together.
+    pub(crate) strangers: bool,
 }
 
 /// The other end of a connection.
@@ -77,8 +86,10 @@ pub(crate) fn router(site: Site) -> Router {
     Router::new()
         .route("/ws", any(websocket))
         .route("/healthz", get(admin::health))
+        .route("/features", get(async |State(site): State<Arc<Site>>| Json(site.features)))
         .route("/readyz", get(async |State(site): State<Arc<Site>>| admin::readiness(&site.ready)))
         .route("/r/{room}", get(index))
+        .route("/meet", get(index))
         .fallback(ui)
         .layer(map_response(with_security_headers))
         .with_state(Arc::new(site))

@@ -15,6 +15,7 @@ mod http;
 mod hub;
 mod limits;
 mod linger;
+mod matchmaking;
 mod metrics;
 mod origin;
 mod random;
@@ -28,8 +29,8 @@ pub use access::{AccessError, Identity, IdentityError, Order, Permission, TokenE
 pub use args::{Args, Command, TokenOptions};
 pub use config::{
     AccessConfig, AdminConfig, Config, ConfigError, IceConfig, JwksUrl, JwksUrlError, KeyAlgorithm,
-    LimitsConfig, LogFormat, PublicKeyConfig, RoomsConfig, Secret, SecretConfig, SecretError, SecretSource,
-    StunUrl, StunUrlError, Timing,
+    LimitsConfig, LogFormat, MatchingConfig, PublicKeyConfig, RoomsConfig, Secret, SecretConfig, SecretError,
+    SecretSource, StunUrl, StunUrlError, Timing,
 };
 pub use origin::{Origin, OriginError};
 pub use run::{Server, ServerError};

@@ -34,6 +34,12 @@ pub(crate) struct Metrics {
     pub(crate) joins: Counter,
     /// From reading a `join` to having everything queued that follows from it, in seconds.
     pub(crate) join_duration: Histogram,
+    /// People who wait for a stranger.
+    pub(crate) waiting: Gauge,
+    /// Pairs of strangers.
+    pub(crate) matches: Counter,
+    /// How long the one who came first has waited for the other, in seconds.
+    pub(crate) match_wait: Histogram,
     pub(crate) messages_received: Counter,
     pub(crate) messages_sent: Counter,
     errors: Family<ErrorLabels, Counter>,
@@ -50,6 +56,8 @@ pub(crate) struct Stats {
     rooms: i64,
     participants: i64,
     joins: u64,
+    waiting: i64,
+    matches: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -84,6 +92,10 @@ impl Metrics {
             joins: Counter::default(),
             // 50 µs to 0.8 s.
             join_duration: Histogram::new(exponential_buckets(50e-6, 2.0, 15)),
+            waiting: Gauge::default(),
+            matches: Counter::default(),
+            // 10 ms to 5 minutes.
+            match_wait: Histogram::new(exponential_buckets(0.01, 2.0, 16)),
             messages_received: Counter::default(),
             messages_sent: Counter::default(),
             errors: Family::default(),
@@ -105,6 +117,15 @@ impl Metrics {
         registry.register("joins", "People who came into a room", metrics.joins.clone());
         let took = metrics.join_duration.clone();
         registry.register_with_unit("join_duration", "From a join to its answer", Unit::Seconds, took);
+        registry.register("waiting", "People who wait for a stranger", metrics.waiting.clone());
+        registry.register("matches", "Pairs of strangers who met", metrics.matches.clone());
+        let waited = metrics.match_wait.clone();
+        registry.register_with_unit(
+            "match_wait",
+            "From seeking to meeting, of who came first",
+            Unit::Seconds,
+            waited,
+        );
         let received = metrics.messages_received.clone();
         registry.register("messages_received", "Messages of clients", received);
         registry.register("messages_sent", "Messages to clients", metrics.messages_sent.clone());
@@ -139,6 +160,8 @@ impl Metrics {
             rooms: self.rooms.get(),
             participants: self.participants.get(),
             joins: self.joins.get(),
+            waiting: self.waiting.get(),
+            matches: self.matches.get(),
         }
     }
 }

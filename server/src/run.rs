@@ -17,10 +17,11 @@ use crate::admin;
 use crate::assets::Assets;
 use crate::config::StunUrl;
 use crate::connection::Shared;
-use crate::http::{Peer, Site, router};
+use crate::http::{Features, Peer, Site, router};
 use crate::hub::{Hub, HubHandle};
 use crate::limits::{Gate, Identities};
 use crate::linger::LingeringListener;
+use crate::matchmaking::Strangers;
 use crate::metrics::Metrics;
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
@@ -77,6 +78,7 @@ impl Server {
         let (hub, handle) = Hub::new(
             Rooms::new(config.rooms.size, config.rooms.door, rand::make_rng()),
             Sessions::new(config.timing.grace, rand::make_rng()),
+            config.matching.enabled.then(|| Strangers::new(config.matching)),
             Arc::clone(&metrics),
         );
         let ice_servers = config.ice.stun.iter().map(stun_server).collect();
@@ -95,6 +97,7 @@ impl Server {
             allowed_origins: config.allowed_origins,
             gate: Gate::new(config.limits, config.trusted_proxies),
             ready: is_ready,
+            features: Features { strangers: config.matching.enabled },
         };
         let (router, timing) = (router(site), config.timing);
         Ok(Self { listener, address, router, hub, handle, timing, admin, metrics, ready })

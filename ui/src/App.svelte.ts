@@ -1,3 +1,4 @@
+import type { AccessToken } from "./generated/AccessToken";
 import type { CallEngine, Launch } from "./engine/CallEngine";
 import type { DeviceChoice } from "./generated/DeviceChoice";
 import type { DeviceKind } from "./generated/DeviceKind";
@@ -9,13 +10,13 @@ import { INITIAL, type Model, reduce, withOther, without } from "./model";
 import { type Options, parseOptions } from "./options";
 import { loadPreferences, type Preferences, savePreferences, withGuest } from "./preferences";
 import { strings } from "./strings";
-import { type Invite, parseInvite, parseUrl, personalLink, routePath } from "./routes";
+import { type Goal, goalPath, parseGoal, parseUrl, personalLink, routePath } from "./routes";
 
 export type Screen =
   | { type: "home" }
-  | { type: "green_room"; invite: Invite }
-  | { type: "call"; invite: Invite }
-  | { type: "ended"; invite: Invite };
+  | { type: "green_room"; goal: Goal }
+  | { type: "call"; goal: Goal }
+  | { type: "ended"; goal: Goal };
 
 /**
  * The one owner of what the screens show: the screen, the model of the call and the preferences.
@@ -27,6 +28,8 @@ export class App {
   /** Whether the user chooses the server. */
   readonly choosesServer: boolean;
   readonly options: Options;
+  /** Whether the server is known, or may turn out, to bring strangers together. */
+  readonly offersStrangers: boolean;
   screen: Screen = $state.raw({ type: "home" });
   model: Model = $state.raw(INITIAL);
   preferences: Preferences = $state.raw(loadPreferences(localStorage));
@@ -52,8 +55,9 @@ export class App {
     engine.setOutputVolume(this.preferences.outputVolume);
     engine.setMicrophone(INITIAL.own.microphone);
     engine.setCamera(INITIAL.own.camera);
-    const invite = this.#takeInvite(launch.link ?? "");
-    if (invite !== undefined) this.#begin(invite, this.options.join || launch.enter);
+    this.offersStrangers = launch.strangers;
+    const goal = this.#takeGoal(launch.link ?? "");
+    if (goal !== undefined) this.#begin(goal, this.options.join || launch.enter);
     if (!this.choosesServer) window.addEventListener("popstate", () => this.#onPopState());
   }
 
@@ -74,18 +78,24 @@ export class App {
     this.#go({ type: "home" });
   }
 
-  openGreenRoom(invite: Invite): void {
+  openGreenRoom(goal: Goal): void {
     // In a tab each server is a site of its own.
-    if (this.#fixedServer !== undefined && invite.server !== this.#fixedServer) {
-      location.href = personalLink(invite);
-    } else this.#go({ type: "green_room", invite });
+    if (goal.type === "room" && this.#fixedServer !== undefined && goal.invite.server !== this.#fixedServer) {
+      location.href = personalLink(goal.invite);
+    } else this.#go({ type: "green_room", goal });
   }
 
-  join(invite: Invite, name: string): void {
+  join(goal: Goal, name: string): void {
     this.#savePreferences(this.options.name === name ? {} : { name });
-    this.screen = { type: "call", invite };
-    const token = invite.token ?? this.preferences.guests[invite.server];
-    this.engine.join({ server: invite.server, room: invite.room, name, ...(token !== undefined && { token }) });
+    this.screen = { type: "call", goal };
+    switch (goal.type) {
+      case "room": {
+        const { server, room } = goal.invite;
+        return this.engine.join({ server, room, name, ...this.#identity(server, goal.invite.token) });
+      }
+      case "stranger":
+        return this.engine.seek({ server: goal.server, name, ...this.#identity(goal.server) });
+    }
   }
 
   leave(): void {
@@ -200,9 +210,15 @@ export class App {
     this.model = { ...this.model, callError: undefined };
   }
 
-  #begin(invite: Invite, enter: boolean): void {
-    this.screen = { type: "green_room", invite };
-    if (enter && this.name !== "") this.join(invite, this.name);
+  /** Who the user is to a server: whom an invitation names, or the guest that was here before. */
+  #identity(server: string, invitation?: AccessToken): { token?: AccessToken } {
+    const token = invitation ?? this.preferences.guests[server];
+    return token === undefined ? {} : { token };
+  }
+
+  #begin(goal: Goal, enter: boolean): void {
+    this.screen = { type: "green_room", goal };
+    if (enter && this.name !== "") this.join(goal, this.name);
   }
 
   #onEvent(event: Parameters<typeof reduce>[1]): void {
@@ -214,29 +230,29 @@ export class App {
     if (!ended) return;
     if (this.#endsForAll) this.dismissError();
     this.#endsForAll = false;
-    if (this.screen.type === "call") this.screen = { type: "ended", invite: this.screen.invite };
+    if (this.screen.type === "call") this.screen = { type: "ended", goal: this.screen.goal };
   }
 
   #onPopState(): void {
     this.leave();
-    const invite = this.#takeInvite(location.href);
-    this.screen = invite === undefined ? { type: "home" } : { type: "green_room", invite };
+    const goal = this.#takeGoal(location.href);
+    this.screen = goal === undefined ? { type: "home" } : { type: "green_room", goal };
   }
 
-  /** The invite in a link. Its token is from then on in the invite alone: no bookmark and nobody who looks at the tab gets it. */
-  #takeInvite(link: string): Invite | undefined {
-    const invite = parseInvite(link);
-    if (!this.choosesServer && invite?.token !== undefined) {
+  /** Whom a link is for. Its token is from then on in the invite alone: no bookmark and nobody who looks at the tab gets it. */
+  #takeGoal(link: string): Goal | undefined {
+    const goal = parseGoal(link);
+    if (!this.choosesServer && goal?.type === "room" && goal.invite.token !== undefined) {
       history.replaceState(history.state, "", location.pathname + location.search);
     }
-    return invite;
+    return goal;
   }
 
   /** Shows a screen, in the tab with its path in the address bar. */
   #go(screen: Extract<Screen, { type: "home" | "green_room" }>): void {
     this.screen = screen;
     if (this.choosesServer) return;
-    const path = routePath(screen.type === "home" ? screen : { type: "room", room: screen.invite.room });
+    const path = screen.type === "home" ? routePath(screen) : goalPath(screen.goal);
     if (path !== location.pathname) history.pushState(null, "", path + location.search);
   }
 

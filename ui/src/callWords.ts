@@ -16,6 +16,8 @@ export function stateWords({ call, others }: Pick<Model, "call" | "others">): St
       return { text: strings.state.idle, tone: "calm" };
     case "joining":
       return { text: strings.state.joining, tone: "busy" };
+    case "queued":
+      return { text: strings.state.queued, tone: "busy" };
     case "waiting":
       return { text: strings.state.lobby, tone: "busy" };
     case "reconnecting":

@@ -38,6 +38,8 @@ export function callErrorWords(code: CallErrorCode): ErrorWords {
       return { title: "This room is full", advice: "Wait until somebody leaves, or start a new call." };
     case "room_locked":
       return { title: "This room is locked", advice: "Ask a host of the call to open it, or start a new call." };
+    case "matching_off":
+      return { title: "You can't meet strangers here", advice: "This server brings only those together who share a link." };
     case "turned_away":
       return { title: "You were not let in", advice: "The host turned you away. Ask them, and knock again." };
     case "removed":

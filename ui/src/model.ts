@@ -151,6 +151,7 @@ function reduceState(model: Model, call: CallState): Model {
   switch (call.type) {
     case "joining":
       return { ...model, call, callError: undefined, stats: undefined };
+    case "queued":
     case "waiting":
     case "in_room":
       return { ...model, call, callError: undefined };

@@ -3,7 +3,7 @@ import type { AccessToken } from "./generated/AccessToken";
 import type { RoomName } from "./generated/RoomName";
 
 /** Where on the site somebody is. */
-export type Route = { type: "home" } | { type: "room"; room: RoomName };
+export type Route = { type: "home" } | { type: "room"; room: RoomName } | { type: "stranger" };
 
 /** A room on a server: what an invite link says. */
 export interface Invite {
@@ -14,8 +14,12 @@ export interface Invite {
   token?: AccessToken;
 }
 
-/** The route of a path: `/r/ROOM` is a room, everything else home. */
+/** Whom the user wants to call: whoever has the link to a room, or a stranger on a server. */
+export type Goal = { type: "room"; invite: Invite } | { type: "stranger"; server: string };
+
+/** The route of a path: `/r/ROOM` is a room, `/meet` a stranger, everything else home. */
 export function parseRoute(pathname: string): Route {
+  if (/^\/meet\/?$/.test(pathname)) return { type: "stranger" };
   const room = /^\/r\/([^/]+)\/?$/.exec(pathname)?.[1];
   const name = room === undefined ? undefined : parseRoomName(decode(room));
   return name === undefined ? { type: "home" } : { type: "room", room: name };
@@ -25,9 +29,15 @@ export function routePath(route: Route): string {
   switch (route.type) {
     case "home":
       return "/";
+    case "stranger":
+      return "/meet";
     case "room":
       return `/r/${encodeURIComponent(route.room)}`;
   }
+}
+
+export function goalPath(goal: Goal): string {
+  return routePath(goal.type === "room" ? { type: "room", room: goal.invite.room } : goal);
 }
 
 /** The room name in a text, by the rules of the server, or undefined. */
@@ -45,6 +55,15 @@ export function parseInvite(link: string): Invite | undefined {
   if (route.type !== "room") return undefined;
   const token = parseToken(url.hash);
   return { server: url.origin, room: route.room, ...(token !== undefined && { token }) };
+}
+
+/** Whom a link is for: a room, or a stranger; undefined if it is neither. */
+export function parseGoal(link: string): Goal | undefined {
+  const invite = parseInvite(link);
+  if (invite !== undefined) return { type: "room", invite };
+  const url = parseUrl(link.trim());
+  const meets = url !== undefined && /^https?:$/.test(url.protocol) && parseRoute(url.pathname).type === "stranger";
+  return meets ? { type: "stranger", server: url.origin } : undefined;
 }
 
 /** The token in the fragment of a link, where neither servers nor `Referer` get to see it. */

@@ -55,6 +55,8 @@ pub enum CallState {
     Idle,
     /// On the way into the room.
     Joining,
+    /// Waiting for a stranger, at this place among so many.
+    Queued { place: u32, waiting: u32 },
     /// In the lobby of the room, until a host decides.
     Waiting { room: RoomName },
     /// In the room, alone or not.
@@ -113,6 +115,8 @@ pub enum CallErrorCode {
     RoomFull,
     /// The room is locked, for everybody or for who was removed from it.
     RoomLocked,
+    /// The server brings no strangers together.
+    MatchingOff,
     /// The hosts did not let this client in.
     TurnedAway,
     /// A host has taken this client out of the room.
@@ -143,6 +147,7 @@ impl CallErrorCode {
             Self::UnsupportedProtocol => "unsupported_protocol",
             Self::RoomFull => "room_full",
             Self::RoomLocked => "room_locked",
+            Self::MatchingOff => "matching_off",
             Self::TurnedAway => "turned_away",
             Self::Removed => "removed",
             Self::EndedByHost => "ended_by_host",

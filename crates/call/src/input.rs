@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use visavis_protocol::{
-    AccessToken, Candidate, DisplayName, HostAction, MediaState, ParticipantId, RoomName, ServerMessage,
+    AccessToken, Candidate, DisplayName, HostAction, MediaState, ParticipantId, RoomName, Seek, ServerMessage,
 };
 
 /// Something that happened to the call: a wish of the user, a message, or a result of work the core asked for.
@@ -18,6 +18,16 @@ pub enum Input {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<AccessToken>,
     },
+    /// The user wants to meet a stranger. Ignored unless the call is idle or has ended.
+    Seek {
+        seek: Seek,
+        /// As for a room.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        token: Option<AccessToken>,
+    },
+    /// The user has met a stranger, and wants to meet another one.
+    Next,
     /// The user hangs up.
     Leave,
     /// The user switched the microphone or the camera.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use visavis_protocol::{AccessToken, DisplayName, Door, MediaState, ParticipantId, RoomName};
+use visavis_protocol::{AccessToken, ClientMessage, Door, Join, MediaState, ParticipantId, RoomName, Seek};
 
 use crate::event::CallState;
 
@@ -22,11 +22,34 @@ const RETRY_PAUSES: [Duration; 6] = [
 /// What the user wants; kept while the call lasts, to enter the room again after the server was lost.
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
-    pub(crate) room: RoomName,
-    pub(crate) name: DisplayName,
-    pub(crate) media: MediaState,
+    pub(crate) meeting: Meeting,
     /// Who the user is to the server.
     pub(crate) token: Option<AccessToken>,
+}
+
+/// Whom the user wants to meet.
+#[derive(Debug, Clone)]
+pub(crate) enum Meeting {
+    /// Whoever is in a room.
+    Join(Join),
+    /// A stranger.
+    Seek(Seek),
+}
+
+impl Meeting {
+    pub(crate) fn message(&self) -> ClientMessage {
+        match self {
+            Self::Join(join) => ClientMessage::Join(join.clone()),
+            Self::Seek(seek) => ClientMessage::Seek(seek.clone()),
+        }
+    }
+
+    pub(crate) fn media_mut(&mut self) -> &mut MediaState {
+        match self {
+            Self::Join(join) => &mut join.media,
+            Self::Seek(seek) => &mut seek.media,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -50,9 +73,17 @@ pub(crate) enum Session {
 /// Where the client has got to.
 #[derive(Debug, Clone)]
 pub(crate) enum Stay {
+    /// The queue of those who seek strangers.
+    Queued {
+        place: u32,
+        waiting: u32,
+    },
     /// The lobby of the room.
-    Waiting,
+    Waiting {
+        room: RoomName,
+    },
     InRoom {
+        room: RoomName,
         you: ParticipantId,
         host: bool,
         door: Door,
@@ -61,12 +92,11 @@ pub(crate) enum Stay {
 
 impl Stay {
     /// The same for the user.
-    pub(crate) fn state(&self, room: RoomName) -> CallState {
-        match self {
-            Self::Waiting => CallState::Waiting { room },
-            Self::InRoom { you, host, door } => {
-                CallState::InRoom { room, you: you.clone(), host: *host, door: *door }
-            }
+    pub(crate) fn state(&self) -> CallState {
+        match self.clone() {
+            Self::Queued { place, waiting } => CallState::Queued { place, waiting },
+            Self::Waiting { room } => CallState::Waiting { room },
+            Self::InRoom { room, you, host, door } => CallState::InRoom { room, you, host, door },
         }
     }
 }
@@ -126,8 +156,9 @@ impl Session {
         matches!(self, Self::Staying(Stay::InRoom { .. }))
     }
 
+    /// Whether the client waits for somebody else to have it come in.
     pub(crate) fn is_waiting(&self) -> bool {
-        matches!(self, Self::Staying(Stay::Waiting))
+        matches!(self, Self::Staying(Stay::Queued { .. } | Stay::Waiting { .. }))
     }
 
     pub(crate) fn is_at(&self, wanted: Step) -> bool {

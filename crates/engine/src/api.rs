@@ -9,7 +9,7 @@ use visavis_media::video::screen::{Screen, ScreenError};
 use visavis_media::{
     CameraChoice, DeviceError, DeviceKind, DeviceList, MicrophoneChoice, ScreenChoice, SpeakerChoice,
 };
-use visavis_protocol::{AccessToken, DisplayName, HostAction, ParticipantId, RoomName};
+use visavis_protocol::{AccessToken, DisplayName, HostAction, Interest, ParticipantId, Region, RoomName};
 
 /// A wish of the user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -25,6 +25,24 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<AccessToken>,
     },
+    /// Meet a stranger whom this server finds.
+    Seek {
+        server: String,
+        name: DisplayName,
+        /// What they are to have in common, for a while.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(optional, as = "Option<Vec<Interest>>")]
+        interests: Vec<Interest>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        region: Option<Region>,
+        /// As for a room.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        token: Option<AccessToken>,
+    },
+    /// Leave the stranger, and meet another one.
+    Next,
     Leave,
     /// What the user, a host of the room, wants done with it.
     Host {

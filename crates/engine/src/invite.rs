@@ -2,22 +2,43 @@ use std::fmt;
 use std::str::FromStr;
 
 use url::Url;
-use visavis_protocol::{AccessToken, IdError, RoomName};
+use visavis_protocol::{AccessToken, DisplayName, IdError, RoomName};
 
-/// An invite link, `http(s)://HOST[:PORT]/r/ROOM[#token=TOKEN]`: which server, which room, and who comes. Written without the
-/// token, which is for one person.
+use crate::api::Command;
+
+/// An invite link, `http(s)://HOST[:PORT]/r/ROOM[#token=TOKEN]`, or `/meet` for a stranger: which server, which room, and who
+/// comes. Written without the token, which is for one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InviteLink {
     /// The server's origin, such as `https://calls.example.org`.
     pub server: String,
-    pub room: RoomName,
+    pub place: Place,
     pub token: Option<AccessToken>,
+}
+
+/// Where a link leads to on its server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    Room(RoomName),
+    /// To somebody whom the server finds.
+    Stranger,
+}
+
+impl InviteLink {
+    /// What has an engine go there.
+    pub fn command(self, name: DisplayName) -> Command {
+        let Self { server, place, token } = self;
+        match place {
+            Place::Room(room) => Command::Join { server, room, name, token },
+            Place::Stranger => Command::Seek { server, name, interests: Vec::new(), region: None, token },
+        }
+    }
 }
 
 /// Why a text is not an invite link.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InviteError {
-    #[error("an invite link looks like https://HOST/r/ROOM")]
+    #[error("an invite link looks like https://HOST/r/ROOM, or https://HOST/meet")]
     Shape,
     #[error("the room's name or the token is not valid: {0}")]
     Text(#[from] IdError),
@@ -31,16 +52,24 @@ impl FromStr for InviteLink {
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err(InviteError::Shape);
         }
-        let room = url.path().strip_prefix("/r/").ok_or(InviteError::Shape)?;
-        let room = percent_decode(room.trim_end_matches('/')).ok_or(InviteError::Shape)?;
+        let place = match url.path().trim_end_matches('/') {
+            "/meet" => Place::Stranger,
+            path => {
+                let room = path.strip_prefix("/r/").and_then(percent_decode).ok_or(InviteError::Shape)?;
+                Place::Room(RoomName::new(room)?)
+            }
+        };
         let token = url.fragment().and_then(token_in).map(AccessToken::new).transpose()?;
-        Ok(Self { server: url.origin().ascii_serialization(), room: RoomName::new(room)?, token })
+        Ok(Self { server: url.origin().ascii_serialization(), place, token })
     }
 }
 
 impl fmt::Display for InviteLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = format!("/r/{}", self.room);
+        let path = match &self.place {
+            Place::Room(room) => format!("/r/{room}"),
+            Place::Stranger => "/meet".to_owned(),
+        };
         match Url::parse(&self.server).and_then(|server| server.join(&path)) {
             Ok(url) => write!(f, "{url}"),
             Err(_) => write!(f, "{}{path}", self.server),
@@ -73,14 +102,27 @@ fn percent_decode(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn room(name: &str) -> Place {
+        Place::Room(RoomName::new(name).expect("a room name"))
+    }
+
+    #[test]
+    fn a_link_may_lead_to_a_stranger() {
+        let link: InviteLink = "https://calls.example.org/meet".parse().expect("a link");
+        assert_eq!(
+            (&link.place, link.to_string().as_str()),
+            (&Place::Stranger, "https://calls.example.org/meet")
+        );
+    }
+
     #[test]
     fn links_are_read_and_written() {
         let link: InviteLink = "https://calls.example.org:8443/r/blue-owl/".parse().expect("a link");
         assert_eq!(link.server, "https://calls.example.org:8443");
-        assert_eq!(link.room.as_str(), "blue-owl");
+        assert_eq!(link.place, room("blue-owl"));
         assert_eq!(link.to_string(), "https://calls.example.org:8443/r/blue-owl");
         let link: InviteLink = "http://127.0.0.1:8080/r/K%C3%BCche?x=1".parse().expect("a link");
-        assert_eq!(link.room.as_str(), "Küche");
+        assert_eq!(link.place, room("Küche"));
         assert_eq!(link.to_string().parse(), Ok(link));
     }
 

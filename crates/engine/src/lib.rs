@@ -27,7 +27,7 @@ mod signaling;
 mod voices;
 
 pub use engine::{Engine, EngineConfig, FrameSink};
-pub use invite::{InviteError, InviteLink};
+pub use invite::{InviteError, InviteLink, Place};
 
 /// What a shell logs unless it is told otherwise: warnings, but of the WebRTC stack only errors, because it warns of
 /// what belongs to every call (the first checks without a pair, packets before the keys).

@@ -2,7 +2,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::{
-    AccessToken, Candidate, Description, DisplayName, Door, MediaState, ParticipantId, RoomName, SessionToken,
+    AccessToken, Candidate, Description, DisplayName, Door, Interest, MediaState, ParticipantId, Region,
+    RoomName, SessionToken,
 };
 
 /// What a client says to the server.
@@ -13,8 +14,12 @@ pub enum ClientMessage {
     Hello(Hello),
     /// Enters a room, making it if need be; answered by `joined`, or by `waiting` where a host decides.
     Join(Join),
-    /// Leaves the room, or its lobby; the connection stays.
+    /// Leaves the room, its lobby or the queue; the connection stays.
     Leave,
+    /// Wants to meet a stranger; answered by `joined`, or by `queued` until somebody comes.
+    Seek(Seek),
+    /// Leaves the stranger it has met, and seeks another one as it did before.
+    Next,
     /// Forwarded to the participant as it is.
     Description { to: ParticipantId, description: Description },
     /// Trickled candidates, RFC 8838; a small batch is allowed.
@@ -25,6 +30,35 @@ pub enum ClientMessage {
     Media(MediaState),
     /// For hosts of the room.
     Host(HostAction),
+}
+
+/// What a client wants of a stranger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct Seek {
+    pub name: DisplayName,
+    pub media: MediaState,
+    #[serde(default)]
+    #[ts(optional, as = "Option<MatchKind>")]
+    pub kind: MatchKind,
+    /// Who names any meets, for a while, only who shares one; at most [`MAX_INTERESTS`](crate::MAX_INTERESTS).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<Interest>>")]
+    pub interests: Vec<Interest>,
+    /// Who names one meets, for a while, only who names the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
+}
+
+/// How strangers want to talk; who wants another way is not met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchKind {
+    Text,
+    Audio,
+    #[default]
+    Video,
 }
 
 /// What a host does with the room.

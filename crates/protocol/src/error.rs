@@ -23,6 +23,8 @@ pub enum ErrorCode {
     RoomLocked,
     /// The message is for hosts of the room.
     NotHost,
+    /// This server brings no strangers together.
+    MatchingOff,
     /// The message needs a room and the client is in none.
     NotInRoom,
     /// The addressee is not in the client's room.
@@ -42,7 +44,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::UnsupportedProtocol,
         Self::HelloExpected,
         Self::InvalidMessage,
@@ -51,6 +53,7 @@ impl ErrorCode {
         Self::RoomFull,
         Self::RoomLocked,
         Self::NotHost,
+        Self::MatchingOff,
         Self::NotInRoom,
         Self::UnknownParticipant,
         Self::TooSlow,
@@ -72,6 +75,7 @@ impl ErrorCode {
             Self::RoomFull => "room_full",
             Self::RoomLocked => "room_locked",
             Self::NotHost => "not_host",
+            Self::MatchingOff => "matching_off",
             Self::NotInRoom => "not_in_room",
             Self::UnknownParticipant => "unknown_participant",
             Self::TooSlow => "too_slow",

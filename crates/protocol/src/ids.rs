@@ -39,6 +39,18 @@ pub struct ParticipantId(String);
 #[ts(type = "string")]
 pub struct DisplayName(String);
 
+/// What two strangers may have in common: like a display name, and in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
+pub struct Interest(String);
+
+/// Where somebody is, in the operator's words; like a room name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
+pub struct Region(String);
+
 /// What names a session when it is resumed: 1 to 64 characters of the alphabet of room names. Whoever has it can take
 /// the session over, so it is never shown.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
@@ -101,6 +113,10 @@ fn credential(text: String) -> Result<String, IdError> {
     }
 }
 
+fn interest(text: String) -> Result<String, IdError> {
+    display(text.to_lowercase())
+}
+
 macro_rules! text_newtype {
     ($name:ident, $check:path) => {
         impl $name {
@@ -147,6 +163,8 @@ macro_rules! text_newtype {
 text_newtype!(RoomName, token);
 text_newtype!(ParticipantId, token);
 text_newtype!(DisplayName, display);
+text_newtype!(Interest, interest);
+text_newtype!(Region, token);
 text_newtype!(SessionToken, token);
 text_newtype!(AccessToken, credential);
 
@@ -162,6 +180,12 @@ mod tests {
         assert_eq!(RoomName::new("a/b"), Err(IdError::Character('/')));
         assert_eq!(RoomName::new("a b"), Err(IdError::Character(' ')));
         assert_eq!(RoomName::new("x".repeat(65)), Err(IdError::TooLong(64)));
+    }
+
+    #[test]
+    fn interests_are_the_same_in_any_case() {
+        assert_eq!(Interest::new(" Chess"), Interest::new("CHESS "));
+        assert_eq!(Interest::new("  "), Err(IdError::Empty));
     }
 
     #[test]

@@ -15,10 +15,10 @@ mod participant;
 mod server;
 
 pub use candidate::Candidate;
-pub use client::{ClientMessage, Hello, HostAction, Join, Resume};
+pub use client::{ClientMessage, Hello, HostAction, Join, MatchKind, Resume, Seek};
 pub use description::{Description, DescriptionKind};
 pub use error::ErrorCode;
-pub use ids::{AccessToken, DisplayName, IdError, ParticipantId, RoomName, SessionToken};
+pub use ids::{AccessToken, DisplayName, IdError, Interest, ParticipantId, Region, RoomName, SessionToken};
 pub use limits::*;
 pub use parse::{ParseError, parse_client_message, parse_server_message, to_text};
 pub use participant::{Door, Knock, MediaState, Participant, Role};

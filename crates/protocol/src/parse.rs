@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::limits::{MAX_CANDIDATES_PER_MESSAGE, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES};
+use crate::limits::{MAX_CANDIDATES_PER_MESSAGE, MAX_INTERESTS, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES};
 use crate::{Candidate, ClientMessage, ErrorCode, ServerMessage};
 
 /// Why a text frame is not a message.
@@ -12,6 +12,8 @@ pub enum ParseError {
     Invalid(#[from] serde_json::Error),
     #[error("the message carries {0} candidates, {MAX_CANDIDATES_PER_MESSAGE} are allowed")]
     TooManyCandidates(usize),
+    #[error("the message names {0} interests, {MAX_INTERESTS} are allowed")]
+    TooManyInterests(usize),
 }
 
 impl ParseError {
@@ -19,7 +21,9 @@ impl ParseError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
-            Self::Invalid(_) | Self::TooManyCandidates(_) => ErrorCode::InvalidMessage,
+            Self::Invalid(_) | Self::TooManyCandidates(_) | Self::TooManyInterests(_) => {
+                ErrorCode::InvalidMessage
+            }
         }
     }
 }
@@ -30,6 +34,11 @@ pub fn parse_client_message(text: &str) -> Result<ClientMessage, ParseError> {
     let message: ClientMessage = serde_json::from_str(text)?;
     if let ClientMessage::Candidates { candidates, .. } = &message {
         check_candidates(candidates)?;
+    }
+    if let ClientMessage::Seek(seek) = &message
+        && seek.interests.len() > MAX_INTERESTS
+    {
+        return Err(ParseError::TooManyInterests(seek.interests.len()));
     }
     Ok(message)
 }

@@ -45,6 +45,12 @@ pub enum ServerMessage {
         room: RoomName,
         you: ParticipantId,
     },
+    /// The client waits for a stranger, until `joined` or it leaves.
+    Queued {
+        /// From 1, for who has waited longest. Told anew when it changes to those among the first 100.
+        place: u32,
+        waiting: u32,
+    },
     /// The client is no longer in the lobby, nor in the room.
     TurnedAway,
     /// To hosts: somebody waits in the lobby.

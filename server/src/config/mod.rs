@@ -43,6 +43,7 @@ pub struct Config {
     pub admin: AdminConfig,
     pub access: AccessConfig,
     pub rooms: RoomsConfig,
+    pub matching: MatchingConfig,
     pub ice: IceConfig,
     pub limits: LimitsConfig,
     pub timing: Timing,
@@ -74,6 +75,19 @@ pub struct RoomsConfig {
     pub size: NonZeroUsize,
     /// Who may come into a room until its host says otherwise.
     pub door: Door,
+}
+
+/// How strangers are brought together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MatchingConfig {
+    pub enabled: bool,
+    /// Until somebody who waits is content with less in common; and again as long until with nothing.
+    #[serde(rename = "widen_s", with = "seconds")]
+    pub widen: Duration,
+    /// For which two who have met do not meet again, if anybody else waits.
+    #[serde(rename = "apart_s", with = "seconds::or_none")]
+    pub apart: Duration,
 }
 
 /// What clients find each other with.
@@ -139,6 +153,7 @@ impl Default for Config {
             admin: AdminConfig::default(),
             access: AccessConfig::default(),
             rooms: RoomsConfig::default(),
+            matching: MatchingConfig::default(),
             ice: IceConfig::default(),
             limits: LimitsConfig::default(),
             timing: Timing::default(),
@@ -162,6 +177,12 @@ impl Default for LimitsConfig {
 impl Default for RoomsConfig {
     fn default() -> Self {
         Self { size: const { NonZeroUsize::new(2).expect("two is not zero") }, door: Door::Open }
+    }
+}
+
+impl Default for MatchingConfig {
+    fn default() -> Self {
+        Self { enabled: false, widen: Duration::from_secs(10), apart: Duration::from_secs(5 * 60) }
     }
 }
 

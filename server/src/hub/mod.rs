@@ -1,6 +1,7 @@
 //! The actor that owns all rooms and sessions: takes events from the connections' tasks, never waits for any of them.
 
 mod handle;
+mod strangers;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
@@ -13,6 +14,7 @@ use tracing::{debug, info};
 use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage};
 
 use crate::access::Grant;
+use crate::matchmaking::Strangers;
 use crate::metrics::{Metrics, gauged};
 use crate::rooms::{Delivery, Rooms};
 use crate::sessions::{ConnectionId, SessionId, Sessions};
@@ -24,6 +26,8 @@ use handle::{Event, Outbox};
 pub(crate) struct Hub {
     rooms: Rooms,
     sessions: Sessions,
+    /// Where strangers are brought together.
+    strangers: Option<Strangers>,
     events: mpsc::Receiver<Event>,
     links: HashMap<ConnectionId, Link>,
     phase: Phase,
@@ -50,22 +54,28 @@ enum Phase {
 
 impl Hub {
     /// An actor that counts in `metrics` what it does.
-    pub(crate) fn new(rooms: Rooms, sessions: Sessions, metrics: Arc<Metrics>) -> (Self, HubHandle) {
+    pub(crate) fn new(
+        rooms: Rooms,
+        sessions: Sessions,
+        strangers: Option<Strangers>,
+        metrics: Arc<Metrics>,
+    ) -> (Self, HubHandle) {
         let (handle, events) = HubHandle::new();
         let (links, phase) = (HashMap::new(), Phase::Serving);
-        (Self { rooms, sessions, events, links, phase, metrics }, handle)
+        (Self { rooms, sessions, strangers, events, links, phase, metrics }, handle)
     }
 
     /// Serves until the last handle is gone.
     pub(crate) async fn run(mut self) {
         loop {
-            let next_end = self.sessions.poll_timeout();
+            let strangers = self.strangers.as_ref().and_then(Strangers::poll_timeout);
+            let next = [self.sessions.poll_timeout(), strangers].into_iter().flatten().min();
             tokio::select! {
                 event = self.events.recv() => match event {
                     Some(event) => self.on_event(event),
                     None => return,
                 },
-                () = until(next_end) => self.on_time(Instant::now()),
+                () = until(next) => self.on_time(Instant::now()),
             }
             self.tell_if_empty();
             self.gauge();
@@ -99,6 +109,8 @@ impl Hub {
             ClientMessage::Join(_) => true,
             ClientMessage::Hello(_)
             | ClientMessage::Leave
+            | ClientMessage::Seek(_)
+            | ClientMessage::Next
             | ClientMessage::Description { .. }
             | ClientMessage::Candidates { .. }
             | ClientMessage::EndOfCandidates { .. }
@@ -106,8 +118,13 @@ impl Hub {
             | ClientMessage::Host(_) => false,
         };
         let Some(grant) = self.sessions.grant(session) else { return };
-        let deliveries = self.rooms.handle(session, grant, message);
+        let now = Instant::now();
+        let (deliveries, meeting) =
+            strangers::handle(self.strangers.as_mut(), &mut self.rooms, now, (session, grant), message);
         self.deliver(deliveries);
+        if let Some(meeting) = meeting {
+            self.on_meeting(meeting);
+        }
         if self.is_leaving() && !self.rooms.hold(session) {
             self.dismiss(connection, Dismissal::ShuttingDown);
         }
@@ -146,8 +163,11 @@ impl Hub {
         if let Some(old) = resumed.superseded {
             self.dismiss(old, Dismissal::Superseded);
         }
+        let mut meeting = None;
         if let Some(session) = self.sessions.session_of(connection) {
             self.rooms.handle_return(session);
+            let strangers = self.strangers.as_mut();
+            meeting = strangers.and_then(|strangers| strangers.handle_return(Instant::now(), session));
         }
         let greeting = Greeting {
             session: opening.session,
@@ -158,6 +178,9 @@ impl Hub {
         answer.send(greeting).ok();
         for message in resumed.missed {
             self.post(connection, message);
+        }
+        if let Some(meeting) = meeting {
+            self.on_meeting(meeting);
         }
     }
 
@@ -175,21 +198,37 @@ impl Hub {
     fn on_disconnected(&mut self, connection: ConnectionId, parting: Parting) {
         self.links.remove(&connection);
         let Some(session) = self.sessions.session_of(connection) else { return };
-        if parting == Parting::Lost && self.rooms.hold(session) && !matches!(self.phase, Phase::ShuttingDown)
-        {
+        let is_awaited = self.rooms.hold(session) || self.waits(session);
+        if parting == Parting::Lost && is_awaited && !matches!(self.phase, Phase::ShuttingDown) {
             self.sessions.detach(Instant::now(), connection);
             self.rooms.handle_absence(session);
+            if let Some(strangers) = &mut self.strangers {
+                strangers.handle_absence(session);
+            }
         } else {
             self.end(session);
         }
     }
 
-    /// Ends the sessions whose clients did not come back.
+    /// Ends the sessions whose clients did not come back, and sees to those who wait.
     fn on_time(&mut self, now: Instant) {
         while let Some(session) = self.sessions.poll_ended(now) {
-            let deliveries = self.rooms.handle_end(session);
-            self.deliver(deliveries);
+            self.forget(session);
         }
+        self.on_strangers_time(now);
+    }
+
+    /// A session is over.
+    fn forget(&mut self, session: SessionId) {
+        if let Some(strangers) = &mut self.strangers {
+            strangers.leave(Instant::now(), session);
+        }
+        let deliveries = self.rooms.handle_end(session);
+        self.deliver(deliveries);
+    }
+
+    fn waits(&self, session: SessionId) -> bool {
+        self.strangers.as_ref().is_some_and(|strangers| strangers.waits(session))
     }
 
     fn on_drain(&mut self, empty: oneshot::Sender<()>) {
@@ -232,8 +271,7 @@ impl Hub {
 
     fn end(&mut self, session: SessionId) {
         self.sessions.end(session);
-        let deliveries = self.rooms.handle_end(session);
-        self.deliver(deliveries);
+        self.forget(session);
     }
 
     /// Queues messages. A client whose queue is full is dismissed, and its room is told.
@@ -251,6 +289,9 @@ impl Hub {
                 Posted::Queued => {}
                 Posted::Overflowed => {
                     self.sessions.end(to);
+                    if let Some(strangers) = &mut self.strangers {
+                        strangers.leave(Instant::now(), to);
+                    }
                     pending.extend(self.rooms.handle_end(to));
                 }
             }
@@ -275,7 +316,9 @@ impl Hub {
 
     /// Tells how much there is of everything.
     fn gauge(&self) {
-        let Metrics { connections, sessions, sessions_absent, rooms, participants, .. } = &*self.metrics;
+        let Metrics { connections, sessions, sessions_absent, rooms, participants, waiting, .. } =
+            &*self.metrics;
+        waiting.set(gauged(self.strangers.as_ref().map_or(0, Strangers::waiting)));
         connections.set(gauged(self.links.len()));
         sessions.set(gauged(self.sessions.len()));
         sessions_absent.set(gauged(self.sessions.absent()));

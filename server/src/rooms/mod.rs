@@ -14,13 +14,13 @@ use std::num::NonZeroUsize;
 
 use rand::rngs::StdRng;
 use visavis_protocol::{
-    ClientMessage, Door, Join, LeaveReason, MediaState, ParticipantId, RoomName, ServerMessage,
+    ClientMessage, DisplayName, Door, Join, LeaveReason, MediaState, ParticipantId, RoomName, ServerMessage,
 };
 
-use crate::access::Grant;
+use crate::access::{Grant, Identity};
 use crate::random::random_text;
 use crate::sessions::SessionId;
-use refusal::Refusal;
+pub(crate) use refusal::Refusal;
 use room::{Entry, Member, Room, Standing};
 
 /// A message for one session.
@@ -28,6 +28,15 @@ use room::{Entry, Member, Room, Standing};
 pub(crate) struct Delivery {
     pub(crate) to: SessionId,
     pub(crate) message: ServerMessage,
+}
+
+/// Somebody who meets somebody unknown.
+#[derive(Debug)]
+pub(crate) struct Stranger {
+    pub(crate) session: SessionId,
+    pub(crate) identity: Identity,
+    pub(crate) name: DisplayName,
+    pub(crate) media: MediaState,
 }
 
 /// Characters of a participant's id: 96 random bits, so that ids neither repeat nor can be guessed.
@@ -57,6 +66,7 @@ impl Rooms {
             ClientMessage::Hello(_) => Err(Refusal::SecondHello),
             ClientMessage::Join(join) => self.on_join(from, grant, join),
             ClientMessage::Leave => self.remove(from, LeaveReason::Left).ok_or(Refusal::NotInRoom),
+            ClientMessage::Seek(_) | ClientMessage::Next => Err(Refusal::MatchingOff),
             ClientMessage::Description { to, description } => {
                 self.forward(from, &to, |from| ServerMessage::Description { from, description })
             }
@@ -70,6 +80,26 @@ impl Rooms {
             ClientMessage::Host(action) => self.on_host_action(from, action),
         };
         outcome.unwrap_or_else(|refusal| vec![Delivery { to: from, message: refusal.into_message() }])
+    }
+
+    /// Puts two who are in no room into one of their own, which nobody else comes into.
+    pub(crate) fn open_for(&mut self, first: Stranger, second: Stranger) -> Vec<Delivery> {
+        let name = self.draw_name();
+        let mut room = Room::for_strangers();
+        let mut deliveries = Vec::new();
+        for Stranger { session, identity, name: called, media } in [first, second] {
+            let id = self.draw_id();
+            let member = Member { session, identity, id, name: called, media, standing: Standing::Guest };
+            deliveries.extend(room.enter(name.clone(), member));
+            self.stays.insert(session, name.clone());
+        }
+        self.rooms.insert(name, room);
+        deliveries
+    }
+
+    /// Somebody leaves its room, if it is in one.
+    pub(crate) fn handle_leave(&mut self, session: SessionId) -> Vec<Delivery> {
+        self.remove(session, LeaveReason::Left).unwrap_or_default()
     }
 
     /// What follows from the end of a session.
@@ -175,6 +205,11 @@ impl Rooms {
     fn draw_id(&mut self) -> ParticipantId {
         ParticipantId::new(random_text(&mut self.rng, ID_LENGTH))
             .expect("letters, digits, '-' and '_' are an id")
+    }
+
+    #[expect(clippy::expect_used, reason = "the alphabet holds nothing that a room's name may not hold")]
+    fn draw_name(&mut self) -> RoomName {
+        RoomName::new(random_text(&mut self.rng, ID_LENGTH)).expect("letters, digits, '-' and '_' are a name")
     }
 
     fn on_media(&mut self, from: SessionId, media: MediaState) -> Result<Vec<Delivery>, Refusal> {

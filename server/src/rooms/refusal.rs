@@ -2,7 +2,7 @@ use visavis_protocol::{ErrorCode, ServerMessage};
 
 /// Why a well-formed message has no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     #[error("hello was said already")]
     SecondHello,
     #[error("you are in a room or a lobby already; leave it first")]
@@ -17,6 +17,8 @@ pub(super) enum Refusal {
     RoomLocked,
     #[error("only a host of the room may do that")]
     NotHost,
+    #[error("this server brings no strangers together")]
+    MatchingOff,
     #[error("you are in no room")]
     NotInRoom,
     #[error("nobody else in your room has this id")]
@@ -24,7 +26,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn into_message(self) -> ServerMessage {
+    pub(crate) fn into_message(self) -> ServerMessage {
         ServerMessage::Error { code: self.code(), message: self.to_string(), retry_after_ms: None }
     }
 
@@ -35,6 +37,7 @@ impl Refusal {
             Self::AnotherRoom | Self::RoomNotOpen => ErrorCode::Forbidden,
             Self::RoomLocked => ErrorCode::RoomLocked,
             Self::NotHost => ErrorCode::NotHost,
+            Self::MatchingOff => ErrorCode::MatchingOff,
             Self::NotInRoom => ErrorCode::NotInRoom,
             Self::UnknownParticipant => ErrorCode::UnknownParticipant,
         }

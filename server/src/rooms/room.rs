@@ -78,6 +78,11 @@ impl Room {
         Self { door, ..Self::default() }
     }
 
+    /// A room that nobody can find, and nobody is host of.
+    pub(super) fn for_strangers() -> Self {
+        Self { door: Door::Locked, has_hosts_of_its_own: true, ..Self::default() }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.members.len()
     }

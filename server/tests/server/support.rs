@@ -205,6 +205,12 @@ impl Client {
         }
     }
 
+    /// Closes the connection as one that breaks; the server knows of it when this is done.
+    pub(crate) async fn break_off(mut self) {
+        self.send(Message::Close(None)).await;
+        while within(self.socket.next()).await.is_some_and(|frame| frame.is_ok()) {}
+    }
+
     /// Hears the close frame, and then the end of the connection; the close code.
     pub(crate) async fn hear_close(&mut self) -> u16 {
         let code = match self.hear_frame().await {

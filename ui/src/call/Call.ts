@@ -54,7 +54,14 @@ export class Call {
   handle(nowMs: number, input: Input): void {
     switch (input.type) {
       case "join":
-        return this.#join(nowMs, { room: input.room, name: input.name, media: input.media, token: input.token });
+        return this.#begin(nowMs, {
+          meeting: { type: "join", payload: { room: input.room, name: input.name, media: input.media } },
+          token: input.token,
+        });
+      case "seek":
+        return this.#begin(nowMs, { meeting: { type: "seek", payload: input.seek }, token: input.token });
+      case "next":
+        return this.#next(nowMs);
       case "leave":
         return this.#leave();
       case "set_media":
@@ -128,7 +135,7 @@ export class Call {
     }
   }
 
-  #join(nowMs: number, wish: Wish): void {
+  #begin(nowMs: number, wish: Wish): void {
     if (this.#session.type !== "off") return;
     this.#wish = wish;
     this.#session = session.connecting(nowMs, undefined);
@@ -145,8 +152,8 @@ export class Call {
   #setMedia(media: MediaState): void {
     const wish = this.#wish;
     if (wish === undefined) return;
-    if (sameMedia(wish.media, media)) return;
-    wish.media = media;
+    if (sameMedia(wish.meeting.payload.media, media)) return;
+    this.#wish = { ...wish, meeting: session.withMedia(wish.meeting, media) };
     if (session.isStay(this.#session)) this.#send({ type: "media", payload: media });
   }
 
@@ -212,6 +219,8 @@ export class Call {
         return this.#onWelcome(nowMs, message.payload.ice_servers, message.payload.session, message.payload.resumed);
       case "joined":
         return this.#onJoined(nowMs, message.payload);
+      case "queued":
+        return this.#onQueued(message.payload.place, message.payload.waiting);
       case "waiting":
         return this.#onWaiting(message.payload.room);
       case "turned_away":
@@ -287,7 +296,7 @@ export class Call {
     const missed = this.#conversation.after(resumed.received);
     if (missed === undefined) return false;
     this.#replay.push(...missed);
-    this.#stay(this.#wish.room, this.#session.lost.stay);
+    this.#stay(this.#session.lost.stay);
     for (const peer of this.#peersInOrder()) peer.handleNetworkChange(nowMs);
     this.#handlePeerTimeouts(nowMs);
     return true;
@@ -296,8 +305,7 @@ export class Call {
   #enter(nowMs: number): void {
     if (this.#wish === undefined) return;
     this.#session = session.advance(this.#session, nowMs, "admission");
-    const { room, name, media } = this.#wish;
-    this.#send({ type: "join", payload: { room, name, media } });
+    this.#send(this.#wish.meeting);
   }
 
   /** The server has taken this client out of the room: a host wanted it, or it was away when somebody else needed the place. */
@@ -330,31 +338,50 @@ export class Call {
     { room, you, participants, host = false, door = "open" }: Extract<ServerMessage, { type: "joined" }>["payload"],
   ): void {
     if (!session.isAt(this.#session, "admission") && !session.isWaiting(this.#session)) return;
-    this.#beginStay(room, { type: "in_room", you, host, door });
+    this.#beginStay({ type: "in_room", room, you, host, door });
     for (const participant of participants) this.#onParticipantJoined(nowMs, participant);
   }
 
   #onWaiting(room: RoomName): void {
     // Once more while it waits: who could have let it in is gone, and others are there to ask.
     if (session.isAt(this.#session, "admission") || session.isWaiting(this.#session)) {
-      this.#beginStay(room, { type: "waiting" });
+      this.#beginStay({ type: "waiting", room });
     }
+  }
+
+  #onQueued(place: number, waiting: number): void {
+    if (session.isAt(this.#session, "admission") || session.isWaiting(this.#session)) {
+      this.#beginStay({ type: "queued", place, waiting });
+    }
+  }
+
+  /** Leaves the stranger at once; the next one comes as the first did. */
+  #next(nowMs: number): void {
+    if (this.#wish?.meeting.type !== "seek" || !session.isInRoom(this.#session)) return;
+    this.#leavePeers("left");
+    this.#session = session.advance(session.connecting(nowMs, undefined), nowMs, "admission");
+    this.#tellState({ type: "joining" });
+    this.#send({ type: "next" });
   }
 
   /** After a lost server everybody is somebody new; the media of the old stay is over now, not before. */
-  #beginStay(room: RoomName, stay: Stay): void {
-    for (const peer of this.#takePeers()) {
-      peer.close(this.#out);
-      tell(this.#out, { type: "participant_left", participant: peer.id, reason: "disconnected" });
-    }
+  #beginStay(stay: Stay): void {
+    this.#leavePeers("disconnected");
     // The server tells of those who wait anew.
     for (const participant of this.#knocks.splice(0)) tell(this.#out, { type: "knock_ended", participant });
-    this.#stay(room, stay);
+    this.#stay(stay);
   }
 
-  #stay(room: RoomName, stay: Stay): void {
+  #leavePeers(reason: LeaveReason): void {
+    for (const peer of this.#takePeers()) {
+      peer.close(this.#out);
+      tell(this.#out, { type: "participant_left", participant: peer.id, reason });
+    }
+  }
+
+  #stay(stay: Stay): void {
     this.#session = { type: "staying", stay };
-    this.#tellState(session.stateOf(stay, room));
+    this.#tellState(session.stateOf(stay));
   }
 
   #actAsHost(action: HostAction): void {
@@ -383,8 +410,8 @@ export class Call {
   }
 
   #changeStay(change: { host: boolean } | { door: Door }): void {
-    if (this.#session.type !== "staying" || this.#session.stay.type !== "in_room" || this.#wish === undefined) return;
-    this.#stay(this.#wish.room, { ...this.#session.stay, ...change });
+    if (this.#session.type !== "staying" || this.#session.stay.type !== "in_room") return;
+    this.#stay({ ...this.#session.stay, ...change });
   }
 
   #onParticipantJoined(nowMs: number, participant: Participant): void {
@@ -413,6 +440,7 @@ export class Call {
         return this.#fail(code);
       case "room_full":
       case "room_locked":
+      case "matching_off":
       case "forbidden":
         return this.#refuse(code);
       // The connection is closed next, and that begins the way back.

@@ -11,6 +11,7 @@ const messages: ServerMessage[] = [
     payload: { room: "r", you: "me", participants: [{ id: "b", name: "Ben", media, role: "answerer" }] },
   },
   { type: "waiting", payload: { room: "r", you: "me" } },
+  { type: "queued", payload: { place: 1, waiting: 2 } },
   { type: "knock", payload: { participant: "b", name: "Ben" } },
   { type: "door", payload: { door: "lobby" } },
   { type: "participant_joined", payload: { participant: { id: "b", name: "Ben", media, role: "offerer" } } },

@@ -2,11 +2,12 @@
 
 import type { AccessToken } from "../generated/AccessToken";
 import type { CallState } from "../generated/CallState";
-import type { DisplayName } from "../generated/DisplayName";
 import type { Door } from "../generated/Door";
+import type { Join } from "../generated/Join";
 import type { MediaState } from "../generated/MediaState";
 import type { ParticipantId } from "../generated/ParticipantId";
 import type { RoomName } from "../generated/RoomName";
+import type { Seek } from "../generated/Seek";
 
 /** How long the server may take to accept a connection, to welcome, and to let the client in. */
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -16,11 +17,22 @@ const RETRY_PAUSES_MS = [500, 1000, 2000, 4000, 8000, 8000];
 
 /** What the user wants; kept while the call lasts, to enter the room again after the server was lost. */
 export interface Wish {
-  room: RoomName;
-  name: DisplayName;
-  media: MediaState;
+  meeting: Meeting;
   /** Who the user is to the server. */
   token: AccessToken | undefined;
+}
+
+/** Whom the user wants to meet: whoever is in a room, or a stranger. As it is said to the server. */
+export type Meeting = { type: "join"; payload: Join } | { type: "seek"; payload: Seek };
+
+/** The same, sending something else. */
+export function withMedia(meeting: Meeting, media: MediaState): Meeting {
+  switch (meeting.type) {
+    case "join":
+      return { type: "join", payload: { ...meeting.payload, media } };
+    case "seek":
+      return { type: "seek", payload: { ...meeting.payload, media } };
+  }
 }
 
 export type Session =
@@ -34,17 +46,20 @@ export type Session =
 
 /** Where the client has got to. */
 export type Stay =
+  /** The queue of those who seek strangers. */
+  | { type: "queued"; place: number; waiting: number }
   /** The lobby of the room. */
-  | { type: "waiting" }
-  | { type: "in_room"; you: ParticipantId; host: boolean; door: Door };
+  | { type: "waiting"; room: RoomName }
+  | { type: "in_room"; room: RoomName; you: ParticipantId; host: boolean; door: Door };
 
 /** The same for the user; what is not so, or usual, is not said. */
-export function stateOf(stay: Stay, room: RoomName): CallState {
+export function stateOf(stay: Stay): CallState {
   switch (stay.type) {
+    case "queued":
     case "waiting":
-      return { type: "waiting", room };
+      return stay;
     case "in_room": {
-      const { you, host, door } = stay;
+      const { room, you, host, door } = stay;
       return { type: "in_room", room, you, ...(host && { host }), ...(door !== "open" && { door }) };
     }
   }
@@ -102,8 +117,9 @@ export function isInRoom(session: Session): boolean {
   return session.type === "staying" && session.stay.type === "in_room";
 }
 
+/** Whether the client waits for somebody else to have it come in. */
 export function isWaiting(session: Session): boolean {
-  return session.type === "staying" && session.stay.type === "waiting";
+  return session.type === "staying" && session.stay.type !== "in_room";
 }
 
 export function isAt(session: Session, wanted: Step): boolean {

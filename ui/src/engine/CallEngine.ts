@@ -23,6 +23,8 @@ export interface Launch {
   server: string | undefined;
   /** The link the user came by, as text, if any. */
   link: string | undefined;
+  /** Whether that server brings strangers together; where it is not known, it will say so. */
+  strangers: boolean;
   /** Enter its room at once, whatever the devices: the user said so when starting the app. */
   enter: boolean;
 }
@@ -72,6 +74,10 @@ export interface CallEngine {
 
   /** @param call.token what the user was invited with, or else what a `guest` event once gave for this server */
   join(call: { server: string; room: RoomName; name: DisplayName; token?: AccessToken }): void;
+  /** Meet a stranger whom the server finds. */
+  seek(call: { server: string; name: DisplayName; token?: AccessToken }): void;
+  /** Leave the stranger, and meet another one. */
+  next(): void;
   leave(): void;
   /** What the user, a host of the room, wants done with it. */
   host(action: HostAction): void;

@@ -6,7 +6,7 @@ import type { RoomName } from "./RoomName";
 /**
  * Where this client stands.
  */
-export type CallState = { "type": "idle" } | { "type": "joining" } | { "type": "waiting", room: RoomName, } | { "type": "in_room", room: RoomName, you: ParticipantId, 
+export type CallState = { "type": "idle" } | { "type": "joining" } | { "type": "queued", place: number, waiting: number, } | { "type": "waiting", room: RoomName, } | { "type": "in_room", room: RoomName, you: ParticipantId, 
 /**
  * Whether the user is a host of the room.
  */

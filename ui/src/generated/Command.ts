@@ -3,8 +3,10 @@ import type { AccessToken } from "./AccessToken";
 import type { CameraChoice } from "./CameraChoice";
 import type { DisplayName } from "./DisplayName";
 import type { HostAction } from "./HostAction";
+import type { Interest } from "./Interest";
 import type { MicrophoneChoice } from "./MicrophoneChoice";
 import type { ParticipantId } from "./ParticipantId";
+import type { Region } from "./Region";
 import type { RoomName } from "./RoomName";
 import type { ScreenChoice } from "./ScreenChoice";
 import type { SpeakerChoice } from "./SpeakerChoice";
@@ -18,7 +20,15 @@ export type Command = { "type": "join", server: string, room: RoomName, name: Di
 /**
  * What the user was invited with, or else what [`Event::Guest`] once gave for this server.
  */
-token?: AccessToken, } | { "type": "leave" } | { "type": "host", action: HostAction, } | { "type": "set_microphone", on: boolean, } | { "type": "set_camera", on: boolean, } | { "type": "select_camera", camera: CameraChoice, } | { "type": "select_microphone", microphone: MicrophoneChoice, } | { "type": "select_speaker", speaker: SpeakerChoice, } | { "type": "set_output_volume", volume: Volume, } | { "type": "set_participant_volume", participant: ParticipantId, volume: Volume, } | { "type": "set_voice_processing", settings: VoiceSettings, } | { "type": "set_preview", on: boolean, } | { "type": "share_screen", screen: ScreenChoice, 
+token?: AccessToken, } | { "type": "seek", server: string, name: DisplayName, 
+/**
+ * What they are to have in common, for a while.
+ */
+interests?: Array<Interest>, region?: Region, 
+/**
+ * As for a room.
+ */
+token?: AccessToken, } | { "type": "next" } | { "type": "leave" } | { "type": "host", action: HostAction, } | { "type": "set_microphone", on: boolean, } | { "type": "set_camera", on: boolean, } | { "type": "select_camera", camera: CameraChoice, } | { "type": "select_microphone", microphone: MicrophoneChoice, } | { "type": "select_speaker", speaker: SpeakerChoice, } | { "type": "set_output_volume", volume: Volume, } | { "type": "set_participant_volume", participant: ParticipantId, volume: Volume, } | { "type": "set_voice_processing", settings: VoiceSettings, } | { "type": "set_preview", on: boolean, } | { "type": "share_screen", screen: ScreenChoice, 
 /**
  * And let them hear what this computer plays, but for the call.
  */

@@ -7,6 +7,7 @@ import type { MediaState } from "./MediaState";
 import type { ParticipantId } from "./ParticipantId";
 import type { PathState } from "./PathState";
 import type { RoomName } from "./RoomName";
+import type { Seek } from "./Seek";
 import type { ServerMessage } from "./ServerMessage";
 
 /**
@@ -16,4 +17,8 @@ export type Input = { "type": "join", room: RoomName, name: DisplayName, media: 
 /**
  * What the user was invited with, or else what [`Output::KeepGuest`](crate::Output::KeepGuest) once gave for this server.
  */
-token?: AccessToken, } | { "type": "leave" } | { "type": "set_media", media: MediaState, } | { "type": "host", action: HostAction, } | { "type": "signaling_opened" } | { "type": "signaling_closed" } | { "type": "received", message: ServerMessage, } | { "type": "received_garbage" } | { "type": "offer_created", peer: ParticipantId, sdp: string, } | { "type": "answer_created", peer: ParticipantId, sdp: string, } | { "type": "answer_accepted", peer: ParticipantId, } | { "type": "negotiation_failed", peer: ParticipantId, } | { "type": "negotiation_needed", peer: ParticipantId, } | { "type": "local_candidate", peer: ParticipantId, candidate: Candidate, } | { "type": "local_candidates_ended", peer: ParticipantId, ufrag: string, } | { "type": "path", peer: ParticipantId, state: PathState, } | { "type": "network_changed" };
+token?: AccessToken, } | { "type": "seek", seek: Seek, 
+/**
+ * As for a room.
+ */
+token?: AccessToken, } | { "type": "next" } | { "type": "leave" } | { "type": "set_media", media: MediaState, } | { "type": "host", action: HostAction, } | { "type": "signaling_opened" } | { "type": "signaling_closed" } | { "type": "received", message: ServerMessage, } | { "type": "received_garbage" } | { "type": "offer_created", peer: ParticipantId, sdp: string, } | { "type": "answer_created", peer: ParticipantId, sdp: string, } | { "type": "answer_accepted", peer: ParticipantId, } | { "type": "negotiation_failed", peer: ParticipantId, } | { "type": "negotiation_needed", peer: ParticipantId, } | { "type": "local_candidate", peer: ParticipantId, candidate: Candidate, } | { "type": "local_candidates_ended", peer: ParticipantId, ufrag: string, } | { "type": "path", peer: ParticipantId, state: PathState, } | { "type": "network_changed" };

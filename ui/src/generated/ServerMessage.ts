@@ -33,7 +33,11 @@ guest?: AccessToken, } } | { "type": "joined", "payload": { room: RoomName, you:
 /**
  * Whether the client is a host of the room.
  */
-host?: boolean, door?: Door, } } | { "type": "waiting", "payload": { room: RoomName, you: ParticipantId, } } | { "type": "turned_away" } | { "type": "knock", "payload": Knock } | { "type": "knock_ended", "payload": { participant: ParticipantId, } } | { "type": "door", "payload": { door: Door, } } | { "type": "host", "payload": { participant: ParticipantId, } } | { "type": "muted", "payload": { by: ParticipantId, } } | { "type": "participant_joined", "payload": { participant: Participant, } } | { "type": "participant_left", "payload": { participant: ParticipantId, reason: LeaveReason, } } | { "type": "description", "payload": { from: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { from: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { from: ParticipantId, ufrag: string, } } | { "type": "media", "payload": { from: ParticipantId, media: MediaState, } } | { "type": "error", "payload": { code: ErrorCode, message: string, 
+host?: boolean, door?: Door, } } | { "type": "waiting", "payload": { room: RoomName, you: ParticipantId, } } | { "type": "queued", "payload": { 
+/**
+ * From 1, for who has waited longest. Told anew when it changes to those among the first 100.
+ */
+place: number, waiting: number, } } | { "type": "turned_away" } | { "type": "knock", "payload": Knock } | { "type": "knock_ended", "payload": { participant: ParticipantId, } } | { "type": "door", "payload": { door: Door, } } | { "type": "host", "payload": { participant: ParticipantId, } } | { "type": "muted", "payload": { by: ParticipantId, } } | { "type": "participant_joined", "payload": { participant: Participant, } } | { "type": "participant_left", "payload": { participant: ParticipantId, reason: LeaveReason, } } | { "type": "description", "payload": { from: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { from: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { from: ParticipantId, ufrag: string, } } | { "type": "media", "payload": { from: ParticipantId, media: MediaState, } } | { "type": "error", "payload": { code: ErrorCode, message: string, 
 /**
  * Milliseconds after which it makes sense to go on, where that is known.
  */

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use visavis_protocol::{
-    AccessToken, ClientMessage, ErrorCode, Hello, IceServer, Join, LeaveReason, PROTOCOL_VERSION,
-    Participant, Resumed, RoomName, SessionToken,
+    AccessToken, ClientMessage, ErrorCode, Hello, IceServer, LeaveReason, PROTOCOL_VERSION, Participant,
+    Resumed, RoomName, SessionToken,
 };
 
 use super::Call;
@@ -12,7 +12,7 @@ use crate::conversation::Conversation;
 use crate::event::{CallErrorCode, CallEvent, CallState};
 use crate::output::Output;
 use crate::peer::tell;
-use crate::session::{Lost, Session, Stay, Step};
+use crate::session::{Lost, Meeting, Session, Stay, Step};
 
 impl Call {
     pub(super) fn on_signaling_opened(&mut self, now: Instant) {
@@ -84,12 +84,10 @@ impl Call {
         let Some(conversation) = self.conversation.as_ref().filter(|known| known.is(session)) else {
             return false;
         };
-        let (Some(missed), Some(wish)) = (conversation.after(resumed.received), &self.wish) else {
-            return false;
-        };
-        let (room, stay) = (wish.room.clone(), lost.stay.clone());
+        let Some(missed) = conversation.after(resumed.received) else { return false };
+        let stay = lost.stay.clone();
         self.replay.extend(missed);
-        self.stay(room, stay);
+        self.stay(stay);
         for peer in self.peers.values_mut() {
             peer.handle_network_change(now);
         }
@@ -100,7 +98,7 @@ impl Call {
     fn enter(&mut self, now: Instant) {
         let Some(wish) = self.wish.clone() else { return };
         self.session.advance(now, Step::Admission);
-        self.send(ClientMessage::Join(Join { room: wish.room, name: wish.name, media: wish.media }));
+        self.send(wish.meeting.message());
     }
 
     /// The server has taken this client out of the room: a host wanted it, or it was away when somebody else needed the place.
@@ -120,17 +118,11 @@ impl Call {
         self.enter(now);
     }
 
-    pub(super) fn on_joined(
-        &mut self,
-        now: Instant,
-        room: RoomName,
-        stay: Stay,
-        participants: Vec<Participant>,
-    ) {
+    pub(super) fn on_joined(&mut self, now: Instant, stay: Stay, participants: Vec<Participant>) {
         if !self.session.is_at(Step::Admission) && !self.session.is_waiting() {
             return;
         }
-        self.begin_stay(room, stay);
+        self.begin_stay(stay);
         for participant in participants {
             self.on_participant_joined(now, participant);
         }
@@ -139,7 +131,25 @@ impl Call {
     pub(super) fn on_waiting(&mut self, room: RoomName) {
         // Once more while it waits: who could have let it in is gone, and others are there to ask.
         if self.session.is_at(Step::Admission) || self.session.is_waiting() {
-            self.begin_stay(room, Stay::Waiting);
+            self.begin_stay(Stay::Waiting { room });
+        }
+    }
+
+    pub(super) fn on_queued(&mut self, place: u32, waiting: u32) {
+        if self.session.is_at(Step::Admission) || self.session.is_waiting() {
+            self.begin_stay(Stay::Queued { place, waiting });
+        }
+    }
+
+    /// Leaves the stranger at once; the next one comes as the first did.
+    pub(super) fn next(&mut self, now: Instant) {
+        let seeks = self.wish.as_ref().is_some_and(|wish| matches!(wish.meeting, Meeting::Seek(_)));
+        if seeks && self.session.is_in_room() {
+            self.leave_peers(LeaveReason::Left);
+            self.session = Session::connecting(now, None);
+            self.session.advance(now, Step::Admission);
+            self.tell_state(CallState::Joining);
+            self.send(ClientMessage::Next);
         }
     }
 
@@ -150,20 +160,21 @@ impl Call {
     }
 
     /// After a lost server everybody is somebody new; the media of the old stay is over now, not before.
-    fn begin_stay(&mut self, room: RoomName, stay: Stay) {
-        for (id, peer) in std::mem::take(&mut self.peers) {
-            peer.close(&mut self.out);
-            tell(
-                &mut self.out,
-                CallEvent::ParticipantLeft { participant: id, reason: LeaveReason::Disconnected },
-            );
-        }
+    fn begin_stay(&mut self, stay: Stay) {
+        self.leave_peers(LeaveReason::Disconnected);
         self.forget_knocks();
-        self.stay(room, stay);
+        self.stay(stay);
     }
 
-    fn stay(&mut self, room: RoomName, stay: Stay) {
-        self.tell_state(stay.state(room));
+    fn leave_peers(&mut self, reason: LeaveReason) {
+        for (participant, peer) in std::mem::take(&mut self.peers) {
+            peer.close(&mut self.out);
+            tell(&mut self.out, CallEvent::ParticipantLeft { participant, reason });
+        }
+    }
+
+    fn stay(&mut self, stay: Stay) {
+        self.tell_state(stay.state());
         self.session = Session::Staying(stay);
     }
 
@@ -174,6 +185,7 @@ impl Call {
             ErrorCode::UnsupportedProtocol => self.fail(CallErrorCode::UnsupportedProtocol),
             ErrorCode::RoomFull => self.refuse(CallErrorCode::RoomFull),
             ErrorCode::RoomLocked => self.refuse(CallErrorCode::RoomLocked),
+            ErrorCode::MatchingOff => self.refuse(CallErrorCode::MatchingOff),
             ErrorCode::Unauthorized => self.fail(CallErrorCode::Unauthorized),
             ErrorCode::Forbidden => self.refuse(CallErrorCode::Forbidden),
             // The connection is closed next, and that begins the way back.

@@ -68,8 +68,8 @@ impl Call {
     }
 
     fn tell_stay(&mut self) {
-        if let (Session::Staying(stay), Some(wish)) = (&self.session, &self.wish) {
-            let state = stay.state(wish.room.clone());
+        if let Session::Staying(stay) = &self.session {
+            let state = stay.state();
             self.tell_state(state);
         }
     }

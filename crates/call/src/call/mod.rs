@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use visavis_protocol::{
-    ClientMessage, IceServer, Knock, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
+    ClientMessage, IceServer, Join, Knock, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
 };
 
 use crate::conversation::Conversation;
@@ -15,7 +15,7 @@ use crate::event::{CallErrorCode, CallEvent, CallState};
 use crate::input::Input;
 use crate::output::Output;
 use crate::peer::{Peer, tell};
-use crate::session::{Session, Stay, Step, Wish};
+use crate::session::{Meeting, Session, Stay, Step, Wish};
 use crate::trickle::Trickled;
 
 /// One client's stay in one room at a time. Feed it with [`handle`](Self::handle), then take everything from
@@ -56,7 +56,11 @@ impl Call {
 
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
-            Input::Join { room, name, media, token } => self.join(now, Wish { room, name, media, token }),
+            Input::Join { room, name, media, token } => {
+                self.begin(now, Wish { meeting: Meeting::Join(Join { room, name, media }), token });
+            }
+            Input::Seek { seek, token } => self.begin(now, Wish { meeting: Meeting::Seek(seek), token }),
+            Input::Next => self.next(now),
             Input::Leave => self.leave(),
             Input::SetMedia { media } => self.set_media(media),
             Input::Host { action } => self.act_as_host(action),
@@ -123,7 +127,7 @@ impl Call {
         }
     }
 
-    fn join(&mut self, now: Instant, wish: Wish) {
+    fn begin(&mut self, now: Instant, wish: Wish) {
         if !matches!(self.session, Session::Off) {
             return;
         }
@@ -145,9 +149,9 @@ impl Call {
 
     fn set_media(&mut self, media: MediaState) {
         if let Some(wish) = &mut self.wish
-            && wish.media != media
+            && *wish.meeting.media_mut() != media
         {
-            wish.media = media;
+            *wish.meeting.media_mut() = media;
             if self.session.is_stay() {
                 self.send(ClientMessage::Media(media));
             }
@@ -185,8 +189,9 @@ impl Call {
                 self.on_welcome(now, ice_servers, session, resumed);
             }
             ServerMessage::Joined { room, you, participants, host, door } => {
-                self.on_joined(now, room, Stay::InRoom { you, host, door }, participants);
+                self.on_joined(now, Stay::InRoom { room, you, host, door }, participants);
             }
+            ServerMessage::Queued { place, waiting } => self.on_queued(place, waiting),
             ServerMessage::Waiting { room, .. } => self.on_waiting(room),
             ServerMessage::TurnedAway => self.on_turned_away(),
             ServerMessage::Knock(knock) => self.on_knock(knock),

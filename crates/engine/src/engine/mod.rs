@@ -13,7 +13,7 @@ use visavis_media::audio::voice::VoiceSettings;
 use visavis_media::video::Frame;
 use visavis_media::video::screen::{self as screens, ScreenError};
 use visavis_media::{DeviceChoice, DeviceKind, DeviceList, ScreenChoice};
-use visavis_protocol::{AccessToken, DisplayName, MediaState, ParticipantId, RoomName};
+use visavis_protocol::{MatchKind, MediaState, ParticipantId, Seek};
 
 use crate::api::{CallStats, Command, Event, Milestones, StreamId};
 use crate::devices::{self, Devices};
@@ -156,7 +156,14 @@ impl Actor {
 
     fn on_command(&mut self, command: Command) {
         match command {
-            Command::Join { server, room, name, token } => self.join(server, room, name, token),
+            Command::Join { server, room, name, token } => {
+                self.begin(server, |media| Input::Join { room, name, media, token });
+            }
+            Command::Seek { server, name, interests, region, token } => self.begin(server, |media| {
+                let kind = MatchKind::Video;
+                Input::Seek { seek: Seek { name, media, kind, interests, region }, token }
+            }),
+            Command::Next => self.feed(Input::Next),
             Command::Leave => self.feed(Input::Leave),
             Command::Host { action } => self.feed(Input::Host { action }),
             Command::SetMicrophone { on } => {
@@ -234,7 +241,8 @@ impl Actor {
         }
     }
 
-    fn join(&mut self, server: String, room: RoomName, name: DisplayName, token: Option<AccessToken>) {
+    /// Begins a call that is wanted with the own media.
+    fn begin(&mut self, server: String, wanted: impl FnOnce(MediaState) -> Input) {
         if self.joined_at.is_some() {
             debug!("a join during a call is ignored");
             return;
@@ -244,7 +252,7 @@ impl Actor {
         self.milestones = Milestones::default();
         self.apply_active();
         let media = self.own_media();
-        self.feed(Input::Join { room, name, media, token });
+        self.feed(wanted(media));
     }
 
     fn on_signaling(&mut self, event: SignalingEvent) {
@@ -338,7 +346,11 @@ impl Actor {
             }
             CallEvent::State {
                 state:
-                    CallState::Idle | CallState::Joining | CallState::Waiting { .. } | CallState::Reconnecting,
+                    CallState::Idle
+                    | CallState::Joining
+                    | CallState::Queued { .. }
+                    | CallState::Waiting { .. }
+                    | CallState::Reconnecting,
             }
             | CallEvent::ParticipantJoined { .. }
             | CallEvent::ParticipantLeft { .. }

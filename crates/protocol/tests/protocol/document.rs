@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use visavis_protocol::{
-    ClientMessage, ErrorCode, MAX_ACCESS_TOKEN_BYTES, MAX_CANDIDATES_PER_MESSAGE, MAX_MESSAGE_BYTES,
-    MAX_NAME_CHARS, MAX_ROOM_NAME_CHARS, MAX_SERVER_MESSAGE_BYTES, PROTOCOL_VERSION, ServerMessage,
-    parse_client_message, parse_server_message,
+    ClientMessage, ErrorCode, MAX_ACCESS_TOKEN_BYTES, MAX_CANDIDATES_PER_MESSAGE, MAX_INTERESTS,
+    MAX_MESSAGE_BYTES, MAX_NAME_CHARS, MAX_ROOM_NAME_CHARS, MAX_SERVER_MESSAGE_BYTES, PROTOCOL_VERSION,
+    ServerMessage, parse_client_message, parse_server_message,
 };
 
 use crate::samples;
@@ -51,6 +51,7 @@ fn the_limits_are_those_of_the_code() {
         MAX_MESSAGE_BYTES,
         MAX_SERVER_MESSAGE_BYTES,
         MAX_CANDIDATES_PER_MESSAGE,
+        MAX_INTERESTS,
         MAX_ROOM_NAME_CHARS,
         MAX_NAME_CHARS,
         MAX_ACCESS_TOKEN_BYTES,

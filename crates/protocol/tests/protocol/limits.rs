@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use visavis_protocol::{
-    ErrorCode, MAX_CANDIDATES_PER_MESSAGE, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES, ParseError,
-    parse_client_message, parse_server_message,
+    ErrorCode, MAX_CANDIDATES_PER_MESSAGE, MAX_INTERESTS, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES,
+    ParseError, parse_client_message, parse_server_message,
 };
 
 use crate::samples;
@@ -38,12 +38,24 @@ fn no_field_may_be_missing_but_those_of_what_is_not_there() {
     for (_, text) in samples::client() {
         let whole: Value = serde_json::from_str(text).expect("JSON");
         let Some(payload) = whole["payload"].as_object() else { continue };
-        for field in payload.keys().filter(|field| !["screen", "resume", "token"].contains(&field.as_str())) {
+        for field in payload.keys().filter(|field| {
+            !["screen", "resume", "token", "kind", "interests", "region"].contains(&field.as_str())
+        }) {
             let mut cut = whole.clone();
             cut["payload"].as_object_mut().expect("an object").remove(field);
             assert_invalid(&cut.to_string());
         }
     }
+}
+
+#[test]
+fn interests_are_few() {
+    let seek = |interests: usize| {
+        let media = json!({"microphone": true, "camera": true});
+        json!({"type": "seek", "payload": {"name": "Ada", "media": media, "interests": vec!["chess"; interests]}})
+    };
+    assert!(parse_client_message(&seek(MAX_INTERESTS).to_string()).is_ok());
+    assert_invalid(&seek(MAX_INTERESTS + 1).to_string());
 }
 
 #[test]

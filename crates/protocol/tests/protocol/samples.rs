@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use ts_rs::{Config, TS};
 use visavis_protocol::{
     AccessToken, Candidate, ClientMessage, Description, DescriptionKind, DisplayName, Door, ErrorCode, Hello,
-    HostAction, IceServer, Join, Knock, LeaveReason, MediaState, Participant, ParticipantId, Resume, Resumed,
-    Role, RoomName, ServerMessage, SessionToken,
+    HostAction, IceServer, Interest, Join, Knock, LeaveReason, MatchKind, MediaState, Participant,
+    ParticipantId, Region, Resume, Resumed, Role, RoomName, Seek, ServerMessage, SessionToken,
 };
 
 const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: false };
@@ -45,6 +45,17 @@ pub(crate) fn client() -> Vec<(ClientMessage, &'static str)> {
             r#"{"type":"join","payload":{"room":"blue-owl","name":"Ada L.","media":{"microphone":true,"camera":false}}}"#,
         ),
         (ClientMessage::Leave, r#"{"type":"leave"}"#),
+        (
+            ClientMessage::Seek(Seek {
+                name: name(),
+                media: MEDIA,
+                kind: MatchKind::Audio,
+                interests: vec![Interest::new("chess").expect("an interest")],
+                region: Some(Region::new("eu").expect("a region")),
+            }),
+            r#"{"type":"seek","payload":{"name":"Ada L.","media":{"microphone":true,"camera":false},"kind":"audio","interests":["chess"],"region":"eu"}}"#,
+        ),
+        (ClientMessage::Next, r#"{"type":"next"}"#),
         (
             ClientMessage::Description { to: id(), description: description(DescriptionKind::Offer) },
             r#"{"type":"description","payload":{"to":"Ab3-_xyz","description":{"kind":"offer","negotiation":1,"sdp":"v=0\r\n"}}}"#,
@@ -156,6 +167,10 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
         (
             ServerMessage::Waiting { room: room(), you: id() },
             r#"{"type":"waiting","payload":{"room":"blue-owl","you":"Ab3-_xyz"}}"#,
+        ),
+        (
+            ServerMessage::Queued { place: 3, waiting: 7 },
+            r#"{"type":"queued","payload":{"place":3,"waiting":7}}"#,
         ),
         (ServerMessage::TurnedAway, r#"{"type":"turned_away"}"#),
         (

@@ -91,7 +91,7 @@ export class BrowserEngine implements CallEngine {
   }
 
   async launch(): Promise<Launch> {
-    return { server: location.origin, link: location.href, enter: false };
+    return { server: location.origin, link: location.href, strangers: await offersStrangers(), enter: false };
   }
 
   listDevices(): void {
@@ -155,16 +155,15 @@ export class BrowserEngine implements CallEngine {
   }
 
   join({ server, ...call }: { server: string; room: string; name: string; token?: string }): void {
-    if (this.#stats !== undefined) return;
-    this.#server = server;
-    const sending = new SendingControl(this.#peers, this.#local);
-    this.#stats = new StatsSampler(this.#peers, (stats, sent) => {
-      void sending.handle(performance.now(), sent);
-      this.#emit({ type: "stats", stats });
-    });
-    this.#levels = new VoiceLevels(this.#sound, (levels) => this.#emit({ type: "participant_levels", levels }));
-    this.#updateNeed();
-    this.#handle({ type: "join", ...call, media: this.#media });
+    this.#begin(server, { type: "join", ...call, media: this.#media });
+  }
+
+  seek({ server, name, token }: { server: string; name: string; token?: string }): void {
+    this.#begin(server, { type: "seek", seek: { name, media: this.#media }, ...(token !== undefined && { token }) });
+  }
+
+  next(): void {
+    this.#handle({ type: "next" });
   }
 
   leave(): void {
@@ -294,6 +293,19 @@ export class BrowserEngine implements CallEngine {
     this.#handle({ type: "set_media", media: this.#media });
   }
 
+  #begin(server: string, wanted: Input): void {
+    if (this.#stats !== undefined) return;
+    this.#server = server;
+    const sending = new SendingControl(this.#peers, this.#local);
+    this.#stats = new StatsSampler(this.#peers, (stats, sent) => {
+      void sending.handle(performance.now(), sent);
+      this.#emit({ type: "stats", stats });
+    });
+    this.#levels = new VoiceLevels(this.#sound, (levels) => this.#emit({ type: "participant_levels", levels }));
+    this.#updateNeed();
+    this.#handle(wanted);
+  }
+
   #onDeviceFailed(error: DeviceError, standsIn: boolean): void {
     this.#emit({ type: "device_failed", error, stand_in: standsIn });
   }
@@ -354,5 +366,15 @@ export class BrowserEngine implements CallEngine {
 
   #emit(event: EngineEvent): void {
     this.#listeners.emit(event);
+  }
+}
+
+/** Whether the page's server brings strangers together; not, as far as it does not say so. */
+async function offersStrangers(): Promise<boolean> {
+  try {
+    const answer = await fetch("/features");
+    return answer.ok && ((await answer.json()) as { strangers?: unknown }).strangers === true;
+  } catch {
+    return false;
   }
 }

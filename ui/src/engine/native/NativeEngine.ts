@@ -56,7 +56,7 @@ export class NativeEngine implements CallEngine {
 
   async launch(): Promise<Launch> {
     const { link, enter } = await this.#invoke<{ link: string | null; enter: boolean }>("launch");
-    return { server: undefined, link: link ?? undefined, enter };
+    return { server: undefined, link: link ?? undefined, strangers: true, enter };
   }
 
   listDevices(): void {
@@ -118,6 +118,14 @@ export class NativeEngine implements CallEngine {
 
   join(call: { server: string; room: string; name: string; token?: string }): void {
     this.#send({ type: "join", ...call });
+  }
+
+  seek(call: { server: string; name: string; token?: string }): void {
+    this.#send({ type: "seek", ...call });
+  }
+
+  next(): void {
+    this.#send({ type: "next" });
   }
 
   leave(): void {

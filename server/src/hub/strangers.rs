@@ -1,0 +1,86 @@
+//! What the hub does for those who seek strangers.
+
+use std::time::Instant;
+
+use visavis_protocol::ClientMessage;
+
+use super::Hub;
+use crate::access::Grant;
+use crate::matchmaking::{Meeting, Sought, Strangers};
+use crate::rooms::{Delivery, Refusal, Rooms};
+use crate::sessions::SessionId;
+
+/// What follows from a message, for whoever hears of it: what somebody who seeks a stranger says is for the queue, and
+/// everything else for the rooms.
+pub(super) fn handle(
+    strangers: Option<&mut Strangers>,
+    rooms: &mut Rooms,
+    now: Instant,
+    (session, grant): (SessionId, &Grant),
+    message: ClientMessage,
+) -> (Vec<Delivery>, Option<Meeting>) {
+    let Some(strangers) = strangers else {
+        return (rooms.handle(session, grant, message), None);
+    };
+    match message {
+        ClientMessage::Seek(seek) => {
+            let sought = if rooms.hold(session) {
+                Err(Refusal::AlreadyInRoom)
+            } else {
+                strangers.seek(now, session, grant, seek)
+            };
+            sought_by(session, sought)
+        }
+        ClientMessage::Next if strangers.waits(session) => (Vec::new(), None),
+        ClientMessage::Next => {
+            let mut deliveries = rooms.handle_leave(session);
+            let (more, meeting) = sought_by(session, strangers.next(now, session));
+            deliveries.extend(more);
+            (deliveries, meeting)
+        }
+        ClientMessage::Join(_) if strangers.waits(session) => {
+            (refused(session, Refusal::AlreadyInRoom), None)
+        }
+        ClientMessage::Leave if strangers.leave(now, session) => (Vec::new(), None),
+        ClientMessage::Media(media) if strangers.set_media(session, media) => (Vec::new(), None),
+        ClientMessage::Hello(_)
+        | ClientMessage::Join(_)
+        | ClientMessage::Leave
+        | ClientMessage::Description { .. }
+        | ClientMessage::Candidates { .. }
+        | ClientMessage::EndOfCandidates { .. }
+        | ClientMessage::Media(_)
+        | ClientMessage::Host(_) => (rooms.handle(session, grant, message), None),
+    }
+}
+
+fn sought_by(session: SessionId, sought: Result<Sought, Refusal>) -> (Vec<Delivery>, Option<Meeting>) {
+    match sought {
+        Ok(Sought::Met(meeting)) => (Vec::new(), Some(meeting)),
+        Ok(Sought::Queued(delivery)) => (vec![delivery], None),
+        Err(refusal) => (refused(session, refusal), None),
+    }
+}
+
+fn refused(to: SessionId, refusal: Refusal) -> Vec<Delivery> {
+    vec![Delivery { to, message: refusal.into_message() }]
+}
+
+impl Hub {
+    pub(super) fn on_meeting(&mut self, meeting: Meeting) {
+        self.metrics.matches.inc();
+        self.metrics.match_wait.observe(meeting.waited.as_secs_f64());
+        let deliveries = self.rooms.open_for(meeting.first, meeting.second);
+        self.deliver(deliveries);
+    }
+
+    /// Brings together who has waited for long, and tells places.
+    pub(super) fn on_strangers_time(&mut self, now: Instant) {
+        let Some(strangers) = &mut self.strangers else { return };
+        let places = strangers.poll_places(now);
+        self.deliver(places);
+        while let Some(meeting) = self.strangers.as_mut().and_then(|strangers| strangers.poll_meeting(now)) {
+            self.on_meeting(meeting);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Who waits for a stranger, and who meets whom: first in, first out, among those who suit each other. Pure.
+//!
+//! Everybody is listed in one bucket for each thing that they would meet somebody over: an interest, an interest in their
+//! region, anything. Two suit each other if they have a bucket in common, so a newcomer meets whoever waited longest in its
+//! own buckets; nobody else is looked at, however many wait. Who waits for long is listed in wider buckets too.
+
+mod bucket;
+mod line;
+mod past;
+mod seeker;
+mod strangers;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use crate::access::Identity;
+use crate::config::MatchingConfig;
+use crate::sessions::SessionId;
+use bucket::{Bucket, Entry};
+use line::Line;
+use past::Past;
+use seeker::{Key, Seeker, Width};
+pub(crate) use strangers::{Meeting, Sought, Strangers};
+
+/// Who hears when its place in the line changes: those at the front of it.
+const TOLD_PLACES: usize = 100;
+
+/// When somebody began to wait, among all who do.
+type Ticket = u64;
+
+/// Two who meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pair {
+    /// Waited longer.
+    first: SessionId,
+    second: SessionId,
+}
+
+/// What became of somebody who seeks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Met(Pair),
+    /// Waits, behind so many others less one.
+    Queued {
+        place: usize,
+    },
+}
+
+/// Everybody who waits.
+#[derive(Debug)]
+struct Matchmaker {
+    config: MatchingConfig,
+    next_ticket: Ticket,
+    waiting: HashMap<SessionId, Waiting>,
+    buckets: HashMap<Key, Bucket>,
+    line: Line,
+    past: Past,
+    /// When who is listed wider, in that order: first for the first time, then for the second.
+    widenings: [VecDeque<(Instant, Ticket, SessionId)>; 2],
+}
+
+#[derive(Debug)]
+struct Waiting {
+    ticket: Ticket,
+    seeker: Seeker,
+    width: Width,
+    /// Whether it can be met now: it has a connection.
+    is_present: bool,
+}
+
+impl Matchmaker {
+    fn new(config: MatchingConfig) -> Self {
+        Self {
+            config,
+            next_ticket: 0,
+            waiting: HashMap::new(),
+            buckets: HashMap::new(),
+            line: Line::default(),
+            past: Past::default(),
+            widenings: [VecDeque::new(), VecDeque::new()],
+        }
+    }
+
+    /// Somebody seeks, who does not wait yet.
+    fn seek(&mut self, now: Instant, session: SessionId, seeker: Seeker) -> Outcome {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.leave(session);
+        let waiting = Waiting { ticket, seeker, width: Width::Narrow, is_present: true };
+        self.waiting.insert(session, waiting);
+        self.line.join(ticket, session);
+        match self.meet(now, session) {
+            Some(pair) => Outcome::Met(pair),
+            None => {
+                let [narrow, _] = &mut self.widenings;
+                narrow.push_back((now + self.config.widen, ticket, session));
+                Outcome::Queued { place: self.waiting.len() }
+            }
+        }
+    }
+
+    /// Somebody does not wait any longer. Whether it did.
+    fn leave(&mut self, session: SessionId) -> bool {
+        let Some(waiting) = self.waiting.get(&session) else { return false };
+        let (ticket, keys) = (waiting.ticket, waiting.seeker.keys(waiting.width));
+        self.unlist(ticket, keys);
+        self.waiting.remove(&session);
+        self.line.leave(|ticket, session| is_waiting(&self.waiting, ticket, session));
+        true
+    }
+
+    /// Somebody has lost its connection, and keeps its place meanwhile.
+    fn handle_absence(&mut self, session: SessionId) {
+        let Some(waiting) = self.waiting.get_mut(&session) else { return };
+        waiting.is_present = false;
+        let (ticket, keys) = (waiting.ticket, waiting.seeker.keys(waiting.width));
+        self.unlist(ticket, keys);
+    }
+
+    /// Somebody is there again.
+    fn handle_return(&mut self, now: Instant, session: SessionId) -> Option<Pair> {
+        let waiting = self.waiting.get_mut(&session).filter(|waiting| !waiting.is_present)?;
+        waiting.is_present = true;
+        self.meet(now, session)
+    }
+
+    fn has(&self, session: SessionId) -> bool {
+        self.waiting.contains_key(&session)
+    }
+
+    fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// These two never meet (again).
+    #[cfg_attr(not(test), expect(dead_code, reason = "for clients that may block somebody"))]
+    fn block(&mut self, one: Identity, other: Identity) {
+        self.past.block(one, other);
+    }
+
+    /// The first [`TOLD_PLACES`] of the line, in order.
+    fn front(&self) -> impl Iterator<Item = SessionId> {
+        self.line
+            .iter()
+            .filter(|&(ticket, session)| is_waiting(&self.waiting, ticket, session))
+            .map(|(_, session)| session)
+            .take(TOLD_PLACES)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.widenings.iter().filter_map(|line| line.front()).map(|(due, ..)| *due).min()
+    }
+
+    /// Somebody who has waited for long by `now` meets somebody, if there still is such a pair.
+    fn poll_pair(&mut self, now: Instant) -> Option<Pair> {
+        for (line, width) in [(0, Width::Wide), (1, Width::Widest)] {
+            while let Some((due, ticket, session)) = pop_due(&mut self.widenings[line], now) {
+                let waiting = self.waiting.get_mut(&session).filter(|waiting| waiting.ticket == ticket);
+                let Some(waiting) = waiting else { continue };
+                waiting.width = width;
+                if width == Width::Wide {
+                    self.widenings[1].push_back((due + self.config.widen, ticket, session));
+                }
+                if waiting.is_present
+                    && let Some(pair) = self.meet(now, session)
+                {
+                    return Some(pair);
+                }
+            }
+        }
+        None
+    }
+
+    /// Meets whoever waited longest in its buckets, or lists it there.
+    fn meet(&mut self, now: Instant, session: SessionId) -> Option<Pair> {
+        self.past.forget(now);
+        let Waiting { ticket, seeker, width, .. } = self.waiting.get(&session)?;
+        let (ticket, identity, keys) = (*ticket, seeker.identity.clone(), seeker.keys(*width));
+        let others = keys.iter().filter_map(|key| self.buckets.get(key)).flat_map(Bucket::longest_waiting);
+        let suited = others.filter_map(|entry| {
+            let other = self.waiting.get(&entry.session)?;
+            let preference = self.past.between(&identity, &other.seeker.identity)?;
+            Some((preference, entry.ticket, entry))
+        });
+        let best = suited.min_by_key(|&(preference, ticket, _)| (preference, ticket));
+        let Some((_, _, other)) = best else {
+            for key in keys {
+                self.buckets.entry(key).or_default().list(Entry { ticket, session });
+            }
+            return None;
+        };
+        if let Some(met) = self.waiting.get(&other.session) {
+            self.past.meet(now + self.config.apart, identity, met.seeker.identity.clone());
+        }
+        self.leave(session);
+        self.leave(other.session);
+        let (first, second) =
+            if other.ticket < ticket { (other.session, session) } else { (session, other.session) };
+        Some(Pair { first, second })
+    }
+
+    fn unlist(&mut self, ticket: Ticket, keys: Vec<Key>) {
+        for key in keys {
+            if let Some(bucket) = self.buckets.get_mut(&key) {
+                bucket.unlist(ticket);
+                if bucket.is_empty() {
+                    self.buckets.remove(&key);
+                }
+            }
+        }
+    }
+}
+
+/// Whether it is still the same time that somebody waits.
+fn is_waiting(waiting: &HashMap<SessionId, Waiting>, ticket: Ticket, session: SessionId) -> bool {
+    waiting.get(&session).is_some_and(|waiting| waiting.ticket == ticket)
+}
+
+fn pop_due(
+    line: &mut VecDeque<(Instant, Ticket, SessionId)>,
+    now: Instant,
+) -> Option<(Instant, Ticket, SessionId)> {
+    line.front().is_some_and(|(due, ..)| *due <= now).then(|| line.pop_front())?
+}

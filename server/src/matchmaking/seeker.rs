@@ -1,0 +1,52 @@
+use visavis_protocol::{Interest, MatchKind, Region};
+
+use crate::access::Identity;
+
+/// Somebody who wants to meet somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seeker {
+    pub(super) identity: Identity,
+    pub(super) kind: MatchKind,
+    /// Who names none is content with anybody.
+    pub(super) interests: Vec<Interest>,
+    pub(super) region: Option<Region>,
+}
+
+/// What two could meet over; nobody meets anybody for another kind of call.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    kind: MatchKind,
+    interest: Option<Interest>,
+    region: Option<Region>,
+}
+
+/// How little in common is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Width {
+    /// An interest, and the region.
+    Narrow,
+    /// An interest, or for who has none, nothing.
+    Wide,
+    Widest,
+}
+
+impl Seeker {
+    /// What it would meet somebody over. The wider includes the narrower.
+    pub(super) fn keys(&self, width: Width) -> Vec<Key> {
+        let key = |interest: Option<&Interest>, region: Option<&Region>| Key {
+            kind: self.kind,
+            interest: interest.cloned(),
+            region: region.cloned(),
+        };
+        let mut interests: Vec<_> = self.interests.iter().map(Some).collect();
+        if interests.is_empty() || width == Width::Widest {
+            interests.push(None);
+        }
+        let mut keys: Vec<_> =
+            interests.iter().map(|interest| key(*interest, self.region.as_ref())).collect();
+        if self.region.is_some() && width > Width::Narrow {
+            keys.extend(interests.iter().map(|interest| key(*interest, None)));
+        }
+        keys
+    }
+}
