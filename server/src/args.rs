@@ -31,9 +31,11 @@ pub struct Args {
 #[derive(Debug, Clone, clap::Args, Serialize)]
 struct Options {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080].
-    #[arg(long, value_name = "ADDR:PORT", env = "VISAVIS_LISTEN")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    listen: Option<SocketAddr>,
+    ///
+    /// May be given more than once; in the environment, separated by commas.
+    #[arg(long, value_name = "ADDR:PORT", env = "VISAVIS_LISTEN", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    listen: Vec<SocketAddr>,
 
     /// What to log to stderr: error, warn, info, debug or trace, or a filter such as visavis_server=debug [default: info].
     #[arg(long, value_name = "FILTER", env = "VISAVIS_LOG")]
@@ -141,7 +143,7 @@ mod tests {
         }
         assert_eq!(help.matches("VISAVIS_").count(), 9);
         let Config { listen, log, rooms, .. } = Config::default();
-        for default in [listen.to_string(), log, "text".to_owned(), rooms.size.to_string()] {
+        for default in [listen[0].to_string(), log, "text".to_owned(), rooms.size.to_string()] {
             assert!(help.contains(&format!("[default: {default}]")), "{default}: {help}");
         }
     }
@@ -157,6 +159,7 @@ mod tests {
     fn every_option_arrives() {
         let config = parse(&[
             "--listen=[::1]:1",
+            "--listen=127.0.0.1:1",
             "--log=debug",
             "--log-format=json",
             "--ui-dir=/ui",
@@ -165,7 +168,7 @@ mod tests {
             "--admin-listen=127.0.0.1:2",
         ])
         .expect("valid");
-        assert_eq!(config.listen.to_string(), "[::1]:1");
+        assert_eq!(config.listen, ["[::1]:1", "127.0.0.1:1"].map(|text| text.parse().expect("an address")));
         assert_eq!((config.log.as_str(), config.log_format), ("debug", LogFormat::Json));
         assert_eq!(config.ui_dir, Some(PathBuf::from("/ui")));
         assert_eq!(config.allowed_origins, ["https://a.example".parse().expect("an origin")]);

@@ -10,21 +10,23 @@ mod assets;
 mod config;
 mod connection;
 mod conversation;
+mod front;
 mod http;
 mod hub;
 mod limits;
-mod linger;
 mod metrics;
 mod origin;
 mod random;
 mod rooms;
 mod run;
 mod sessions;
+mod tls;
 
 pub use args::Args;
 pub use config::{
-    AdminConfig, Config, ConfigError, IceConfig, LimitsConfig, LogFormat, RoomsConfig, StunUrl, StunUrlError,
-    Timing,
+    AcmeConfig, AdminConfig, CertificateSource, Config, ConfigError, IceConfig, LimitsConfig, LogFormat,
+    RoomsConfig, StunUrl, StunUrlError, Timing, TlsConfig, TlsConfigError,
 };
 pub use origin::{Origin, OriginError};
 pub use run::{Server, ServerError};
+pub use tls::{PairError, TlsError};

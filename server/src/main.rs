@@ -27,7 +27,9 @@ async fn main() -> anyhow::Result<()> {
     let (stop, hurry) =
         (stop.context("cannot listen for signals")?, hurry.context("cannot listen for signals")?);
     let server = Server::bind(config).await?;
-    writeln!(stdout, "listening on http://{}", server.local_addr())?;
+    for address in server.local_addrs() {
+        writeln!(stdout, "listening on {}://{address}", server.scheme())?;
+    }
     stdout.flush()?;
     server.run(stop, hurry).await?;
     Ok(())

@@ -1,8 +1,8 @@
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::{Pace, Source};
-use crate::config::LimitsConfig;
 
 /// When somebody who has all that one may have is told to come again.
 const COME_AGAIN: Duration = Duration::from_secs(10);
@@ -12,10 +12,20 @@ const FEW: usize = 1024;
 /// Who has how many connections. Memory is bounded by the connections that are open and those of the last seconds.
 #[derive(Debug)]
 pub(crate) struct Addresses {
-    limits: LimitsConfig,
+    share: Share,
     known: HashMap<Source, Known>,
     /// How many known addresses are worth a look for those that can be forgotten.
     sweep_at: usize,
+}
+
+/// What one address may have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    /// At a time.
+    pub(crate) open: u32,
+    /// New ones, in a second and at once.
+    pub(crate) openings_per_s: NonZeroU32,
+    pub(crate) openings_burst: u32,
 }
 
 #[derive(Debug)]
@@ -31,17 +41,17 @@ pub(crate) struct TooMany {
 }
 
 impl Addresses {
-    pub(crate) fn new(limits: LimitsConfig) -> Self {
-        Self { limits, known: HashMap::new(), sweep_at: FEW }
+    pub(crate) fn new(share: Share) -> Self {
+        Self { share, known: HashMap::new(), sweep_at: FEW }
     }
 
     /// Somebody wants a connection; [`close`](Self::close) has to follow if that is granted.
     pub(crate) fn open(&mut self, now: Instant, source: Source) -> Result<(), TooMany> {
         self.sweep(now);
-        let LimitsConfig { connections_per_address, openings_per_s, openings_burst, .. } = self.limits;
+        let Share { open: most, openings_per_s, openings_burst } = self.share;
         let openings = || Known { open: 0, openings: Pace::new(openings_per_s, openings_burst) };
         let known = self.known.entry(source).or_insert_with(openings);
-        if known.open >= connections_per_address {
+        if known.open >= most {
             return Err(TooMany { retry_after: COME_AGAIN });
         }
         known.openings.take(now).map_err(|retry_after| TooMany { retry_after })?;
@@ -67,7 +77,6 @@ impl Addresses {
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
-    use std::num::NonZeroU32;
 
     use super::*;
 
@@ -76,12 +85,7 @@ mod tests {
     }
 
     fn addresses() -> Addresses {
-        Addresses::new(LimitsConfig {
-            connections_per_address: 3,
-            openings_per_s: NonZeroU32::MIN,
-            openings_burst: 5,
-            ..LimitsConfig::default()
-        })
+        Addresses::new(Share { open: 3, openings_per_s: NonZeroU32::MIN, openings_burst: 5 })
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod gate;
 mod pace;
 mod source;
 
-pub(crate) use addresses::{Addresses, TooMany};
+pub(crate) use addresses::{Addresses, Share, TooMany};
 pub(crate) use gate::{Admission, Gate};
 pub(crate) use pace::Pace;
 pub(crate) use source::Source;
