@@ -23,8 +23,19 @@ pub struct Args {
     #[arg(long)]
     pub print_config: bool,
 
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub task: Option<Task>,
+
     #[command(flatten)]
     options: Options,
+}
+
+/// What the program does besides serving.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Task {
+    /// Print which ports are used for what and who has to reach them, and end.
+    Ports,
 }
 
 /// Settings that stand above those of the file, in its form.

@@ -16,17 +16,19 @@ mod hub;
 mod limits;
 mod metrics;
 mod origin;
+mod ports;
 mod random;
 mod rooms;
 mod run;
 mod sessions;
 mod tls;
 
-pub use args::Args;
+pub use args::{Args, Task};
 pub use config::{
     AcmeConfig, AdminConfig, CertificateSource, Config, ConfigError, IceConfig, LimitsConfig, LogFormat,
     RoomsConfig, StunUrl, StunUrlError, Timing, TlsConfig, TlsConfigError,
 };
 pub use origin::{Origin, OriginError};
+pub use ports::Ports;
 pub use run::{Server, ServerError};
 pub use tls::{PairError, TlsError};

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use anyhow::Context as _;
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
-use visavis_server::{Args, LogFormat, Server};
+use visavis_server::{Args, LogFormat, Ports, Server, Task};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -15,6 +15,13 @@ async fn main() -> anyhow::Result<()> {
     if args.print_config {
         write!(stdout, "{}", config.to_toml()?)?;
         return Ok(());
+    }
+    match args.task {
+        Some(Task::Ports) => {
+            write!(stdout, "{}", Ports::of(&config)?)?;
+            return Ok(());
+        }
+        None => {}
     }
     let filter = EnvFilter::try_new(&config.log).context("log is not a filter such as info or debug")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
