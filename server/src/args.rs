@@ -10,8 +10,8 @@ use crate::{Config, Origin};
 
 /// The Visavis server: brings people into the same call, and serves the page to call from.
 ///
-/// It needs no configuration. Put a TLS proxy in front of it for anything but localhost: browsers give camera and
-/// microphone to https:// pages only.
+/// It needs no configuration on localhost. Anywhere else browsers give camera and microphone to https:// pages only: set
+/// [tls] in the file of settings, or put a proxy in front that speaks TLS.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "visavis-server", version)]
 pub struct Args {
