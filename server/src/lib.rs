@@ -11,25 +11,29 @@ mod assets;
 mod config;
 mod connection;
 mod conversation;
+mod front;
 mod http;
 mod hub;
 mod limits;
-mod linger;
 mod metrics;
 mod origin;
+mod ports;
 mod random;
 mod rooms;
 mod run;
 mod sessions;
+mod tls;
 
 #[doc(hidden)]
 pub use access::fuzz_token;
 pub use access::{AccessError, Identity, IdentityError, Order, Permission, TokenError, generate_keys, issue};
-pub use args::{Args, Command, TokenOptions};
+pub use args::{Args, Task, TokenOptions};
 pub use config::{
-    AccessConfig, AdminConfig, Config, ConfigError, IceConfig, JwksUrl, JwksUrlError, KeyAlgorithm,
-    LimitsConfig, LogFormat, PublicKeyConfig, RoomsConfig, Secret, SecretConfig, SecretError, SecretSource,
-    StunUrl, StunUrlError, Timing,
+    AccessConfig, AcmeConfig, AdminConfig, CertificateSource, Config, ConfigError, IceConfig, JwksUrl,
+    JwksUrlError, KeyAlgorithm, LimitsConfig, LogFormat, PublicKeyConfig, RoomsConfig, Secret, SecretConfig,
+    SecretError, SecretSource, StunUrl, StunUrlError, Timing, TlsConfig, TlsConfigError,
 };
 pub use origin::{Origin, OriginError};
+pub use ports::Ports;
 pub use run::{Server, ServerError};
+pub use tls::{PairError, TlsError};

@@ -14,6 +14,8 @@ use prometheus_client::registry::{Registry, Unit};
 use serde::Serialize;
 use visavis_protocol::ErrorCode;
 
+use crate::front::Counts;
+
 /// All counters of one server. Counting costs an atomic addition.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -36,6 +38,7 @@ pub(crate) struct Metrics {
     pub(crate) join_duration: Histogram,
     pub(crate) messages_received: Counter,
     pub(crate) messages_sent: Counter,
+    pub(crate) front: Counts,
     errors: Family<ErrorLabels, Counter>,
 }
 
@@ -86,6 +89,7 @@ impl Metrics {
             join_duration: Histogram::new(exponential_buckets(50e-6, 2.0, 15)),
             messages_received: Counter::default(),
             messages_sent: Counter::default(),
+            front: Counts::default(),
             errors: Family::default(),
             registry: Registry::default(),
         };
@@ -108,6 +112,7 @@ impl Metrics {
         let received = metrics.messages_received.clone();
         registry.register("messages_received", "Messages of clients", received);
         registry.register("messages_sent", "Messages to clients", metrics.messages_sent.clone());
+        metrics.front.register(&mut registry);
         registry.register("errors", "Refusals, by the code that the client is told", metrics.errors.clone());
         // There from the beginning, so that the first refusal is a change.
         for code in ErrorCode::ALL {

@@ -2,9 +2,11 @@
 //! the file, the file before the defaults.
 
 mod access;
+mod addresses;
 mod layers;
 mod seconds;
 mod stun_url;
+mod tls;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -22,13 +24,15 @@ pub use access::{
 };
 pub use layers::ConfigError;
 pub use stun_url::{StunUrl, StunUrlError};
+pub use tls::{AcmeConfig, CertificateSource, TlsConfig, TlsConfigError};
 
 /// The configuration, as it stands in a TOML file: `server/visavis-server.toml` has every key with its default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen; port 0 takes a free one.
-    pub listen: SocketAddr,
+    /// Where to listen; port 0 takes a free one. There is at least one.
+    #[serde(with = "addresses")]
+    pub listen: Vec<SocketAddr>,
     /// What to log: a level, or a filter of `tracing_subscriber`.
     pub log: String,
     /// How log lines look.
@@ -45,6 +49,7 @@ pub struct Config {
     pub rooms: RoomsConfig,
     pub ice: IceConfig,
     pub limits: LimitsConfig,
+    pub tls: TlsConfig,
     pub timing: Timing,
 }
 
@@ -84,7 +89,7 @@ pub struct IceConfig {
     pub stun: Vec<StunUrl>,
 }
 
-/// How much one client may take.
+/// How much one client may take. A WebSocket is a *connection*; a *socket* is what carries it, or other requests, over TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
@@ -95,6 +100,12 @@ pub struct LimitsConfig {
     /// New connections of one address, or of one identity, in a second and at once.
     pub openings_per_s: NonZeroU32,
     pub openings_burst: u32,
+    /// Sockets of one address at a time, and new ones in a second and at once.
+    pub sockets_per_address: u32,
+    pub socket_openings_per_s: NonZeroU32,
+    pub socket_openings_burst: u32,
+    /// Sockets of all addresses that have not said anything yet, or are in their TLS handshake.
+    pub half_open_sockets: usize,
     /// Messages of one connection, in a second and at once.
     pub messages_per_s: NonZeroU32,
     pub messages_burst: u32,
@@ -104,6 +115,9 @@ pub struct LimitsConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timing {
+    /// From the opening of a socket to the first byte that is no TLS handshake, and for the whole head of each HTTP request.
+    #[serde(rename = "head_s", with = "seconds")]
+    pub head: Duration,
     /// From the opening of a connection to its `hello`.
     #[serde(rename = "hello_s", with = "seconds")]
     pub hello: Duration,
@@ -127,7 +141,7 @@ pub struct Timing {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             ui_dir: None,
@@ -141,6 +155,7 @@ impl Default for Config {
             rooms: RoomsConfig::default(),
             ice: IceConfig::default(),
             limits: LimitsConfig::default(),
+            tls: TlsConfig::default(),
             timing: Timing::default(),
         }
     }
@@ -153,6 +168,10 @@ impl Default for LimitsConfig {
             connections_per_identity: 20,
             openings_per_s: const { NonZeroU32::new(20).expect("it is not zero") },
             openings_burst: 100,
+            sockets_per_address: 1000,
+            socket_openings_per_s: const { NonZeroU32::new(50).expect("it is not zero") },
+            socket_openings_burst: 1000,
+            half_open_sockets: 4096,
             messages_per_s: const { NonZeroU32::new(50).expect("it is not zero") },
             messages_burst: 300,
         }
@@ -168,6 +187,7 @@ impl Default for RoomsConfig {
 impl Default for Timing {
     fn default() -> Self {
         Self {
+            head: Duration::from_secs(10),
             hello: Duration::from_secs(10),
             ping: Duration::from_secs(15),
             silence: Duration::from_secs(45),

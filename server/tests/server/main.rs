@@ -15,5 +15,7 @@ mod program;
 mod resumption;
 mod shutdown;
 mod slow_client;
+mod sockets;
 mod support;
+mod tls;
 mod ui;
