@@ -156,6 +156,7 @@ fn ends_call(code: CallErrorCode) -> bool {
         | CallErrorCode::ServerGarbage
         | CallErrorCode::UnsupportedProtocol
         | CallErrorCode::RoomFull
+        | CallErrorCode::Banned
         | CallErrorCode::MessageRefused => true,
         CallErrorCode::ServerLost
         | CallErrorCode::ServerClosing

@@ -336,7 +336,9 @@ fn close_code_of(code: ErrorCode) -> u16 {
         | ErrorCode::UnknownParticipant
         | ErrorCode::TooSlow
         | ErrorCode::Superseded
-        | ErrorCode::RateLimited => close_code::POLICY,
+        | ErrorCode::RateLimited
+        | ErrorCode::Banned
+        | ErrorCode::Unavailable => close_code::POLICY,
     }
 }
 

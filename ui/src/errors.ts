@@ -36,6 +36,11 @@ export function callErrorWords(code: CallErrorCode): ErrorWords {
       };
     case "room_full":
       return { title: "This room is full", advice: "Wait until somebody leaves, or start a new call." };
+    case "banned":
+      return {
+        title: "You are excluded from this server",
+        advice: "Its moderators have decided so. If you think that they are wrong, ask those who run the server.",
+      };
     case "message_refused":
       return {
         title: "The server refused something",

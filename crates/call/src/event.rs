@@ -71,6 +71,8 @@ pub enum CallErrorCode {
     /// Client and server are of different protocol versions.
     UnsupportedProtocol,
     RoomFull,
+    /// The moderators of the server let this person, or this address, not in.
+    Banned,
     /// The server refused a message that this client should not have sent: a defect.
     MessageRefused,
     /// The server closes for this client.
@@ -90,6 +92,7 @@ impl CallErrorCode {
             Self::ServerGarbage => "server_garbage",
             Self::UnsupportedProtocol => "unsupported_protocol",
             Self::RoomFull => "room_full",
+            Self::Banned => "banned",
             Self::MessageRefused => "message_refused",
             Self::ServerClosing => "server_closing",
             Self::NegotiationFailed => "negotiation_failed",

@@ -31,10 +31,15 @@ pub enum ErrorCode {
     ShuttingDown,
     /// The client says more than it may: nothing is lost, but the server reads on later.
     RateLimited,
+    /// The client's person, or address, may not be here. The message says why, until when and where to appeal. The
+    /// connection is closed.
+    Banned,
+    /// This server cannot do that, or not now: it keeps no reports, or has too many to write.
+    Unavailable,
 }
 
 impl ErrorCode {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::UnsupportedProtocol,
         Self::HelloExpected,
         Self::InvalidMessage,
@@ -47,6 +52,8 @@ impl ErrorCode {
         Self::Superseded,
         Self::ShuttingDown,
         Self::RateLimited,
+        Self::Banned,
+        Self::Unavailable,
     ];
 
     /// The code as it stands on the wire.
@@ -64,6 +71,8 @@ impl ErrorCode {
             Self::Superseded => "superseded",
             Self::ShuttingDown => "shutting_down",
             Self::RateLimited => "rate_limited",
+            Self::Banned => "banned",
+            Self::Unavailable => "unavailable",
         }
     }
 }

@@ -15,10 +15,10 @@ mod participant;
 mod server;
 
 pub use candidate::Candidate;
-pub use client::{ClientMessage, Hello, Join, Resume};
+pub use client::{ClientMessage, Hello, Join, Report, ReportReason, Resume};
 pub use description::{Description, DescriptionKind};
 pub use error::ErrorCode;
-pub use ids::{DisplayName, IdError, ParticipantId, RoomName, SessionToken};
+pub use ids::{DisplayName, IdError, ParticipantId, ReportId, ReportWords, RoomName, SessionToken};
 pub use limits::*;
 pub use parse::{ParseError, parse_client_message, parse_server_message, to_text};
 pub use participant::{MediaState, Participant, Role};

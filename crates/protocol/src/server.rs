@@ -2,7 +2,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::{
-    Candidate, Description, ErrorCode, MediaState, Participant, ParticipantId, RoomName, SessionToken,
+    Candidate, Description, ErrorCode, MediaState, Participant, ParticipantId, ReportId, RoomName,
+    SessionToken,
 };
 
 /// What the server says to a client.
@@ -50,6 +51,14 @@ pub enum ServerMessage {
     Media {
         from: ParticipantId,
         media: MediaState,
+    },
+    /// The report is where the moderators look.
+    Reported {
+        report: ReportId,
+    },
+    /// The two do not meet again by chance. The other is not told.
+    Blocked {
+        participant: ParticipantId,
     },
     /// A message of the client was refused. The connection stays, unless the code says otherwise.
     Error {

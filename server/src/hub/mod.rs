@@ -99,7 +99,9 @@ impl Hub {
             | ClientMessage::Description { .. }
             | ClientMessage::Candidates { .. }
             | ClientMessage::EndOfCandidates { .. }
-            | ClientMessage::Media(_) => false,
+            | ClientMessage::Media(_)
+            | ClientMessage::Report(_)
+            | ClientMessage::Block { .. } => false,
         };
         let deliveries = self.rooms.handle(session, message);
         self.deliver(deliveries);

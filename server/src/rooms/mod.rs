@@ -63,6 +63,7 @@ impl Rooms {
                 self.forward(from, &to, |from| ServerMessage::EndOfCandidates { from, ufrag })
             }
             ClientMessage::Media(media) => self.on_media(from, media),
+            ClientMessage::Report(_) | ClientMessage::Block { .. } => Err(Refusal::KeepsNoReports),
         };
         outcome.unwrap_or_else(|refusal| vec![Delivery { to: from, message: refusal.into_message() }])
     }

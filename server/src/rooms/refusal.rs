@@ -13,6 +13,8 @@ pub(super) enum Refusal {
     NotInRoom,
     #[error("nobody else in your room has this id")]
     UnknownParticipant,
+    #[error("this server keeps no reports and no blocks")]
+    KeepsNoReports,
 }
 
 impl Refusal {
@@ -26,6 +28,7 @@ impl Refusal {
             Self::RoomFull => ErrorCode::RoomFull,
             Self::NotInRoom => ErrorCode::NotInRoom,
             Self::UnknownParticipant => ErrorCode::UnknownParticipant,
+            Self::KeepsNoReports => ErrorCode::Unavailable,
         }
     }
 }

@@ -226,6 +226,10 @@ export class Call {
           tell(this.#out, { type: "media", participant: message.payload.from, media: message.payload.media });
         }
         return;
+      // Answers to what only a shell asks.
+      case "reported":
+      case "blocked":
+        return;
       case "error":
         return this.#onRefusal(message.payload.code);
     }
@@ -312,13 +316,15 @@ export class Call {
 
   #onRefusal(code: ErrorCode): void {
     switch (code) {
-      // The participant left while the message was on its way; or the server only takes its time.
+      // The participant left while the message was on its way; or the server only takes its time, or keeps no reports.
       case "unknown_participant":
       case "not_in_room":
       case "rate_limited":
+      case "unavailable":
         return;
       case "unsupported_protocol":
       case "room_full":
+      case "banned":
         return this.#fail(code);
       // The connection is closed next, and that begins the way back.
       case "shutting_down":

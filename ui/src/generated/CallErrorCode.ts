@@ -3,4 +3,4 @@
 /**
  * Everything that can go wrong with a call, by stable code.
  */
-export type CallErrorCode = "server_unreachable" | "server_lost" | "server_garbage" | "unsupported_protocol" | "room_full" | "message_refused" | "server_closing" | "negotiation_failed" | "path_failed";
+export type CallErrorCode = "server_unreachable" | "server_lost" | "server_garbage" | "unsupported_protocol" | "room_full" | "banned" | "message_refused" | "server_closing" | "negotiation_failed" | "path_failed";

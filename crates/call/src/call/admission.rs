@@ -130,10 +130,15 @@ impl Call {
     pub(super) fn on_refusal(&mut self, code: ErrorCode) {
         let entering = matches!(self.session, Session::Entering { .. });
         match code {
-            // The participant left while the message was on its way; or the server only takes its time.
-            ErrorCode::UnknownParticipant | ErrorCode::NotInRoom | ErrorCode::RateLimited => {}
+            // The participant left while the message was on its way; or the server only takes its time, or keeps no
+            // reports.
+            ErrorCode::UnknownParticipant
+            | ErrorCode::NotInRoom
+            | ErrorCode::RateLimited
+            | ErrorCode::Unavailable => {}
             ErrorCode::UnsupportedProtocol => self.fail(CallErrorCode::UnsupportedProtocol),
             ErrorCode::RoomFull => self.fail(CallErrorCode::RoomFull),
+            ErrorCode::Banned => self.fail(CallErrorCode::Banned),
             // The connection is closed next, and that begins the way back.
             ErrorCode::ShuttingDown => {
                 tell(&mut self.out, CallEvent::Error { code: CallErrorCode::ServerClosing })

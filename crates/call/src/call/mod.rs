@@ -203,6 +203,8 @@ impl Call {
                     tell(&mut self.out, CallEvent::Media { participant: from, media });
                 }
             }
+            // Answers to what only a shell asks.
+            ServerMessage::Reported { .. } | ServerMessage::Blocked { .. } => {}
             ServerMessage::Error { code, .. } => self.on_refusal(code),
         }
     }
