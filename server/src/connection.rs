@@ -13,7 +13,7 @@ use visavis_protocol::{ErrorCode, IceServer, MAX_MESSAGE_BYTES, PROTOCOL_VERSION
 
 use crate::conversation::{Complaint, Conversation, Reaction};
 use crate::hub::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting};
-use crate::limits::{Admission, Pace};
+use crate::limits::{Admission, Pace, Source};
 use crate::metrics::Metrics;
 use crate::sessions::ConnectionId;
 use crate::{LimitsConfig, Timing};
@@ -32,13 +32,14 @@ pub(crate) struct Shared {
 }
 
 /// Serves one client until either side ends it, which gives back the place that it was let in to.
-pub(crate) async fn serve(socket: WebSocket, shared: Arc<Shared>, _admission: Admission) {
+pub(crate) async fn serve(socket: WebSocket, shared: Arc<Shared>, admission: Admission) {
     let Ok((id, inbox)) = shared.hub.connect().await else { return };
     debug!(connection = id.0, "connected");
     let mut connection = Connection {
         id,
         socket,
         inbox,
+        source: admission.source(),
         conversation: Conversation::new(),
         said: 0,
         said_before_ping: None,
@@ -60,6 +61,8 @@ struct Connection {
     id: ConnectionId,
     socket: WebSocket,
     inbox: Inbox,
+    /// Where the client is.
+    source: Option<Source>,
     conversation: Conversation,
     /// How many messages of its session the client was sent, over this connection or before.
     said: u32,
@@ -140,7 +143,7 @@ impl Connection {
             Reaction::Welcome(hello) => {
                 debug!(connection = self.id.0, client = shortened(&hello.client), "hello");
                 self.deadline = Instant::now() + self.shared.timing.ping;
-                let greeting = self.shared.hub.greet(self.id, hello.resume).await.map_err(hub_gone)?;
+                let greeting = self.shared.hub.greet(self.id, self.source, hello.resume).await?;
                 self.said = greeting.read;
                 self.say(&self.welcome(greeting)).await
             }
@@ -274,6 +277,7 @@ impl From<Dismissal> for Ending {
             Dismissal::TooSlow => {
                 Complaint::new(ErrorCode::TooSlow, "you did not read fast enough what was sent to you")
             }
+            Dismissal::Banned(complaint) => complaint,
             Dismissal::Superseded => {
                 Complaint::new(ErrorCode::Superseded, "you go on over another connection")
             }

@@ -15,6 +15,7 @@ mod hub;
 mod limits;
 mod linger;
 mod metrics;
+mod moderation;
 mod origin;
 mod random;
 mod rooms;
@@ -23,8 +24,9 @@ mod sessions;
 
 pub use args::Args;
 pub use config::{
-    AdminConfig, Config, ConfigError, IceConfig, LimitsConfig, LogFormat, RoomsConfig, StunUrl, StunUrlError,
-    Timing,
+    AdminConfig, AdminToken, AdminTokenError, Config, ConfigError, DatabaseUrl, DatabaseUrlError, IceConfig,
+    LimitsConfig, LogFormat, ModerationConfig, ModeratorConfig, RoomsConfig, StunUrl, StunUrlError, Timing,
 };
+pub use moderation::OpenError;
 pub use origin::{Origin, OriginError};
 pub use run::{Server, ServerError};

@@ -36,6 +36,12 @@ pub(crate) struct Metrics {
     pub(crate) join_duration: Histogram,
     pub(crate) messages_received: Counter,
     pub(crate) messages_sent: Counter,
+    /// Reports that were kept.
+    pub(crate) reports: Counter,
+    /// Those that wait for the moderators.
+    pub(crate) reports_open: Gauge,
+    /// Bans that hold.
+    pub(crate) bans: Gauge,
     errors: Family<ErrorLabels, Counter>,
 }
 
@@ -86,6 +92,9 @@ impl Metrics {
             join_duration: Histogram::new(exponential_buckets(50e-6, 2.0, 15)),
             messages_received: Counter::default(),
             messages_sent: Counter::default(),
+            reports: Counter::default(),
+            reports_open: Gauge::default(),
+            bans: Gauge::default(),
             errors: Family::default(),
             registry: Registry::default(),
         };
@@ -108,6 +117,10 @@ impl Metrics {
         let received = metrics.messages_received.clone();
         registry.register("messages_received", "Messages of clients", received);
         registry.register("messages_sent", "Messages to clients", metrics.messages_sent.clone());
+        registry.register("reports", "Reports that were kept", metrics.reports.clone());
+        let open = metrics.reports_open.clone();
+        registry.register("reports_open", "Reports that wait for the moderators", open);
+        registry.register("bans", "Bans that hold", metrics.bans.clone());
         registry.register("errors", "Refusals, by the code that the client is told", metrics.errors.clone());
         // There from the beginning, so that the first refusal is a change.
         for code in ErrorCode::ALL {

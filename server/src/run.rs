@@ -21,9 +21,10 @@ use crate::hub::{Hub, HubHandle};
 use crate::limits::Gate;
 use crate::linger::LingeringListener;
 use crate::metrics::Metrics;
+use crate::moderation::{Archive, ArchiveHandle, OpenError, Register};
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
-use crate::{Config, Timing};
+use crate::{Config, ModerationConfig, Timing};
 
 /// A server that is bound to its address.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub struct Server {
     handle: HubHandle,
     timing: Timing,
     admin: Option<(TcpListener, SocketAddr)>,
+    archive: Option<(Archive, ArchiveHandle)>,
     metrics: Arc<Metrics>,
     ready: watch::Sender<bool>,
 }
@@ -48,6 +50,8 @@ pub enum ServerError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("cannot read the UI from {}", folder.display())]
     Ui { folder: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Database(#[from] OpenError),
     #[error("the HTTP server failed")]
     Serve(#[source] io::Error),
 }
@@ -70,11 +74,23 @@ impl Server {
 
         let metrics = Arc::new(Metrics::new());
         let (ready, is_ready) = watch::channel(true);
+        let (archive_handle, commands) = ArchiveHandle::new();
+        let ModerationConfig { database, appeal, .. } = &config.moderation;
         let (hub, handle) = Hub::new(
             Rooms::new(config.rooms.size, rand::make_rng()),
             Sessions::new(config.timing.grace, rand::make_rng()),
+            Register::new(appeal.clone(), rand::make_rng()),
+            database.is_some().then(|| archive_handle.clone()),
             Arc::clone(&metrics),
         );
+        let archive = match database {
+            Some(url) => {
+                let (hub, metrics) = (handle.downgrade(), Arc::clone(&metrics));
+                let archive = Archive::open(url, &config.moderation, commands, hub, metrics).await?;
+                Some((archive, archive_handle))
+            }
+            None => None,
+        };
         let ice_servers = config.ice.stun.iter().map(stun_server).collect();
         let connections = Shared {
             hub: handle.clone(),
@@ -91,7 +107,7 @@ impl Server {
             ready: is_ready,
         };
         let (router, timing) = (router(site), config.timing);
-        Ok(Self { listener, address, router, hub, handle, timing, admin, metrics, ready })
+        Ok(Self { listener, address, router, hub, handle, timing, admin, archive, metrics, ready })
     }
 
     /// Where the server listens.
@@ -111,13 +127,14 @@ impl Server {
         stop: impl Future<Output = ()>,
         hurry: impl Future<Output = ()>,
     ) -> Result<(), ServerError> {
-        let Self { listener, address, router, hub, handle, timing, admin, metrics, ready } = self;
+        let Self { listener, address, router, hub, handle, timing, admin, archive, metrics, ready } = self;
         info!(%address, "listening");
         if let Some((listener, address)) = admin {
             info!(%address, "listening for operators");
             let router = admin::router(metrics, ready.subscribe());
             tokio::spawn(axum::serve(listener, router).into_future());
         }
+        let archive = archive.map(|(archive, handle)| (tokio::spawn(archive.run()), handle));
         let hub = tokio::spawn(hub.run());
         let (stop_http, http_stopped) = oneshot::channel::<()>();
         let listener = LingeringListener { listener, linger: timing.farewell };
@@ -146,6 +163,10 @@ impl Server {
         let all_gone = async {
             let result = http.await;
             hub.await.ok();
+            if let Some((archive, handle)) = archive {
+                handle.close().await;
+                archive.await.ok();
+            }
             result
         };
         match timeout(timing.farewell * 2, all_gone).await {

@@ -1,7 +1,9 @@
 //! Everything that can be set about a server. Read once, at the start: flags before the environment, the environment before
 //! the file, the file before the defaults.
 
+mod admin_token;
 mod layers;
+mod moderation;
 mod seconds;
 mod stun_url;
 
@@ -14,7 +16,9 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 use crate::Origin;
+pub use admin_token::{AdminToken, AdminTokenError};
 pub use layers::ConfigError;
+pub use moderation::{DatabaseUrl, DatabaseUrlError, ModerationConfig};
 pub use stun_url::{StunUrl, StunUrlError};
 
 /// The configuration, as it stands in a TOML file: `server/visavis-server.toml` has every key with its default.
@@ -38,6 +42,7 @@ pub struct Config {
     pub rooms: RoomsConfig,
     pub ice: IceConfig,
     pub limits: LimitsConfig,
+    pub moderation: ModerationConfig,
     pub timing: Timing,
 }
 
@@ -58,6 +63,20 @@ pub struct AdminConfig {
     /// Where to answer operators; nowhere without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
+    /// What the moderator called `operator` shows. Without this or another moderator there is no moderating.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<AdminToken>,
+    /// Others who moderate.
+    pub moderators: Vec<ModeratorConfig>,
+}
+
+/// Somebody who moderates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModeratorConfig {
+    /// As it stands in the audit log.
+    pub name: String,
+    pub token: AdminToken,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -129,6 +148,7 @@ impl Default for Config {
             rooms: RoomsConfig::default(),
             ice: IceConfig::default(),
             limits: LimitsConfig::default(),
+            moderation: ModerationConfig::default(),
             timing: Timing::default(),
         }
     }

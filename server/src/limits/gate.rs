@@ -37,6 +37,13 @@ impl Gate {
     }
 }
 
+impl Admission {
+    /// Who was let in, if that is known.
+    pub(crate) fn source(&self) -> Option<Source> {
+        self.place.as_ref().map(|(_, source)| *source)
+    }
+}
+
 impl Drop for Admission {
     fn drop(&mut self) {
         if let Some((addresses, source)) = self.place.take() {

@@ -1,6 +1,6 @@
-use visavis_protocol::{DisplayName, MediaState, Participant, ParticipantId, Role, ServerMessage};
+use visavis_protocol::{DisplayName, MediaState, Participant, ParticipantId, Role, RoomName, ServerMessage};
 
-use super::Delivery;
+use super::{Delivery, Meeting};
 use crate::sessions::SessionId;
 
 /// One room: its members, in the order they came.
@@ -23,6 +23,17 @@ pub(super) struct Member {
 impl Member {
     fn as_seen_with(&self, role: Role) -> Participant {
         Participant { id: self.id.clone(), name: self.name.clone(), media: self.media, role }
+    }
+
+    pub(super) fn meets(&self, other: &Self, room: &RoomName) -> Meeting {
+        Meeting {
+            of: self.session,
+            name: self.name.clone(),
+            with: other.session,
+            with_id: other.id.clone(),
+            with_name: other.name.clone(),
+            room: room.clone(),
+        }
     }
 }
 
@@ -54,6 +65,14 @@ impl Room {
         self.handle_return(session);
         let position = self.members.iter().position(|member| member.session == session)?;
         Some(self.members.remove(position))
+    }
+
+    pub(super) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    pub(super) fn member(&self, session: SessionId) -> Option<&Member> {
+        self.members.iter().find(|member| member.session == session)
     }
 
     pub(super) fn member_mut(&mut self, session: SessionId) -> Option<&mut Member> {
