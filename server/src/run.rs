@@ -21,6 +21,7 @@ use crate::hub::{Hub, HubHandle};
 use crate::limits::Gate;
 use crate::linger::LingeringListener;
 use crate::metrics::Metrics;
+use crate::moderation::api::Office;
 use crate::moderation::{Archive, ArchiveHandle, OpenError, Register};
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
@@ -37,6 +38,7 @@ pub struct Server {
     timing: Timing,
     admin: Option<(TcpListener, SocketAddr)>,
     archive: Option<(Archive, ArchiveHandle)>,
+    office: Office,
     metrics: Arc<Metrics>,
     ready: watch::Sender<bool>,
 }
@@ -107,7 +109,8 @@ impl Server {
             ready: is_ready,
         };
         let (router, timing) = (router(site), config.timing);
-        Ok(Self { listener, address, router, hub, handle, timing, admin, archive, metrics, ready })
+        let office = Office::new(&config.admin, archive.as_ref().map(|(_, handle)| handle.clone()));
+        Ok(Self { listener, address, router, hub, handle, timing, admin, archive, office, metrics, ready })
     }
 
     /// Where the server listens.
@@ -127,11 +130,12 @@ impl Server {
         stop: impl Future<Output = ()>,
         hurry: impl Future<Output = ()>,
     ) -> Result<(), ServerError> {
-        let Self { listener, address, router, hub, handle, timing, admin, archive, metrics, ready } = self;
+        let Self { listener, address, router, hub, handle, timing, admin, archive, office, metrics, ready } =
+            self;
         info!(%address, "listening");
         if let Some((listener, address)) = admin {
             info!(%address, "listening for operators");
-            let router = admin::router(metrics, ready.subscribe());
+            let router = admin::router(metrics, ready.subscribe()).merge(office.router());
             tokio::spawn(axum::serve(listener, router).into_future());
         }
         let archive = archive.map(|(archive, handle)| (tokio::spawn(archive.run()), handle));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::debug;
 use visavis_protocol::{ParticipantId, ServerMessage};
 
@@ -23,7 +23,7 @@ use crate::sessions::SessionId;
 const COMMANDS_QUEUED: usize = 256;
 
 /// How often it looks for what other servers changed, and for what is to be deleted.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(60);
+const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
 
 /// The actor's state.
 #[derive(Debug)]
@@ -90,8 +90,9 @@ impl Archive {
 
     /// Serves until it is closed.
     pub(crate) async fn run(mut self) {
-        let mut looks = interval(BETWEEN_LOOKS);
+        let mut looks = interval_at(Instant::now() + BETWEEN_LOOKS, BETWEEN_LOOKS);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.gauge().await;
         loop {
             tokio::select! {
                 command = self.commands.recv() => match command {

@@ -2,10 +2,11 @@
 //!
 //! [`Register`] is the hub's part, and pure: who is behind a session, who met whom, which bans hold. The [`Archive`] is
 //! an actor that owns the database; the hub hands it what is to be kept and never waits for it, and it tells the hub
-//! what holds.
+//! what holds. [`api`] is what moderators use, on the operators' address.
 //!
 //! Nothing here is logged above `debug`: it is about people.
 
+pub(crate) mod api;
 mod archive;
 mod ban;
 mod bans;
