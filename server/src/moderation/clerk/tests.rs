@@ -41,13 +41,13 @@ async fn office() -> Office {
     Office { clerk: clerk(&url).await, url, _folder: folder }
 }
 
-/// A new database on the server with this URL, whose own database is called `postgres`.
+/// A new database on the server with this URL, in which `{}` stands for a database's name.
 async fn postgres(server: &str) -> String {
     sqlx::any::install_default_drivers();
-    let mut connection = AnyConnection::connect(server).await.expect("connect");
+    let mut connection = AnyConnection::connect(&server.replace("{}", "postgres")).await.expect("connect");
     let name = format!("visavis_{:x}", rand::random::<u64>());
     connection.execute(&*format!("CREATE DATABASE {name}")).await.expect("make a database");
-    server.replacen("/postgres", &format!("/{name}"), 1)
+    server.replace("{}", &name)
 }
 
 fn party(identity: &str, last: Option<u8>) -> Party {
