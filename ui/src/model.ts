@@ -29,6 +29,8 @@ export interface Model {
   call: CallState;
   /** The last thing that went wrong with this call. */
   callError: CallErrorCode | undefined;
+  /** What the server says about it, in its own words. */
+  notice: string | undefined;
   others: Other[];
   /** What the user wants to send. */
   own: MediaState;
@@ -56,6 +58,7 @@ export interface Model {
 export const INITIAL: Model = {
   call: { type: "idle" },
   callError: undefined,
+  notice: undefined,
   others: [],
   own: { microphone: true, camera: true },
   voice: SILENT,
@@ -124,6 +127,8 @@ function reduceCall(model: Model, event: CallEvent): Model {
       return withOther(model, event.participant, { media: event.media });
     case "peer":
       return withOther(model, event.participant, { peer: event.state });
+    case "notice":
+      return { ...model, notice: event.text };
     case "error":
       return { ...model, callError: event.code };
   }
@@ -132,7 +137,7 @@ function reduceCall(model: Model, event: CallEvent): Model {
 function reduceState(model: Model, call: CallState): Model {
   switch (call.type) {
     case "joining":
-      return { ...model, call, callError: undefined, stats: undefined };
+      return { ...model, call, callError: undefined, notice: undefined, stats: undefined };
     case "in_room":
       return { ...model, call, callError: undefined };
     case "idle":

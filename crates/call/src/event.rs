@@ -24,6 +24,10 @@ pub enum CallEvent {
         participant: ParticipantId,
         state: PeerState,
     },
+    /// What the server wants the user to read, in its own words; it tells more of the error that follows.
+    Notice {
+        text: String,
+    },
     /// Something went wrong. The code is stable; what follows for the call is told by the states.
     Error {
         code: CallErrorCode,

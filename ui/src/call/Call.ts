@@ -22,6 +22,9 @@ import { Peer, tell } from "./peer";
 import * as session from "./session";
 import type { Lost, Session, Wish } from "./session";
 
+/** Characters of what the server wants the user to read. */
+const LONGEST_NOTICE = 1000;
+
 /**
  * One client's stay in one room at a time: the twin of `crates/call`, held to the same scenario files.
  *
@@ -231,7 +234,7 @@ export class Call {
       case "blocked":
         return;
       case "error":
-        return this.#onRefusal(message.payload.code);
+        return this.#onRefusal(message.payload.code, message.payload.message);
     }
   }
 
@@ -314,7 +317,7 @@ export class Call {
     tell(this.#out, { type: "participant_left", participant: id, reason });
   }
 
-  #onRefusal(code: ErrorCode): void {
+  #onRefusal(code: ErrorCode, message: string): void {
     switch (code) {
       // The participant left while the message was on its way; or the server only takes its time, or keeps no reports.
       case "unknown_participant":
@@ -324,7 +327,9 @@ export class Call {
         return;
       case "unsupported_protocol":
       case "room_full":
+        return this.#fail(code);
       case "banned":
+        tell(this.#out, { type: "notice", text: [...message].slice(0, LONGEST_NOTICE).join("") });
         return this.#fail(code);
       // The connection is closed next, and that begins the way back.
       case "shutting_down":

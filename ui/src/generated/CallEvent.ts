@@ -10,4 +10,4 @@ import type { PeerState } from "./PeerState";
 /**
  * What the user is told about the call.
  */
-export type CallEvent = { "type": "state", state: CallState, } | { "type": "participant_joined", participant: Participant, } | { "type": "participant_left", participant: ParticipantId, reason: LeaveReason, } | { "type": "media", participant: ParticipantId, media: MediaState, } | { "type": "peer", participant: ParticipantId, state: PeerState, } | { "type": "error", code: CallErrorCode, };
+export type CallEvent = { "type": "state", state: CallState, } | { "type": "participant_joined", participant: Participant, } | { "type": "participant_left", participant: ParticipantId, reason: LeaveReason, } | { "type": "media", participant: ParticipantId, media: MediaState, } | { "type": "peer", participant: ParticipantId, state: PeerState, } | { "type": "notice", text: string, } | { "type": "error", code: CallErrorCode, };

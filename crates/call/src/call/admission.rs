@@ -13,6 +13,9 @@ use crate::event::{CallErrorCode, CallEvent, CallState};
 use crate::peer::tell;
 use crate::session::{Lost, Session, Step};
 
+/// Characters of what the server wants the user to read.
+const LONGEST_NOTICE: usize = 1000;
+
 impl Call {
     pub(super) fn on_signaling_opened(&mut self, now: Instant) {
         if self.session.is_at(Step::Connection) {
@@ -127,7 +130,7 @@ impl Call {
         }
     }
 
-    pub(super) fn on_refusal(&mut self, code: ErrorCode) {
+    pub(super) fn on_refusal(&mut self, code: ErrorCode, message: &str) {
         let entering = matches!(self.session, Session::Entering { .. });
         match code {
             // The participant left while the message was on its way; or the server only takes its time, or keeps no
@@ -138,7 +141,11 @@ impl Call {
             | ErrorCode::Unavailable => {}
             ErrorCode::UnsupportedProtocol => self.fail(CallErrorCode::UnsupportedProtocol),
             ErrorCode::RoomFull => self.fail(CallErrorCode::RoomFull),
-            ErrorCode::Banned => self.fail(CallErrorCode::Banned),
+            ErrorCode::Banned => {
+                let text = message.chars().take(LONGEST_NOTICE).collect();
+                tell(&mut self.out, CallEvent::Notice { text });
+                self.fail(CallErrorCode::Banned);
+            }
             // The connection is closed next, and that begins the way back.
             ErrorCode::ShuttingDown => {
                 tell(&mut self.out, CallEvent::Error { code: CallErrorCode::ServerClosing })

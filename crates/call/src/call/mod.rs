@@ -205,7 +205,7 @@ impl Call {
             }
             // Answers to what only a shell asks.
             ServerMessage::Reported { .. } | ServerMessage::Blocked { .. } => {}
-            ServerMessage::Error { code, .. } => self.on_refusal(code),
+            ServerMessage::Error { code, message, .. } => self.on_refusal(code, &message),
         }
     }
 

@@ -335,7 +335,8 @@ impl Actor {
             CallEvent::State { state: CallState::Idle | CallState::Joining | CallState::Reconnecting }
             | CallEvent::ParticipantJoined { .. }
             | CallEvent::ParticipantLeft { .. }
-            | CallEvent::Peer { .. } => {}
+            | CallEvent::Peer { .. }
+            | CallEvent::Notice { .. } => {}
             CallEvent::Media { participant, media } => {
                 if let Some(event) = self.others_screens.handle_shared(participant, media.screen) {
                     self.emit(event);

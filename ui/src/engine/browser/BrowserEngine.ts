@@ -310,6 +310,7 @@ export class BrowserEngine implements CallEngine {
         }
         break;
       case "participant_left":
+      case "notice":
       case "error":
         break;
     }
