@@ -11,6 +11,7 @@ import { artefactPath } from "./support/artefacts.mjs";
 import { Postgres } from "./support/postgres.mjs";
 import { Scope } from "./support/scope.mjs";
 import { Server } from "./support/server.mjs";
+import { Tab } from "./support/tab.mjs";
 import { RawSocket } from "./support/websocket.mjs";
 
 const BROWSER = process.env.VISAVIS_CHROMIUM_BIN ?? "/usr/bin/chromium";
@@ -185,6 +186,27 @@ test("the database ends and comes back: calls go on, reports are refused meanwhi
   report();
   await hear(ada, "reported", PATIENCE_LIMIT_MS);
   assert.equal((await moderated.items("/api/reports")).length, 1);
+});
+
+test("who is banned reads in the tab why, until when and where to appeal", { timeout: 60_000 }, async (t) => {
+  const scope = new Scope(t);
+  const moderated = await Moderated.start(scope, `sqlite:${join(scope.folder, "visavis.db")}`);
+  const link = moderated.server.room();
+  const [ada] = await moderated.enter(scope, ADA, decodeURIComponent(link.split("/r/")[1]), "Ada");
+  const tab = await Tab.open(scope, link, { name: "Eve" });
+  await tab.inRoom();
+  const { participant } = await hear(ada, "participant_joined");
+  say(ada, "report", { participant: participant.id, reason: "spam", words: "" });
+  // What the tab sends to open the call comes in between.
+  let message = await ada.next();
+  while (message.type !== "reported") message = await ada.next();
+  const decision = { action: "ban", by: "identity", reason: "It was spam.", seconds: 3600 };
+  const { status } = await moderated.ask("POST", `/api/reports/${message.payload.report}/resolve`, decision);
+  assert.equal(status, 200);
+  await tab.page.getByRole("heading", { name: "You are excluded" }).waitFor();
+  const notice = await tab.page.locator("blockquote").textContent();
+  assert.match(notice, /^you are banned from this server until .* GMT: It was spam\. Write to mo@example\.org\.$/);
+  await tab.screenshot("moderation-banned.png");
 });
 
 test("the API is described in the words of OpenAPI 3.1", async (t) => {

@@ -32,7 +32,8 @@ impl Ban {
     /// What the banned person is told: why, until when, and what to do about it (`appeal`, which may be empty).
     pub(crate) fn complaint(&self, now: Moment, appeal: &str) -> Complaint {
         let until = self.until_ms.map(|until| format!(" until {until}")).unwrap_or_default();
-        let appeal = if appeal.is_empty() { String::new() } else { format!(". {appeal}") };
+        let appeal = if appeal.is_empty() { String::new() } else { format!(" {appeal}") };
+        let reason = self.reason.trim_end_matches('.');
         Complaint {
             retry_after: self
                 .until_ms
@@ -40,7 +41,7 @@ impl Ban {
                 .filter(|after| after.as_millis() < u32::MAX.into()),
             ..Complaint::new(
                 ErrorCode::Banned,
-                format!("you are banned from this server{until}: {}{appeal}", self.reason),
+                format!("you are banned from this server{until}: {reason}.{appeal}"),
             )
         }
     }
@@ -79,9 +80,15 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_reason_may_be_a_sentence() {
+        let ban = Ban { reason: "It was spam.".to_owned(), ..ban("identity", "eve", None) };
+        assert_eq!(ban.complaint(NOW, "").text, "you are banned from this server: It was spam.");
+    }
+
+    #[test]
     fn what_is_for_ever_or_nearly_has_no_time_to_come_again() {
         let told = ban("identity", "eve", None).complaint(NOW, "");
-        assert_eq!((told.text.as_str(), told.retry_after), ("you are banned from this server: spam", None));
+        assert_eq!((told.text.as_str(), told.retry_after), ("you are banned from this server: spam.", None));
         let years = Duration::from_secs(400 * 24 * 3600);
         assert_eq!(ban("identity", "eve", Some(NOW.after(years))).complaint(NOW, "").retry_after, None);
     }
