@@ -16,6 +16,7 @@ mod http;
 mod hub;
 mod limits;
 mod metrics;
+mod moderation;
 mod origin;
 mod ports;
 mod random;
@@ -29,10 +30,12 @@ pub use access::fuzz_token;
 pub use access::{AccessError, Identity, IdentityError, Order, Permission, TokenError, generate_keys, issue};
 pub use args::{Args, Task, TokenOptions};
 pub use config::{
-    AccessConfig, AcmeConfig, AdminConfig, CertificateSource, Config, ConfigError, IceConfig, JwksUrl,
-    JwksUrlError, KeyAlgorithm, LimitsConfig, LogFormat, PublicKeyConfig, RoomsConfig, Secret, SecretConfig,
+    AccessConfig, AcmeConfig, AdminConfig, AdminToken, AdminTokenError, CertificateSource, Config,
+    ConfigError, DatabaseUrl, DatabaseUrlError, IceConfig, JwksUrl, JwksUrlError, KeyAlgorithm, LimitsConfig,
+    LogFormat, ModerationConfig, ModeratorConfig, PublicKeyConfig, RoomsConfig, Secret, SecretConfig,
     SecretError, SecretSource, StunUrl, StunUrlError, Timing, TlsConfig, TlsConfigError,
 };
+pub use moderation::OpenError;
 pub use origin::{Origin, OriginError};
 pub use ports::Ports;
 pub use run::{Server, ServerError};

@@ -39,6 +39,12 @@ pub(crate) struct Metrics {
     pub(crate) messages_received: Counter,
     pub(crate) messages_sent: Counter,
     pub(crate) front: Counts,
+    /// Reports that were kept.
+    pub(crate) reports: Counter,
+    /// Those that wait for the moderators.
+    pub(crate) reports_open: Gauge,
+    /// Bans that hold.
+    pub(crate) bans: Gauge,
     errors: Family<ErrorLabels, Counter>,
 }
 
@@ -90,6 +96,9 @@ impl Metrics {
             messages_received: Counter::default(),
             messages_sent: Counter::default(),
             front: Counts::default(),
+            reports: Counter::default(),
+            reports_open: Gauge::default(),
+            bans: Gauge::default(),
             errors: Family::default(),
             registry: Registry::default(),
         };
@@ -113,6 +122,10 @@ impl Metrics {
         registry.register("messages_received", "Messages of clients", received);
         registry.register("messages_sent", "Messages to clients", metrics.messages_sent.clone());
         metrics.front.register(&mut registry);
+        registry.register("reports", "Reports that were kept", metrics.reports.clone());
+        let open = metrics.reports_open.clone();
+        registry.register("reports_open", "Reports that wait for the moderators", open);
+        registry.register("bans", "Bans that hold", metrics.bans.clone());
         registry.register("errors", "Refusals, by the code that the client is told", metrics.errors.clone());
         // There from the beginning, so that the first refusal is a change.
         for code in ErrorCode::ALL {

@@ -21,10 +21,12 @@ use crate::http::{self, Site, Transport};
 use crate::hub::{Hub, HubHandle};
 use crate::limits::{Gate, Identities};
 use crate::metrics::Metrics;
+use crate::moderation::api::Office;
+use crate::moderation::{Archive, ArchiveHandle, OpenError, Register};
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
 use crate::tls::{self, Keeper, Tls, TlsError};
-use crate::{Config, Timing};
+use crate::{Config, ModerationConfig, Timing};
 
 /// The port of `https://` URLs that name none.
 const HTTPS: u16 = 443;
@@ -44,6 +46,8 @@ pub struct Server {
     handle: HubHandle,
     timing: Timing,
     admin: Option<(TcpListener, SocketAddr)>,
+    archive: Option<(Archive, ArchiveHandle)>,
+    office: Office,
     metrics: Arc<Metrics>,
     ready: watch::Sender<bool>,
 }
@@ -61,6 +65,8 @@ pub enum ServerError {
     Access(#[from] AccessError),
     #[error("TLS cannot be used")]
     Tls(#[from] TlsError),
+    #[error(transparent)]
+    Database(#[from] OpenError),
 }
 
 impl Server {
@@ -88,11 +94,23 @@ impl Server {
             None => Transport::Plain,
         };
         let (ready, is_ready) = watch::channel(true);
+        let (archive_handle, commands) = ArchiveHandle::new();
+        let ModerationConfig { database, appeal, .. } = &config.moderation;
         let (hub, handle) = Hub::new(
             Rooms::new(config.rooms.size, config.rooms.door, rand::make_rng()),
             Sessions::new(config.timing.grace, rand::make_rng()),
+            Register::new(appeal.clone()),
+            database.is_some().then(|| archive_handle.clone()),
             Arc::clone(&metrics),
         );
+        let archive = match database {
+            Some(url) => {
+                let (hub, metrics) = (handle.downgrade(), Arc::clone(&metrics));
+                let archive = Archive::open(url, &config.moderation, commands, hub, metrics).await?;
+                Some((archive, archive_handle))
+            }
+            None => None,
+        };
         let ice_servers = config.ice.stun.iter().map(stun_server).collect();
         let connections = Shared {
             hub: handle.clone(),
@@ -126,7 +144,22 @@ impl Server {
             let router = tls::redirect(addresses.first().map_or(HTTPS, SocketAddr::port));
             (listener, Front { router, tls: None, stun: None, ..front.clone() })
         });
-        Ok(Self { listeners, addresses, front, keeper, redirect, hub, handle, timing, admin, metrics, ready })
+        let office = Office::new(&config.admin, archive.as_ref().map(|(_, handle)| handle.clone()));
+        Ok(Self {
+            listeners,
+            addresses,
+            front,
+            keeper,
+            redirect,
+            hub,
+            handle,
+            timing,
+            admin,
+            archive,
+            office,
+            metrics,
+            ready,
+        })
     }
 
     /// Where the server listens; at least one address.
@@ -166,6 +199,8 @@ impl Server {
             handle,
             timing,
             admin,
+            archive,
+            office,
             metrics,
             ready,
         } = self;
@@ -174,9 +209,10 @@ impl Server {
         }
         if let Some((listener, address)) = admin {
             info!(%address, "listening for operators");
-            let router = admin::router(metrics, ready.subscribe());
+            let router = admin::router(metrics, ready.subscribe()).merge(office.router());
             tokio::spawn(axum::serve(listener, router).into_future());
         }
+        let archive = archive.map(|(archive, handle)| (tokio::spawn(archive.run()), handle));
         let hub = tokio::spawn(hub.run());
         // Ends with this function.
         let mut keeping = JoinSet::new();
@@ -207,6 +243,10 @@ impl Server {
         let all_gone = async {
             while http.join_next().await.is_some() {}
             hub.await.ok();
+            if let Some((archive, handle)) = archive {
+                handle.close().await;
+                archive.await.ok();
+            }
         };
         if timeout(timing.farewell * 2, all_gone).await.is_err() {
             warn!("some clients did not go in time");

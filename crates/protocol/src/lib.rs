@@ -15,10 +15,12 @@ mod participant;
 mod server;
 
 pub use candidate::Candidate;
-pub use client::{ClientMessage, Hello, HostAction, Join, Resume};
+pub use client::{ClientMessage, Hello, HostAction, Join, Report, ReportReason, Resume};
 pub use description::{Description, DescriptionKind};
 pub use error::ErrorCode;
-pub use ids::{AccessToken, DisplayName, IdError, ParticipantId, RoomName, SessionToken};
+pub use ids::{
+    AccessToken, DisplayName, IdError, ParticipantId, ReportId, ReportWords, RoomName, SessionToken,
+};
 pub use limits::*;
 pub use parse::{ParseError, parse_client_message, parse_server_message, to_text};
 pub use participant::{Door, Knock, MediaState, Participant, Role};

@@ -3,7 +3,9 @@
 
 mod access;
 mod addresses;
+mod admin_token;
 mod layers;
+mod moderation;
 mod seconds;
 mod stun_url;
 mod tls;
@@ -22,7 +24,9 @@ pub use access::{
     AccessConfig, JwksUrl, JwksUrlError, KeyAlgorithm, PublicKeyConfig, Secret, SecretConfig, SecretError,
     SecretSource,
 };
+pub use admin_token::{AdminToken, AdminTokenError};
 pub use layers::ConfigError;
+pub use moderation::{DatabaseUrl, DatabaseUrlError, ModerationConfig};
 pub use stun_url::{StunUrl, StunUrlError};
 pub use tls::{AcmeConfig, CertificateSource, TlsConfig, TlsConfigError};
 
@@ -49,6 +53,7 @@ pub struct Config {
     pub rooms: RoomsConfig,
     pub ice: IceConfig,
     pub limits: LimitsConfig,
+    pub moderation: ModerationConfig,
     pub tls: TlsConfig,
     pub timing: Timing,
 }
@@ -70,6 +75,20 @@ pub struct AdminConfig {
     /// Where to answer operators; nowhere without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
+    /// What the moderator called `operator` shows. Without this or another moderator there is no moderating.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<AdminToken>,
+    /// Others who moderate.
+    pub moderators: Vec<ModeratorConfig>,
+}
+
+/// Somebody who moderates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModeratorConfig {
+    /// As it stands in the audit log.
+    pub name: String,
+    pub token: AdminToken,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -155,6 +174,7 @@ impl Default for Config {
             rooms: RoomsConfig::default(),
             ice: IceConfig::default(),
             limits: LimitsConfig::default(),
+            moderation: ModerationConfig::default(),
             tls: TlsConfig::default(),
             timing: Timing::default(),
         }

@@ -103,6 +103,13 @@ impl<K: Hash + Eq> Counter<K> {
     }
 }
 
+impl Admission {
+    /// Who was let in, if that is known.
+    pub(crate) fn source(&self) -> Option<Source> {
+        self.place.as_ref().map(|(_, source)| *source)
+    }
+}
+
 impl<K: Hash + Eq> Drop for Admission<K> {
     fn drop(&mut self) {
         if let Some((counter, holder)) = self.place.take() {

@@ -21,6 +21,8 @@ pub(super) enum Refusal {
     NotInRoom,
     #[error("nobody else in your room has this id")]
     UnknownParticipant,
+    #[error("this server keeps no reports and no blocks")]
+    KeepsNoReports,
 }
 
 impl Refusal {
@@ -37,6 +39,7 @@ impl Refusal {
             Self::NotHost => ErrorCode::NotHost,
             Self::NotInRoom => ErrorCode::NotInRoom,
             Self::UnknownParticipant => ErrorCode::UnknownParticipant,
+            Self::KeepsNoReports => ErrorCode::Unavailable,
         }
     }
 }

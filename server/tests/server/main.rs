@@ -10,6 +10,7 @@ mod http;
 mod joining;
 mod keep_alive;
 mod limits;
+mod moderation;
 mod origins;
 mod program;
 mod resumption;

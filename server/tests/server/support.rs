@@ -139,6 +139,23 @@ impl Client {
         (client, session, resumed)
     }
 
+    /// Opens a connection as a proxy does, for somebody else, and gets the welcome.
+    pub(crate) async fn welcomed_for(server: &TestServer, forwarded: &str) -> Self {
+        let mut client = Self::connect_for(server, forwarded).await.expect("it is let in");
+        client.greet().await;
+        client
+    }
+
+    /// Hears a last error, with its text and when to come again, and the close that follows.
+    pub(crate) async fn hear_last_words(&mut self) -> (ErrorCode, String, Option<u32>, u16) {
+        match self.hear().await {
+            ServerMessage::Error { code, message, retry_after_ms } => {
+                (code, message, retry_after_ms, self.hear_close().await)
+            }
+            other => panic!("not an error: {other:?}"),
+        }
+    }
+
     /// Begins a session.
     pub(crate) async fn greet(&mut self) {
         self.say(&hello(visavis_protocol::PROTOCOL_VERSION)).await;

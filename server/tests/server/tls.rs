@@ -47,7 +47,8 @@ impl Identity {
             redirect: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
             ..TlsConfig::default()
         };
-        let admin = AdminConfig { listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))) };
+        let admin =
+            AdminConfig { listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))), ..AdminConfig::default() };
         Config { tls, admin, ..Config::default() }
     }
 

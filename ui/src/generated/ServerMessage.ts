@@ -10,6 +10,7 @@ import type { LeaveReason } from "./LeaveReason";
 import type { MediaState } from "./MediaState";
 import type { Participant } from "./Participant";
 import type { ParticipantId } from "./ParticipantId";
+import type { ReportId } from "./ReportId";
 import type { Resumed } from "./Resumed";
 import type { RoomName } from "./RoomName";
 import type { SessionToken } from "./SessionToken";
@@ -33,7 +34,7 @@ guest?: AccessToken, } } | { "type": "joined", "payload": { room: RoomName, you:
 /**
  * Whether the client is a host of the room.
  */
-host?: boolean, door?: Door, } } | { "type": "waiting", "payload": { room: RoomName, you: ParticipantId, } } | { "type": "turned_away" } | { "type": "knock", "payload": Knock } | { "type": "knock_ended", "payload": { participant: ParticipantId, } } | { "type": "door", "payload": { door: Door, } } | { "type": "host", "payload": { participant: ParticipantId, } } | { "type": "muted", "payload": { by: ParticipantId, } } | { "type": "participant_joined", "payload": { participant: Participant, } } | { "type": "participant_left", "payload": { participant: ParticipantId, reason: LeaveReason, } } | { "type": "description", "payload": { from: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { from: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { from: ParticipantId, ufrag: string, } } | { "type": "media", "payload": { from: ParticipantId, media: MediaState, } } | { "type": "error", "payload": { code: ErrorCode, message: string, 
+host?: boolean, door?: Door, } } | { "type": "waiting", "payload": { room: RoomName, you: ParticipantId, } } | { "type": "turned_away" } | { "type": "knock", "payload": Knock } | { "type": "knock_ended", "payload": { participant: ParticipantId, } } | { "type": "door", "payload": { door: Door, } } | { "type": "host", "payload": { participant: ParticipantId, } } | { "type": "muted", "payload": { by: ParticipantId, } } | { "type": "participant_joined", "payload": { participant: Participant, } } | { "type": "participant_left", "payload": { participant: ParticipantId, reason: LeaveReason, } } | { "type": "description", "payload": { from: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { from: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { from: ParticipantId, ufrag: string, } } | { "type": "media", "payload": { from: ParticipantId, media: MediaState, } } | { "type": "reported", "payload": { report: ReportId, } } | { "type": "blocked", "payload": { participant: ParticipantId, } } | { "type": "error", "payload": { code: ErrorCode, message: string, 
 /**
  * Milliseconds after which it makes sense to go on, where that is known.
  */

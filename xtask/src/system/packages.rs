@@ -86,6 +86,12 @@ const TABLE: &[Package] = &[
     test("xvfb", "xorg-x11-server-Xvfb", Probe::Program("Xvfb"), "a display for the window"),
     test("webkit2gtk-driver", "webkit2gtk-driver", Probe::Program("WebKitWebDriver"), "drives the window"),
     test("chromium", "chromium", Probe::Program("chromium"), "the browser tab"),
+    test(
+        "postgresql",
+        "postgresql-server",
+        Probe::Program("psql"),
+        "keeps reports and bans, as an operator may choose",
+    ),
     test("pulseaudio", "pulseaudio", Probe::Program("pulseaudio"), "sound devices without hardware"),
     test("pulseaudio-utils", "pulseaudio-utils", Probe::Program("pactl"), "plays into and records from them"),
     test("espeak-ng", "espeak-ng", Probe::Program("espeak-ng"), "speech for the microphone"),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use ts_rs::{Config, TS};
 use visavis_protocol::{
     AccessToken, Candidate, ClientMessage, Description, DescriptionKind, DisplayName, Door, ErrorCode, Hello,
-    HostAction, IceServer, Join, Knock, LeaveReason, MediaState, Participant, ParticipantId, Resume, Resumed,
-    Role, RoomName, ServerMessage, SessionToken,
+    HostAction, IceServer, Join, Knock, LeaveReason, MediaState, Participant, ParticipantId, Report,
+    ReportId, ReportReason, ReportWords, Resume, Resumed, Role, RoomName, ServerMessage, SessionToken,
 };
 
 const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: false };
@@ -88,6 +88,18 @@ pub(crate) fn client() -> Vec<(ClientMessage, &'static str)> {
             r#"{"type":"host","payload":{"action":"set_door","door":"lobby"}}"#,
         ),
         (ClientMessage::Host(HostAction::End {}), r#"{"type":"host","payload":{"action":"end"}}"#),
+        (
+            ClientMessage::Report(Report {
+                participant: id(),
+                reason: ReportReason::Spam,
+                words: ReportWords::new("sells\nwatches").expect("words"),
+            }),
+            r#"{"type":"report","payload":{"participant":"Ab3-_xyz","reason":"spam","words":"sells\nwatches"}}"#,
+        ),
+        (
+            ClientMessage::Block { participant: id() },
+            r#"{"type":"block","payload":{"participant":"Ab3-_xyz"}}"#,
+        ),
     ]
 }
 
@@ -207,6 +219,14 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
         (
             ServerMessage::Media { from: id(), media: MEDIA },
             r#"{"type":"media","payload":{"from":"Ab3-_xyz","media":{"microphone":true,"camera":false}}}"#,
+        ),
+        (
+            ServerMessage::Reported { report: ReportId::new("0190-7a").expect("an id") },
+            r#"{"type":"reported","payload":{"report":"0190-7a"}}"#,
+        ),
+        (
+            ServerMessage::Blocked { participant: id() },
+            r#"{"type":"blocked","payload":{"participant":"Ab3-_xyz"}}"#,
         ),
         (
             ServerMessage::Error {
