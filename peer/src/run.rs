@@ -165,6 +165,7 @@ fn ends_call(code: CallErrorCode) -> bool {
         | CallErrorCode::EndedByHost
         | CallErrorCode::Unauthorized
         | CallErrorCode::Forbidden
+        | CallErrorCode::Banned
         | CallErrorCode::MessageRefused => true,
         CallErrorCode::ServerLost
         | CallErrorCode::ServerClosing

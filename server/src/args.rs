@@ -13,8 +13,8 @@ use crate::{Config, Origin};
 
 /// The Visavis server: brings people into the same call, and serves the page to call from.
 ///
-/// It needs no configuration. Put a TLS proxy in front of it for anything but localhost: browsers give camera and
-/// microphone to https:// pages only.
+/// It needs no configuration on localhost. Anywhere else browsers give camera and microphone to https:// pages only: set
+/// [tls] in the file of settings, or put a proxy in front that speaks TLS.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "visavis-server", version)]
 pub struct Args {
@@ -30,20 +30,23 @@ pub struct Args {
     #[arg(long, env = "VISAVIS_DEV")]
     pub dev: bool,
 
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub task: Option<Task>,
+
     #[command(flatten)]
     options: Options,
-
-    #[command(subcommand)]
-    pub command: Option<Command>,
 }
 
 /// What to do instead of serving.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum Command {
+pub enum Task {
     /// Print a token that lets somebody in, signed with a secret of the configuration.
     Token(TokenOptions),
     /// Print fresh keys, for the configuration file.
     GenerateKeys,
+    /// Print which ports are used for what and who has to reach them.
+    Ports,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
@@ -97,9 +100,11 @@ fn span(text: &str) -> Result<Duration, String> {
 #[derive(Debug, Clone, clap::Args, Serialize)]
 struct Options {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080].
-    #[arg(long, value_name = "ADDR:PORT", env = "VISAVIS_LISTEN")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    listen: Option<SocketAddr>,
+    ///
+    /// May be given more than once; in the environment, separated by commas.
+    #[arg(long, value_name = "ADDR:PORT", env = "VISAVIS_LISTEN", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    listen: Vec<SocketAddr>,
 
     /// What to log to stderr: error, warn, info, debug or trace, or a filter such as visavis_server=debug [default: info].
     #[arg(long, value_name = "FILTER", env = "VISAVIS_LOG")]
@@ -209,7 +214,7 @@ mod tests {
         }
         assert_eq!(help.matches("VISAVIS_").count(), 10);
         let Config { listen, log, rooms, .. } = Config::default();
-        for default in [listen.to_string(), log, "text".to_owned(), rooms.size.to_string()] {
+        for default in [listen[0].to_string(), log, "text".to_owned(), rooms.size.to_string()] {
             assert!(help.contains(&format!("[default: {default}]")), "{default}: {help}");
         }
     }
@@ -225,6 +230,7 @@ mod tests {
     fn every_option_arrives() {
         let config = parse(&[
             "--listen=[::1]:1",
+            "--listen=127.0.0.1:1",
             "--log=debug",
             "--log-format=json",
             "--ui-dir=/ui",
@@ -233,7 +239,7 @@ mod tests {
             "--admin-listen=127.0.0.1:2",
         ])
         .expect("valid");
-        assert_eq!(config.listen.to_string(), "[::1]:1");
+        assert_eq!(config.listen, ["[::1]:1", "127.0.0.1:1"].map(|text| text.parse().expect("an address")));
         assert_eq!((config.log.as_str(), config.log_format), ("debug", LogFormat::Json));
         assert_eq!(config.ui_dir, Some(PathBuf::from("/ui")));
         assert_eq!(config.allowed_origins, ["https://a.example".parse().expect("an origin")]);

@@ -16,7 +16,7 @@ use visavis_protocol::{
 use crate::access::{Access, Admitted, Identity};
 use crate::conversation::{Complaint, Conversation, Reaction};
 use crate::hub::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting};
-use crate::limits::{Admission, Identities, Pace};
+use crate::limits::{Admission, Identities, Pace, Source};
 use crate::metrics::Metrics;
 use crate::sessions::ConnectionId;
 use crate::{LimitsConfig, Timing};
@@ -37,13 +37,14 @@ pub(crate) struct Shared {
 }
 
 /// Serves one client until either side ends it, which gives back the place that it was let in to.
-pub(crate) async fn serve(socket: WebSocket, shared: Arc<Shared>, _admission: Admission) {
+pub(crate) async fn serve(socket: WebSocket, shared: Arc<Shared>, admission: Admission) {
     let Ok((id, inbox)) = shared.hub.connect().await else { return };
     debug!(connection = id.0, "connected");
     let mut connection = Connection {
         id,
         socket,
         inbox,
+        source: admission.source(),
         conversation: Conversation::new(),
         place: None,
         said: 0,
@@ -66,6 +67,8 @@ struct Connection {
     id: ConnectionId,
     socket: WebSocket,
     inbox: Inbox,
+    /// Where the client is.
+    source: Option<Source>,
     conversation: Conversation,
     /// Among those of its identity, once the client has one.
     place: Option<Admission<Identity>>,
@@ -173,7 +176,7 @@ impl Connection {
         })?);
         let is_newcomer = grant.is_newcomer();
         self.deadline = Instant::now() + self.shared.timing.ping;
-        let greeting = self.shared.hub.greet(self.id, hello.resume, grant).await.map_err(hub_gone)?;
+        let greeting = self.shared.hub.greet(self.id, self.source, hello.resume, grant).await?;
         self.said = greeting.read;
         // Who goes on with a session without having shown anything stays who they were.
         let guest = guest.filter(|_| !(is_newcomer && greeting.resumed.is_some()));
@@ -301,6 +304,7 @@ impl From<Dismissal> for Ending {
             Dismissal::TooSlow => {
                 Complaint::new(ErrorCode::TooSlow, "you did not read fast enough what was sent to you")
             }
+            Dismissal::Banned(complaint) => complaint,
             Dismissal::Superseded => {
                 Complaint::new(ErrorCode::Superseded, "you go on over another connection")
             }
@@ -368,7 +372,9 @@ fn close_code_of(code: ErrorCode) -> u16 {
         | ErrorCode::Superseded
         | ErrorCode::RateLimited
         | ErrorCode::Unauthorized
-        | ErrorCode::Forbidden => close_code::POLICY,
+        | ErrorCode::Forbidden
+        | ErrorCode::Banned
+        | ErrorCode::Unavailable => close_code::POLICY,
     }
 }
 

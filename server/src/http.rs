@@ -1,18 +1,16 @@
 //! The routes for clients: `/ws`, `/features`, `/healthz` and `/readyz`, and the UI for everything else.
 
-use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::map_response;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get};
-use axum::serve::IncomingStream;
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -21,8 +19,8 @@ use visavis_protocol::MAX_MESSAGE_BYTES;
 use crate::admin;
 use crate::assets::{Asset, Assets};
 use crate::connection::{self, Shared};
+use crate::front::Peer;
 use crate::limits::{Gate, TooMany};
-use crate::linger::LingeringListener;
 use crate::origin::{self, Origin};
 
 /// What an idle WebSocket costs is mostly this buffer; larger messages make it grow for as long as they are read.
@@ -34,7 +32,7 @@ const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// Sent with every answer. `'self'` in `connect-src` covers `ws:` and `wss:` to the same host (CSP level 3, section
 /// 6.7.2.8).
-const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -52,7 +50,13 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
             "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), geolocation=()",
         ),
     ),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
+
+/// Whoever opens the page from another site has no hold on its window, and shares no process with it. Browsers complain of it
+/// where there is no TLS.
+const OPENER_POLICY: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
 
 /// What the routes share.
 #[derive(Debug)]
@@ -60,8 +64,9 @@ pub(crate) struct Site {
     pub(crate) connections: Arc<Shared>,
     pub(crate) assets: Assets,
     pub(crate) allowed_origins: Vec<Origin>,
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) ready: watch::Receiver<bool>,
+    pub(crate) transport: Transport,
     pub(crate) features: Features,
 }
 
@@ -72,14 +77,21 @@ pub(crate) struct Features {
     pub(crate) strangers: bool,
 }
 
-/// The other end of a connection.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(IpAddr);
+/// What carries the requests here.
+#[derive(Debug, Clone)]
+pub(crate) enum Transport {
+    /// Perhaps a proxy has taken their TLS off.
+    Plain,
+    Tls {
+        hsts: Option<HeaderValue>,
+    },
+}
 
-impl Connected<IncomingStream<'_, LingeringListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, LingeringListener>) -> Self {
-        Self(stream.remote_addr().ip())
-    }
+/// The header that makes a browser come with TLS for so long, whatever it is told (RFC 6797); none for no time. It says nothing
+/// of other hosts of the domain, which are not ours to speak for.
+pub(crate) fn hsts(time: Duration) -> Option<HeaderValue> {
+    let seconds = Some(time.as_secs()).filter(|seconds| *seconds > 0)?;
+    HeaderValue::try_from(format!("max-age={seconds}")).ok()
 }
 
 pub(crate) fn router(site: Site) -> Router {
@@ -91,7 +103,7 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/r/{room}", get(index))
         .route("/meet", get(index))
         .fallback(ui)
-        .layer(map_response(with_security_headers))
+        .layer(from_fn_with_state(site.transport.clone(), with_security_headers))
         .with_state(Arc::new(site))
 }
 
@@ -174,7 +186,18 @@ fn file(asset: &Asset, cache: HeaderValue) -> Response {
     (headers, asset.content.clone()).into_response()
 }
 
-async fn with_security_headers(mut response: Response) -> Response {
-    response.headers_mut().extend(SECURITY_HEADERS);
+async fn with_security_headers(State(transport): State<Transport>, request: Request, next: Next) -> Response {
+    let proxied_tls = request.headers().get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.extend(SECURITY_HEADERS);
+    match transport {
+        Transport::Plain if !proxied_tls => {}
+        Transport::Plain => headers.extend([OPENER_POLICY]),
+        Transport::Tls { hsts } => {
+            headers.extend([OPENER_POLICY]);
+            headers.extend(hsts.map(|hsts| (header::STRICT_TRANSPORT_SECURITY, hsts)));
+        }
+    }
     response
 }

@@ -11,26 +11,33 @@ mod assets;
 mod config;
 mod connection;
 mod conversation;
+mod front;
 mod http;
 mod hub;
 mod limits;
-mod linger;
 mod matchmaking;
 mod metrics;
+mod moderation;
 mod origin;
+mod ports;
 mod random;
 mod rooms;
 mod run;
 mod sessions;
+mod tls;
 
 #[doc(hidden)]
 pub use access::fuzz_token;
 pub use access::{AccessError, Identity, IdentityError, Order, Permission, TokenError, generate_keys, issue};
-pub use args::{Args, Command, TokenOptions};
+pub use args::{Args, Task, TokenOptions};
 pub use config::{
-    AccessConfig, AdminConfig, Config, ConfigError, IceConfig, JwksUrl, JwksUrlError, KeyAlgorithm,
-    LimitsConfig, LogFormat, MatchingConfig, PublicKeyConfig, RoomsConfig, Secret, SecretConfig, SecretError,
-    SecretSource, StunUrl, StunUrlError, Timing,
+    AccessConfig, AcmeConfig, AdminConfig, AdminToken, AdminTokenError, CertificateSource, Config,
+    ConfigError, DatabaseUrl, DatabaseUrlError, IceConfig, JwksUrl, JwksUrlError, KeyAlgorithm, LimitsConfig,
+    LogFormat, MatchingConfig, ModerationConfig, ModeratorConfig, PublicKeyConfig, RoomsConfig, Secret,
+    SecretConfig, SecretError, SecretSource, StunUrl, StunUrlError, Timing, TlsConfig, TlsConfigError,
 };
+pub use moderation::OpenError;
 pub use origin::{Origin, OriginError};
+pub use ports::Ports;
 pub use run::{Server, ServerError};
+pub use tls::{PairError, TlsError};

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
-use visavis_server::{Args, Command, LogFormat, Server};
+use visavis_server::{Args, LogFormat, Ports, Server, Task};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -17,14 +17,18 @@ async fn main() -> anyhow::Result<()> {
         write!(stdout, "{}", config.to_toml()?)?;
         return Ok(());
     }
-    match &args.command {
-        Some(Command::Token(options)) => {
+    match &args.task {
+        Some(Task::Token(options)) => {
             let token = visavis_server::issue(&config.access, options.order(), SystemTime::now())?;
             writeln!(stdout, "{token}")?;
             return Ok(());
         }
-        Some(Command::GenerateKeys) => {
+        Some(Task::GenerateKeys) => {
             write!(stdout, "{}", visavis_server::generate_keys())?;
+            return Ok(());
+        }
+        Some(Task::Ports) => {
+            write!(stdout, "{}", Ports::of(&config)?)?;
             return Ok(());
         }
         None => {}
@@ -40,7 +44,9 @@ async fn main() -> anyhow::Result<()> {
     let (stop, hurry) =
         (stop.context("cannot listen for signals")?, hurry.context("cannot listen for signals")?);
     let server = Server::bind(config).await?;
-    writeln!(stdout, "listening on http://{}", server.local_addr())?;
+    for address in server.local_addrs() {
+        writeln!(stdout, "listening on {}://{address}", server.scheme())?;
+    }
     stdout.flush()?;
     server.run(stop, hurry).await?;
     Ok(())

@@ -14,6 +14,8 @@ use prometheus_client::registry::{Registry, Unit};
 use serde::Serialize;
 use visavis_protocol::ErrorCode;
 
+use crate::front::Counts;
+
 /// All counters of one server. Counting costs an atomic addition.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -42,6 +44,13 @@ pub(crate) struct Metrics {
     pub(crate) match_wait: Histogram,
     pub(crate) messages_received: Counter,
     pub(crate) messages_sent: Counter,
+    pub(crate) front: Counts,
+    /// Reports that were kept.
+    pub(crate) reports: Counter,
+    /// Those that wait for the moderators.
+    pub(crate) reports_open: Gauge,
+    /// Bans that hold.
+    pub(crate) bans: Gauge,
     errors: Family<ErrorLabels, Counter>,
 }
 
@@ -98,6 +107,10 @@ impl Metrics {
             match_wait: Histogram::new(exponential_buckets(0.01, 2.0, 16)),
             messages_received: Counter::default(),
             messages_sent: Counter::default(),
+            front: Counts::default(),
+            reports: Counter::default(),
+            reports_open: Gauge::default(),
+            bans: Gauge::default(),
             errors: Family::default(),
             registry: Registry::default(),
         };
@@ -129,6 +142,11 @@ impl Metrics {
         let received = metrics.messages_received.clone();
         registry.register("messages_received", "Messages of clients", received);
         registry.register("messages_sent", "Messages to clients", metrics.messages_sent.clone());
+        metrics.front.register(&mut registry);
+        registry.register("reports", "Reports that were kept", metrics.reports.clone());
+        let open = metrics.reports_open.clone();
+        registry.register("reports_open", "Reports that wait for the moderators", open);
+        registry.register("bans", "Bans that hold", metrics.bans.clone());
         registry.register("errors", "Refusals, by the code that the client is told", metrics.errors.clone());
         // There from the beginning, so that the first refusal is a change.
         for code in ErrorCode::ALL {

@@ -2,12 +2,11 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
 
-use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
 use visavis_protocol::IceServer;
@@ -17,26 +16,39 @@ use crate::admin;
 use crate::assets::Assets;
 use crate::config::StunUrl;
 use crate::connection::Shared;
-use crate::http::{Features, Peer, Site, router};
+use crate::front::{self, Front, Patience};
+use crate::http::{self, Features, Site, Transport};
 use crate::hub::{Hub, HubHandle};
 use crate::limits::{Gate, Identities};
-use crate::linger::LingeringListener;
 use crate::matchmaking::Strangers;
 use crate::metrics::Metrics;
+use crate::moderation::api::Office;
+use crate::moderation::{Archive, ArchiveHandle, OpenError, Register};
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
-use crate::{Config, Timing};
+use crate::tls::{self, Keeper, Tls, TlsError};
+use crate::{Config, ModerationConfig, Timing};
 
-/// A server that is bound to its address.
+/// The port of `https://` URLs that name none.
+const HTTPS: u16 = 443;
+/// More than any machine has sockets.
+const MOST_PLACES: usize = 1 << 20;
+
+/// A server that is bound to its addresses.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
-    router: Router,
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+    front: Front,
+    keeper: Option<Keeper>,
+    /// Where browsers without TLS are sent to it.
+    redirect: Option<(TcpListener, Front)>,
     hub: Hub,
     handle: HubHandle,
     timing: Timing,
     admin: Option<(TcpListener, SocketAddr)>,
+    archive: Option<(Archive, ArchiveHandle)>,
+    office: Office,
     metrics: Arc<Metrics>,
     ready: watch::Sender<bool>,
 }
@@ -52,12 +64,14 @@ pub enum ServerError {
     Ui { folder: PathBuf, source: io::Error },
     #[error("the keys of tokens cannot be used")]
     Access(#[from] AccessError),
-    #[error("the HTTP server failed")]
-    Serve(#[source] io::Error),
+    #[error("TLS cannot be used")]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Database(#[from] OpenError),
 }
 
 impl Server {
-    /// Takes the address. Clients that connect from now on are served when [`run`](Self::run) is.
+    /// Takes the addresses. Clients that connect from now on are served when [`run`](Self::run) is.
     pub async fn bind(config: Config) -> Result<Self, ServerError> {
         let assets = Assets::load(config.ui_dir.as_deref()).map_err(|source| ServerError::Ui {
             folder: config.ui_dir.unwrap_or_else(|| PathBuf::from("the program")),
@@ -67,20 +81,38 @@ impl Server {
             warn!("the UI is not built; browsers will be told how to build it");
         }
         let access = Access::new(config.access)?;
-        let (listener, address) = listen(config.listen).await?;
-        let admin = match config.admin.listen {
-            Some(address) => Some(listen(address).await?),
-            None => None,
-        };
-
         let metrics = Arc::new(Metrics::new());
+        let stun = None;
+        let tls = Tls::load(&config.tls, stun.is_some(), &metrics).await?;
+        let bound = config.listen.iter().map(|address| listen(*address)).collect::<Result<Vec<_>, _>>()?;
+        let (listeners, addresses): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
+        let redirect = config.tls.redirect.map(listen).transpose()?;
+        let admin = config.admin.listen.map(listen).transpose()?;
+
+        let gate = Arc::new(Gate::new(config.limits, config.trusted_proxies));
+        let transport = match tls {
+            Some(_) => Transport::Tls { hsts: http::hsts(config.tls.hsts) },
+            None => Transport::Plain,
+        };
         let (ready, is_ready) = watch::channel(true);
+        let (archive_handle, commands) = ArchiveHandle::new();
+        let ModerationConfig { database, appeal, .. } = &config.moderation;
         let (hub, handle) = Hub::new(
             Rooms::new(config.rooms.size, config.rooms.door, rand::make_rng()),
             Sessions::new(config.timing.grace, rand::make_rng()),
             config.matching.enabled.then(|| Strangers::new(config.matching)),
+            Register::new(appeal.clone()),
+            database.is_some().then(|| archive_handle.clone()),
             Arc::clone(&metrics),
         );
+        let archive = match database {
+            Some(url) => {
+                let (hub, metrics) = (handle.downgrade(), Arc::clone(&metrics));
+                let archive = Archive::open(url, &config.moderation, commands, hub, metrics).await?;
+                Some((archive, archive_handle))
+            }
+            None => None,
+        };
         let ice_servers = config.ice.stun.iter().map(stun_server).collect();
         let connections = Shared {
             hub: handle.clone(),
@@ -95,17 +127,57 @@ impl Server {
             connections: Arc::new(connections),
             assets,
             allowed_origins: config.allowed_origins,
-            gate: Gate::new(config.limits, config.trusted_proxies),
+            gate: Arc::clone(&gate),
             ready: is_ready,
+            transport,
             features: Features { strangers: config.matching.enabled },
         };
-        let (router, timing) = (router(site), config.timing);
-        Ok(Self { listener, address, router, hub, handle, timing, admin, metrics, ready })
+        let timing = config.timing;
+        let (tls, keeper) = tls.map(|Tls { config, keeper }| (config, keeper)).unzip();
+        let front = Front {
+            router: http::router(site),
+            gate,
+            tls,
+            stun,
+            half_open: Arc::new(Semaphore::new(config.limits.half_open_sockets.clamp(1, MOST_PLACES))),
+            patience: Patience { head: timing.head, farewell: timing.farewell },
+            metrics: Arc::clone(&metrics),
+        };
+        let redirect = redirect.map(|(listener, _)| {
+            let router = tls::redirect(addresses.first().map_or(HTTPS, SocketAddr::port));
+            (listener, Front { router, tls: None, stun: None, ..front.clone() })
+        });
+        let office = Office::new(&config.admin, archive.as_ref().map(|(_, handle)| handle.clone()));
+        Ok(Self {
+            listeners,
+            addresses,
+            front,
+            keeper,
+            redirect,
+            hub,
+            handle,
+            timing,
+            admin,
+            archive,
+            office,
+            metrics,
+            ready,
+        })
     }
 
-    /// Where the server listens.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.address
+    /// Where the server listens; at least one address.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What a URL of this server begins with: `https`, or `http` without TLS.
+    pub fn scheme(&self) -> &'static str {
+        if self.front.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Where the server sends browsers without TLS to it, if it does.
+    pub fn redirect_addr(&self) -> Option<SocketAddr> {
+        self.redirect.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
     }
 
     /// Where the server answers operators, if it does.
@@ -120,54 +192,73 @@ impl Server {
         stop: impl Future<Output = ()>,
         hurry: impl Future<Output = ()>,
     ) -> Result<(), ServerError> {
-        let Self { listener, address, router, hub, handle, timing, admin, metrics, ready } = self;
-        info!(%address, "listening");
+        let Self {
+            listeners,
+            addresses,
+            front,
+            keeper,
+            redirect,
+            hub,
+            handle,
+            timing,
+            admin,
+            archive,
+            office,
+            metrics,
+            ready,
+        } = self;
+        for address in &addresses {
+            info!(%address, "listening");
+        }
         if let Some((listener, address)) = admin {
             info!(%address, "listening for operators");
-            let router = admin::router(metrics, ready.subscribe());
+            let router = admin::router(metrics, ready.subscribe()).merge(office.router());
             tokio::spawn(axum::serve(listener, router).into_future());
         }
+        let archive = archive.map(|(archive, handle)| (tokio::spawn(archive.run()), handle));
         let hub = tokio::spawn(hub.run());
-        let (stop_http, http_stopped) = oneshot::channel::<()>();
-        let listener = LingeringListener { listener, linger: timing.farewell };
-        let service = router.into_make_service_with_connect_info::<Peer>();
-        let http = axum::serve(listener, service).with_graceful_shutdown(async {
-            http_stopped.await.ok();
-        });
-        let mut http = pin!(http.into_future());
-
-        tokio::select! {
-            result = &mut http => return result.map_err(ServerError::Serve),
-            () = stop => {}
+        // Ends with this function.
+        let mut keeping = JoinSet::new();
+        if let Some(keeper) = keeper {
+            keeping.spawn(keeper.run());
         }
+        let (stop_http, http_stopped) = watch::channel(false);
+        let mut http: JoinSet<()> = listeners
+            .into_iter()
+            .map(|listener| (listener, front.clone()))
+            .chain(redirect)
+            .map(|(listener, front)| front::serve(listener, front, http_stopped.clone()))
+            .collect();
+        drop(front);
+
+        stop.await;
         ready.send_replace(false);
         if !timing.drain.is_zero() {
             tokio::select! {
-                result = &mut http => return result.map_err(ServerError::Serve),
                 _ = timeout(timing.drain, handle.drain()) => {}
                 () = hurry => {}
             }
         }
-        drop(stop_http);
+        stop_http.send_replace(true);
         handle.shut_down().await.ok();
         // The hub ends when the last connection has given back its handle, as this function does here.
         drop(handle);
         let all_gone = async {
-            let result = http.await;
+            while http.join_next().await.is_some() {}
             hub.await.ok();
-            result
-        };
-        match timeout(timing.farewell * 2, all_gone).await {
-            Ok(result) => result.map_err(ServerError::Serve),
-            Err(_) => {
-                warn!("some clients did not go in time");
-                Ok(())
+            if let Some((archive, handle)) = archive {
+                handle.close().await;
+                archive.await.ok();
             }
+        };
+        if timeout(timing.farewell * 2, all_gone).await.is_err() {
+            warn!("some clients did not go in time");
         }
+        Ok(())
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
     let failed = |source: io::Error| {
         if source.kind() == io::ErrorKind::AddrInUse {
             ServerError::AddressInUse(address)
@@ -175,7 +266,7 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Server
             ServerError::Listen { address, source }
         }
     };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = front::listen(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
 }

@@ -21,7 +21,7 @@ export class Server {
    */
   static async start(scope, { address = "127.0.0.1", args = [], namespace } = {}) {
     const program = new Program(scope, SERVER, ["--listen", `${address}:0`, ...args], { name: "server", namespace });
-    const origin = await program.line((line) => /^listening on (http:\S+)$/.exec(line)?.[1], "its address", 5_000);
+    const origin = await program.line((line) => /^listening on (https?:\S+)$/.exec(line)?.[1], "its address", 5_000);
     return new Server(program, origin);
   }
 

@@ -34,16 +34,17 @@ export class Tab {
    * @param {import("./scope.mjs").Scope} scope
    * @param {string} link
    * @param {{ name?: string, camera?: string, microphone?: string, join?: boolean, video?: string, sound?: string,
-   *   init?: (given: any) => void, initWith?: unknown, namespace?: string, sounds?: SoundServer, display?: string }}
+   *   init?: (given: any) => void, initWith?: unknown, namespace?: string, sounds?: SoundServer, display?: string,
+   *   trusts?: import("./certificate.mjs").Certificate }}
    *   [options] `join`: enter the room at once, which only synthetic devices may; `video`, `sound`: files that the
    *   browser takes for its camera and its microphone; `init`: runs in the page before anything else, and is given
    *   `initWith`; `namespace`: the network namespace to run in, where the page's origin needs no encryption to be trusted;
    *   `sounds`: the sound server that it plays to; `display`: an X11 display to be on, out of sight, and to share the
-   *   whole of when it is asked to share
+   *   whole of when it is asked to share; `trusts`: a certificate that it takes without an authority
    */
   static async open(scope, link, options = {}) {
     const { name = "Tab", camera = "pattern", microphone = "tone", join = true, video, sound, init, initWith, namespace } = options;
-    const { sounds, display } = options;
+    const { sounds, display, trusts } = options;
     const browser = await chromium.launch({
       executablePath: namespace === undefined ? BROWSER : browserIn(scope, namespace),
       headless: display === undefined,
@@ -60,6 +61,7 @@ export class Tab {
         ...(video === undefined ? [] : [`--use-file-for-fake-video-capture=${video}`]),
         ...(sound === undefined ? [] : [`--use-file-for-fake-audio-capture=${sound}`]),
         ...(namespace === undefined ? [] : foreignOrigin(link)),
+        ...(trusts === undefined ? [] : [`--ignore-certificate-errors-spki-list=${trusts.publicKeyHash}`]),
       ],
     });
     scope.defer(() => browser.close());

@@ -78,9 +78,9 @@ export class RawSocket {
   }
 
   /** The next message, parsed. */
-  async next() {
+  async next(limitMs = ANSWER_LIMIT_MS) {
     if (this.#messages.length > 0) return this.#messages.shift();
-    return within(ANSWER_LIMIT_MS, "a message", new Promise((resolve) => this.#waiting.push(resolve)));
+    return within(limitMs, "a message", new Promise((resolve) => this.#waiting.push(resolve)));
   }
 
   /** The code of the close frame that comes. */

@@ -53,6 +53,11 @@ export function callErrorWords(code: CallErrorCode): ErrorWords {
       };
     case "forbidden":
       return { title: "Your invitation is not for this", advice: "Ask who invited you for the right link." };
+    case "banned":
+      return {
+        title: "You are excluded from this server",
+        advice: "Its moderators have decided so. If you think that they are wrong, ask those who run the server.",
+      };
     case "message_refused":
       return {
         title: "The server refused something",

@@ -49,6 +49,13 @@ test("whoever is loud speaks, and who is not told of falls silent", () => {
   expect(after({ type: "microphone_level", level: 0.2 }).voice.speaking).toBe(true);
 });
 
+test("what the server says about an error is kept with it", () => {
+  const banned = [call({ type: "notice", text: "you are banned" }), call({ type: "error", code: "banned" })];
+  const ended = after(...banned, call({ type: "state", state: { type: "ended" } }));
+  expect([ended.callError, ended.notice]).toEqual(["banned", "you are banned"]);
+  expect(after(...banned, call({ type: "state", state: { type: "joining" } })).notice).toBeUndefined();
+});
+
 test("an error is kept until the room is entered, and past the end", () => {
   const lost = [call({ type: "error", code: "server_lost" }), call({ type: "state", state: { type: "reconnecting" } })];
   expect(after(...lost).callError).toBe("server_lost");

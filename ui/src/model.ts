@@ -30,6 +30,8 @@ export interface Model {
   call: CallState;
   /** The last thing that went wrong with this call. */
   callError: CallErrorCode | undefined;
+  /** What the server says about it, in its own words. */
+  notice: string | undefined;
   others: Other[];
   /** Who waits in the lobby; for hosts. */
   knocks: Knock[];
@@ -61,6 +63,7 @@ export interface Model {
 export const INITIAL: Model = {
   call: { type: "idle" },
   callError: undefined,
+  notice: undefined,
   others: [],
   knocks: [],
   mutedBy: undefined,
@@ -142,6 +145,8 @@ function reduceCall(model: Model, event: CallEvent): Model {
       return { ...model, knocks: model.knocks.filter(({ participant }) => participant !== event.participant) };
     case "muted":
       return { ...model, own: { ...model.own, microphone: false }, mutedBy: event.by };
+    case "notice":
+      return { ...model, notice: event.text };
     case "error":
       return { ...model, callError: event.code };
   }
@@ -150,7 +155,7 @@ function reduceCall(model: Model, event: CallEvent): Model {
 function reduceState(model: Model, call: CallState): Model {
   switch (call.type) {
     case "joining":
-      return { ...model, call, callError: undefined, stats: undefined };
+      return { ...model, call, callError: undefined, notice: undefined, stats: undefined };
     case "queued":
     case "waiting":
     case "in_room":

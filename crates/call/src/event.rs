@@ -41,6 +41,10 @@ pub enum CallEvent {
     Muted {
         by: ParticipantId,
     },
+    /// What the server wants the user to read, in its own words; it tells more of the error that follows.
+    Notice {
+        text: String,
+    },
     /// Something went wrong. The code is stable; what follows for the call is told by the states.
     Error {
         code: CallErrorCode,
@@ -127,6 +131,8 @@ pub enum CallErrorCode {
     Unauthorized,
     /// The invitation is for something else.
     Forbidden,
+    /// The moderators of the server let this person, or this address, not in.
+    Banned,
     /// The server refused a message that this client should not have sent: a defect.
     MessageRefused,
     /// The server closes for this client.
@@ -153,6 +159,7 @@ impl CallErrorCode {
             Self::EndedByHost => "ended_by_host",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
+            Self::Banned => "banned",
             Self::MessageRefused => "message_refused",
             Self::ServerClosing => "server_closing",
             Self::NegotiationFailed => "negotiation_failed",

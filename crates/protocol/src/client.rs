@@ -3,7 +3,7 @@ use ts_rs::TS;
 
 use crate::{
     AccessToken, Candidate, Description, DisplayName, Door, Interest, MediaState, ParticipantId, Region,
-    RoomName, SessionToken,
+    ReportWords, RoomName, SessionToken,
 };
 
 /// What a client says to the server.
@@ -30,6 +30,10 @@ pub enum ClientMessage {
     Media(MediaState),
     /// For hosts of the room.
     Host(HostAction),
+    /// Tells the moderators of somebody who is in the room, or was within the last two minutes; answered by `reported`.
+    Report(Report),
+    /// Never to meet this person again, who is in the room or was within the last two minutes; answered by `blocked`.
+    Block { participant: ParticipantId },
 }
 
 /// What a client wants of a stranger.
@@ -112,4 +116,44 @@ pub struct Join {
     pub room: RoomName,
     pub name: DisplayName,
     pub media: MediaState,
+}
+
+/// What somebody has to say about another participant, to those who run the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    pub participant: ParticipantId,
+    pub reason: ReportReason,
+    /// May be empty.
+    pub words: ReportWords,
+}
+
+/// What a report is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportReason {
+    Nudity,
+    Harassment,
+    /// Somebody is, or seems to be, too young to be here.
+    Minor,
+    Violence,
+    Spam,
+    Other,
+}
+
+impl ReportReason {
+    pub const ALL: [Self; 6] =
+        [Self::Nudity, Self::Harassment, Self::Minor, Self::Violence, Self::Spam, Self::Other];
+
+    /// The reason as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nudity => "nudity",
+            Self::Harassment => "harassment",
+            Self::Minor => "minor",
+            Self::Violence => "violence",
+            Self::Spam => "spam",
+            Self::Other => "other",
+        }
+    }
 }

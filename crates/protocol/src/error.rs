@@ -41,10 +41,15 @@ pub enum ErrorCode {
     Unauthorized,
     /// The client's token does not allow this.
     Forbidden,
+    /// The client's person, or address, may not be here. The message says why, until when and where to appeal. The
+    /// connection is closed.
+    Banned,
+    /// This server cannot do that, or not now: it keeps no reports, or has too many to write.
+    Unavailable,
 }
 
 impl ErrorCode {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::UnsupportedProtocol,
         Self::HelloExpected,
         Self::InvalidMessage,
@@ -62,6 +67,8 @@ impl ErrorCode {
         Self::RateLimited,
         Self::Unauthorized,
         Self::Forbidden,
+        Self::Banned,
+        Self::Unavailable,
     ];
 
     /// The code as it stands on the wire.
@@ -84,6 +91,8 @@ impl ErrorCode {
             Self::RateLimited => "rate_limited",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
+            Self::Banned => "banned",
+            Self::Unavailable => "unavailable",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::limits::{MAX_ACCESS_TOKEN_BYTES, MAX_NAME_CHARS, MAX_ROOM_NAME_CHARS};
+use crate::limits::{MAX_ACCESS_TOKEN_BYTES, MAX_NAME_CHARS, MAX_REPORT_CHARS, MAX_ROOM_NAME_CHARS};
 
 /// Why a text is not a valid id or name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +57,19 @@ pub struct Region(String);
 #[serde(try_from = "String", into = "String")]
 #[ts(type = "string")]
 pub struct SessionToken(String);
+
+/// What names a report, in the form of a UUID; those who made it may quote it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
+pub struct ReportId(String);
+
+/// A reporter's own words: at most 1000 characters, trimmed, with no control characters but those that end a line or
+/// indent it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
+pub struct ReportWords(String);
 
 impl fmt::Debug for SessionToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -117,6 +130,17 @@ fn interest(text: String) -> Result<String, IdError> {
     display(text.to_lowercase())
 }
 
+fn words(text: String) -> Result<String, IdError> {
+    let text = text.trim().replace("\r\n", "\n");
+    if text.chars().count() > MAX_REPORT_CHARS {
+        return Err(IdError::TooLong(MAX_REPORT_CHARS));
+    }
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        return Err(IdError::Control);
+    }
+    Ok(text)
+}
+
 macro_rules! text_newtype {
     ($name:ident, $check:path) => {
         impl $name {
@@ -167,6 +191,8 @@ text_newtype!(Interest, interest);
 text_newtype!(Region, token);
 text_newtype!(SessionToken, token);
 text_newtype!(AccessToken, credential);
+text_newtype!(ReportId, token);
+text_newtype!(ReportWords, words);
 
 #[cfg(test)]
 mod tests {
@@ -186,6 +212,17 @@ mod tests {
     fn interests_are_the_same_in_any_case() {
         assert_eq!(Interest::new(" Chess"), Interest::new("CHESS "));
         assert_eq!(Interest::new("  "), Err(IdError::Empty));
+    }
+
+    #[test]
+    fn words_of_a_report_may_be_none_or_several_lines() {
+        assert_eq!(ReportWords::new(" ").map(String::from), Ok(String::new()));
+        assert_eq!(ReportWords::new("a\r\n\tb\n").map(String::from), Ok("a\n\tb".to_owned()));
+        assert!(ReportWords::new("🦉".repeat(1000)).is_ok());
+        assert_eq!(ReportWords::new("x".repeat(1001)), Err(IdError::TooLong(1000)));
+        for control in ['\0', '\r', '\u{1b}', '\u{7f}', '\u{9b}'] {
+            assert_eq!(ReportWords::new(format!("a{control}b")), Err(IdError::Control), "{control:?}");
+        }
     }
 
     #[test]

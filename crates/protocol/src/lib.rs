@@ -15,10 +15,13 @@ mod participant;
 mod server;
 
 pub use candidate::Candidate;
-pub use client::{ClientMessage, Hello, HostAction, Join, MatchKind, Resume, Seek};
+pub use client::{ClientMessage, Hello, HostAction, Join, MatchKind, Report, ReportReason, Resume, Seek};
 pub use description::{Description, DescriptionKind};
 pub use error::ErrorCode;
-pub use ids::{AccessToken, DisplayName, IdError, Interest, ParticipantId, Region, RoomName, SessionToken};
+pub use ids::{
+    AccessToken, DisplayName, IdError, Interest, ParticipantId, Region, ReportId, ReportWords, RoomName,
+    SessionToken,
+};
 pub use limits::*;
 pub use parse::{ParseError, parse_client_message, parse_server_message, to_text};
 pub use participant::{Door, Knock, MediaState, Participant, Role};

@@ -10,6 +10,9 @@ pub const MAX_ACCESS_TOKEN_BYTES: usize = 4096;
 /// Most interests of one who seeks.
 pub const MAX_INTERESTS: usize = 5;
 
+/// Longest text of a report, in characters.
+pub const MAX_REPORT_CHARS: usize = 1000;
+
 /// Largest message of a client, in bytes of JSON. A browser's offer for one call has about 8 kB.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 

@@ -4,7 +4,7 @@ use ts_rs::TS;
 use crate::participant::is_off;
 use crate::{
     AccessToken, Candidate, Description, Door, ErrorCode, Knock, MediaState, Participant, ParticipantId,
-    RoomName, SessionToken,
+    ReportId, RoomName, SessionToken,
 };
 
 /// What the server says to a client.
@@ -93,6 +93,14 @@ pub enum ServerMessage {
     Media {
         from: ParticipantId,
         media: MediaState,
+    },
+    /// The report is where the moderators look.
+    Reported {
+        report: ReportId,
+    },
+    /// The two do not meet again by chance. The other is not told.
+    Blocked {
+        participant: ParticipantId,
     },
     /// A message of the client was refused. The connection stays, unless the code says otherwise.
     Error {

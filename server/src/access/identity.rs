@@ -2,13 +2,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Longest identity, in characters.
 const MAX_CHARS: usize = 128;
 
 /// Who somebody is, from one visit to the next: 1 to 128 characters without control characters, chosen by who invites.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String)]
 pub struct Identity(String);
 
 /// Why a text is no identity.

@@ -115,7 +115,7 @@ impl From<SecretConfig> for SecretTable {
 const MIN_SECRET_BYTES: usize = 32;
 
 /// What stands for a secret where the configuration is printed.
-const HIDDEN: &str = "(hidden)";
+pub(super) const HIDDEN: &str = "(hidden)";
 
 /// At least 32 bytes that others must not learn. It is written nowhere: not by `Debug`, and not by `--print-config`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]

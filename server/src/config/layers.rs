@@ -99,6 +99,17 @@ mod tests {
         assert_eq!(keys(&sample), keys(&Table::try_from(all).expect("a table")));
     }
 
+    #[test]
+    fn one_address_may_stand_without_brackets_and_several_within() {
+        for text in ["listen = '[::1]:8080'", "listen = ['0.0.0.0:1', '[::]:1']"] {
+            let config = load(text).expect("valid");
+            assert_eq!(
+                config.to_toml().expect("text").lines().next(),
+                Some(text.replace('\'', "\"").as_str())
+            );
+        }
+    }
+
     fn keys(table: &Table) -> Vec<String> {
         let mut keys: Vec<String> = table
             .iter()
@@ -140,7 +151,7 @@ mod tests {
             "listen = '127.0.0.1:2'\nallowed_origins = ['https://b.example']\n[rooms]\n[ice]",
         );
         let config = Config::load(Some(below.path()), &above.expect("a table")).expect("valid");
-        assert_eq!(config.listen.port(), 2);
+        assert_eq!(config.listen, ["127.0.0.1:2".parse().expect("an address")]);
         assert_eq!(config.allowed_origins, ["https://b.example".parse().expect("an origin")]);
         assert_eq!(config.rooms.size.get(), 5);
     }
@@ -157,6 +168,9 @@ mod tests {
             ("[timing]\nping_s = -1", ["line 2", "no number of seconds"]),
             ("[timing]\nping_s = nan", ["line 2", "no number of seconds"]),
             ("listen", ["line 1", "key"]),
+            ("listen = []", ["line 1", "no address"]),
+            ("listen = 8080", ["line 1", "ADDRESS:PORT"]),
+            ("listen = ['[::1]:1', 'localhost:1']", ["line 1", "\"localhost:1\""]),
         ] {
             let refusal = refusal(text);
             assert!(words.iter().all(|word| refusal.contains(word)), "{text}: {refusal}");

@@ -2,9 +2,13 @@
 //! the file, the file before the defaults.
 
 mod access;
+mod addresses;
+mod admin_token;
 mod layers;
+mod moderation;
 mod seconds;
 mod stun_url;
+mod tls;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -20,15 +24,19 @@ pub use access::{
     AccessConfig, JwksUrl, JwksUrlError, KeyAlgorithm, PublicKeyConfig, Secret, SecretConfig, SecretError,
     SecretSource,
 };
+pub use admin_token::{AdminToken, AdminTokenError};
 pub use layers::ConfigError;
+pub use moderation::{DatabaseUrl, DatabaseUrlError, ModerationConfig};
 pub use stun_url::{StunUrl, StunUrlError};
+pub use tls::{AcmeConfig, CertificateSource, TlsConfig, TlsConfigError};
 
 /// The configuration, as it stands in a TOML file: `server/visavis-server.toml` has every key with its default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen; port 0 takes a free one.
-    pub listen: SocketAddr,
+    /// Where to listen; port 0 takes a free one. There is at least one.
+    #[serde(with = "addresses")]
+    pub listen: Vec<SocketAddr>,
     /// What to log: a level, or a filter of `tracing_subscriber`.
     pub log: String,
     /// How log lines look.
@@ -46,6 +54,8 @@ pub struct Config {
     pub matching: MatchingConfig,
     pub ice: IceConfig,
     pub limits: LimitsConfig,
+    pub moderation: ModerationConfig,
+    pub tls: TlsConfig,
     pub timing: Timing,
 }
 
@@ -66,6 +76,20 @@ pub struct AdminConfig {
     /// Where to answer operators; nowhere without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
+    /// What the moderator called `operator` shows. Without this or another moderator there is no moderating.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<AdminToken>,
+    /// Others who moderate.
+    pub moderators: Vec<ModeratorConfig>,
+}
+
+/// Somebody who moderates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModeratorConfig {
+    /// As it stands in the audit log.
+    pub name: String,
+    pub token: AdminToken,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,7 +122,7 @@ pub struct IceConfig {
     pub stun: Vec<StunUrl>,
 }
 
-/// How much one client may take.
+/// How much one client may take. A WebSocket is a *connection*; a *socket* is what carries it, or other requests, over TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
@@ -109,6 +133,12 @@ pub struct LimitsConfig {
     /// New connections of one address, or of one identity, in a second and at once.
     pub openings_per_s: NonZeroU32,
     pub openings_burst: u32,
+    /// Sockets of one address at a time, and new ones in a second and at once.
+    pub sockets_per_address: u32,
+    pub socket_openings_per_s: NonZeroU32,
+    pub socket_openings_burst: u32,
+    /// Sockets of all addresses that have not said anything yet, or are in their TLS handshake.
+    pub half_open_sockets: usize,
     /// Messages of one connection, in a second and at once.
     pub messages_per_s: NonZeroU32,
     pub messages_burst: u32,
@@ -118,6 +148,9 @@ pub struct LimitsConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timing {
+    /// From the opening of a socket to the first byte that is no TLS handshake, and for the whole head of each HTTP request.
+    #[serde(rename = "head_s", with = "seconds")]
+    pub head: Duration,
     /// From the opening of a connection to its `hello`.
     #[serde(rename = "hello_s", with = "seconds")]
     pub hello: Duration,
@@ -141,7 +174,7 @@ pub struct Timing {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             ui_dir: None,
@@ -156,6 +189,8 @@ impl Default for Config {
             matching: MatchingConfig::default(),
             ice: IceConfig::default(),
             limits: LimitsConfig::default(),
+            moderation: ModerationConfig::default(),
+            tls: TlsConfig::default(),
             timing: Timing::default(),
         }
     }
@@ -168,6 +203,10 @@ impl Default for LimitsConfig {
             connections_per_identity: 20,
             openings_per_s: const { NonZeroU32::new(20).expect("it is not zero") },
             openings_burst: 100,
+            sockets_per_address: 1000,
+            socket_openings_per_s: const { NonZeroU32::new(50).expect("it is not zero") },
+            socket_openings_burst: 1000,
+            half_open_sockets: 4096,
             messages_per_s: const { NonZeroU32::new(50).expect("it is not zero") },
             messages_burst: 300,
         }
@@ -189,6 +228,7 @@ impl Default for MatchingConfig {
 impl Default for Timing {
     fn default() -> Self {
         Self {
+            head: Duration::from_secs(10),
             hello: Duration::from_secs(10),
             ping: Duration::from_secs(15),
             silence: Duration::from_secs(45),

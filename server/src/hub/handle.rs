@@ -8,6 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage, SessionToken};
 
 use crate::access::Grant;
+use crate::conversation::Complaint;
+use crate::limits::Source;
+use crate::moderation::Notice;
 use crate::sessions::{ConnectionId, MESSAGES_KEPT};
 
 /// Events that may wait for the hub; connections that have more to say wait themselves.
@@ -25,9 +28,10 @@ pub(super) enum Event {
     },
     Greeted {
         connection: ConnectionId,
+        source: Option<Source>,
         resume: Option<Resume>,
         grant: Grant,
-        answer: oneshot::Sender<Greeting>,
+        answer: oneshot::Sender<Result<Greeting, Dismissal>>,
     },
     Said {
         connection: ConnectionId,
@@ -48,6 +52,8 @@ pub(super) enum Event {
         connection: ConnectionId,
         parting: Parting,
     },
+    /// What the moderators changed.
+    Moderated(Notice),
     /// Says when the last room is empty.
     Drain {
         empty: oneshot::Sender<()>,
@@ -74,9 +80,11 @@ pub(crate) enum Parting {
 }
 
 /// Why the hub ends a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Dismissal {
     TooSlow,
+    /// The client's person may not be here, for this reason.
+    Banned(Complaint),
     /// The session goes on over another connection.
     Superseded,
     ShuttingDown,
@@ -108,6 +116,12 @@ pub(crate) struct HubHandle {
     next_connection: Arc<AtomicU64>,
 }
 
+/// How somebody talks to the hub whom the hub talks to as well.
+#[derive(Debug)]
+pub(crate) struct WeakHubHandle {
+    events: mpsc::WeakSender<Event>,
+}
+
 impl HubHandle {
     /// A handle, and what comes over it and its clones.
     pub(super) fn new() -> (Self, mpsc::Receiver<Event>) {
@@ -125,16 +139,19 @@ impl HubHandle {
         Ok((connection, Inbox { messages, dismissal }))
     }
 
-    /// Begins a session with this grant, or goes on with one; what the client missed follows in its inbox.
+    /// Begins a session with this grant, or goes on with one, for a client at this address; what it missed follows in its
+    /// inbox. Or says why the connection has to end.
     pub(crate) async fn greet(
         &self,
         connection: ConnectionId,
+        source: Option<Source>,
         resume: Option<Resume>,
         grant: Grant,
-    ) -> Result<Greeting, HubGone> {
+    ) -> Result<Greeting, Dismissal> {
         let (answer, greeting) = oneshot::channel();
-        self.send(Event::Greeted { connection, resume, grant, answer }).await?;
-        greeting.await.map_err(|_| HubGone)
+        let gone = |_| Dismissal::ShuttingDown;
+        self.send(Event::Greeted { connection, source, resume, grant, answer }).await.map_err(gone)?;
+        greeting.await.map_err(|_| Dismissal::ShuttingDown)?
     }
 
     pub(crate) async fn say(&self, connection: ConnectionId, message: ClientMessage) -> Result<(), HubGone> {
@@ -166,7 +183,20 @@ impl HubHandle {
         self.send(Event::ShutDown).await
     }
 
+    /// A handle that does not keep the hub going.
+    pub(crate) fn downgrade(&self) -> WeakHubHandle {
+        WeakHubHandle { events: self.events.downgrade() }
+    }
+
     async fn send(&self, event: Event) -> Result<(), HubGone> {
         self.events.send(event).await.map_err(|_| HubGone)
+    }
+}
+
+impl WeakHubHandle {
+    /// Tells the hub what the moderators changed.
+    pub(crate) async fn tell(&self, notice: Notice) -> Result<(), HubGone> {
+        let events = self.events.upgrade().ok_or(HubGone)?;
+        events.send(Event::Moderated(notice)).await.map_err(|_| HubGone)
     }
 }

@@ -1,12 +1,13 @@
 //! The actor that owns all rooms and sessions: takes events from the connections' tasks, never waits for any of them.
 
 mod handle;
+mod moderation;
 mod strangers;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
@@ -14,11 +15,13 @@ use tracing::{debug, info};
 use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage};
 
 use crate::access::Grant;
+use crate::limits::Source;
 use crate::matchmaking::Strangers;
 use crate::metrics::{Metrics, gauged};
+use crate::moderation::{ArchiveHandle, Moment, Register};
 use crate::rooms::{Delivery, Rooms};
 use crate::sessions::{ConnectionId, SessionId, Sessions};
-pub(crate) use handle::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting};
+pub(crate) use handle::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting, WeakHubHandle};
 use handle::{Event, Outbox};
 
 /// The actor's state.
@@ -28,6 +31,9 @@ pub(crate) struct Hub {
     sessions: Sessions,
     /// Where strangers are brought together.
     strangers: Option<Strangers>,
+    register: Register,
+    /// Where reports and blocks are kept; nowhere without it.
+    archive: Option<ArchiveHandle>,
     events: mpsc::Receiver<Event>,
     links: HashMap<ConnectionId, Link>,
     phase: Phase,
@@ -58,11 +64,14 @@ impl Hub {
         rooms: Rooms,
         sessions: Sessions,
         strangers: Option<Strangers>,
+        register: Register,
+        archive: Option<ArchiveHandle>,
         metrics: Arc<Metrics>,
     ) -> (Self, HubHandle) {
         let (handle, events) = HubHandle::new();
         let (links, phase) = (HashMap::new(), Phase::Serving);
-        (Self { rooms, sessions, strangers, events, links, phase, metrics }, handle)
+        let hub = Self { rooms, sessions, strangers, register, archive, events, links, phase, metrics };
+        (hub, handle)
     }
 
     /// Serves until the last handle is gone.
@@ -85,8 +94,8 @@ impl Hub {
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Connected { connection, outbox } => self.on_connected(connection, outbox),
-            Event::Greeted { connection, resume, grant, answer } => {
-                self.on_greeted(connection, resume, grant, answer);
+            Event::Greeted { connection, source, resume, grant, answer } => {
+                self.on_greeted(connection, source, resume, grant, answer);
             }
             Event::Said { connection, message, at } => self.on_said(connection, message, at),
             Event::Babbled { connection } => {
@@ -94,6 +103,7 @@ impl Hub {
             }
             Event::Read { connection, count } => self.sessions.acknowledge(connection, count),
             Event::Disconnected { connection, parting } => self.on_disconnected(connection, parting),
+            Event::Moderated(notice) => self.on_notice(notice),
             Event::Drain { empty } => self.on_drain(empty),
             Event::ShutDown => self.on_shut_down(),
         }
@@ -115,12 +125,11 @@ impl Hub {
             | ClientMessage::Candidates { .. }
             | ClientMessage::EndOfCandidates { .. }
             | ClientMessage::Media(_)
-            | ClientMessage::Host(_) => false,
+            | ClientMessage::Host(_)
+            | ClientMessage::Report(_)
+            | ClientMessage::Block { .. } => false,
         };
-        let Some(grant) = self.sessions.grant(session) else { return };
-        let now = Instant::now();
-        let (deliveries, meeting) =
-            strangers::handle(self.strangers.as_mut(), &mut self.rooms, now, (session, grant), message);
+        let (deliveries, meeting) = self.handle(session, message, at);
         self.deliver(deliveries);
         if let Some(meeting) = meeting {
             self.on_meeting(meeting);
@@ -146,16 +155,28 @@ impl Hub {
     fn on_greeted(
         &mut self,
         connection: ConnectionId,
+        source: Option<Source>,
         resume: Option<Resume>,
         grant: Grant,
-        answer: oneshot::Sender<Greeting>,
+        answer: oneshot::Sender<Result<Greeting, Dismissal>>,
     ) {
         if !matches!(self.links.get(&connection), Some(Link::Open(_))) {
             return;
         }
+        let (now, address) = (Moment::from(SystemTime::now()), source.map(Source::address));
+        if let Some(complaint) = self.register.keeps_out(now, &grant.identity, address) {
+            self.links.insert(connection, Link::Dismissed);
+            answer.send(Err(Dismissal::Banned(complaint))).ok();
+            return;
+        }
         let opening = self.sessions.open(connection, resume, grant);
+        if let Some(session) = self.sessions.session_of(connection)
+            && let Some(Grant { identity, .. }) = self.sessions.grant(session)
+        {
+            self.register.enter(session, identity.clone(), address);
+        }
         let Some(resumed) = opening.resumed else {
-            answer.send(Greeting { session: opening.session, resumed: None, read: 0 }).ok();
+            answer.send(Ok(Greeting { session: opening.session, resumed: None, read: 0 })).ok();
             return;
         };
         debug!(connection = connection.0, missed = resumed.missed.len(), "a session goes on");
@@ -163,11 +184,8 @@ impl Hub {
         if let Some(old) = resumed.superseded {
             self.dismiss(old, Dismissal::Superseded);
         }
-        let mut meeting = None;
         if let Some(session) = self.sessions.session_of(connection) {
             self.rooms.handle_return(session);
-            let strangers = self.strangers.as_mut();
-            meeting = strangers.and_then(|strangers| strangers.handle_return(Instant::now(), session));
         }
         let greeting = Greeting {
             session: opening.session,
@@ -175,12 +193,12 @@ impl Hub {
             read: resumed.read,
         };
         // A connection that no longer listens is about to say that it is gone.
-        answer.send(greeting).ok();
+        answer.send(Ok(greeting)).ok();
         for message in resumed.missed {
             self.post(connection, message);
         }
-        if let Some(meeting) = meeting {
-            self.on_meeting(meeting);
+        if let Some(session) = self.sessions.session_of(connection) {
+            self.on_stranger_back(session);
         }
     }
 
@@ -213,18 +231,10 @@ impl Hub {
     /// Ends the sessions whose clients did not come back, and sees to those who wait.
     fn on_time(&mut self, now: Instant) {
         while let Some(session) = self.sessions.poll_ended(now) {
-            self.forget(session);
+            let deliveries = self.conclude(session);
+            self.deliver(deliveries);
         }
         self.on_strangers_time(now);
-    }
-
-    /// A session is over.
-    fn forget(&mut self, session: SessionId) {
-        if let Some(strangers) = &mut self.strangers {
-            strangers.leave(Instant::now(), session);
-        }
-        let deliveries = self.rooms.handle_end(session);
-        self.deliver(deliveries);
     }
 
     fn waits(&self, session: SessionId) -> bool {
@@ -271,7 +281,19 @@ impl Hub {
 
     fn end(&mut self, session: SessionId) {
         self.sessions.end(session);
-        self.forget(session);
+        let deliveries = self.conclude(session);
+        self.deliver(deliveries);
+    }
+
+    /// What follows from the end of a session.
+    fn conclude(&mut self, session: SessionId) -> Vec<Delivery> {
+        if let Some(strangers) = &mut self.strangers {
+            strangers.leave(Instant::now(), session);
+        }
+        let deliveries = self.rooms.handle_end(session);
+        self.note_partings(Instant::now());
+        self.register.leave(session);
+        deliveries
     }
 
     /// Queues messages. A client whose queue is full is dismissed, and its room is told.
@@ -289,10 +311,7 @@ impl Hub {
                 Posted::Queued => {}
                 Posted::Overflowed => {
                     self.sessions.end(to);
-                    if let Some(strangers) = &mut self.strangers {
-                        strangers.leave(Instant::now(), to);
-                    }
-                    pending.extend(self.rooms.handle_end(to));
+                    pending.extend(self.conclude(to));
                 }
             }
         }

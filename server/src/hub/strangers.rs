@@ -5,8 +5,9 @@ use std::time::Instant;
 use visavis_protocol::ClientMessage;
 
 use super::Hub;
-use crate::access::Grant;
+use crate::access::{Grant, Identity};
 use crate::matchmaking::{Meeting, Sought, Strangers};
+use crate::moderation::Register;
 use crate::rooms::{Delivery, Refusal, Rooms};
 use crate::sessions::SessionId;
 
@@ -15,6 +16,7 @@ use crate::sessions::SessionId;
 pub(super) fn handle(
     strangers: Option<&mut Strangers>,
     rooms: &mut Rooms,
+    register: &Register,
     now: Instant,
     (session, grant): (SessionId, &Grant),
     message: ClientMessage,
@@ -22,19 +24,20 @@ pub(super) fn handle(
     let Some(strangers) = strangers else {
         return (rooms.handle(session, grant, message), None);
     };
+    let is_blocked = |one: &Identity, other: &Identity| register.is_blocked(one, other);
     match message {
         ClientMessage::Seek(seek) => {
             let sought = if rooms.hold(session) {
                 Err(Refusal::AlreadyInRoom)
             } else {
-                strangers.seek(now, session, grant, seek)
+                strangers.seek(now, session, grant, seek, &is_blocked)
             };
             sought_by(session, sought)
         }
         ClientMessage::Next if strangers.waits(session) => (Vec::new(), None),
         ClientMessage::Next => {
             let mut deliveries = rooms.handle_leave(session);
-            let (more, meeting) = sought_by(session, strangers.next(now, session));
+            let (more, meeting) = sought_by(session, strangers.next(now, session, &is_blocked));
             deliveries.extend(more);
             (deliveries, meeting)
         }
@@ -50,7 +53,9 @@ pub(super) fn handle(
         | ClientMessage::Candidates { .. }
         | ClientMessage::EndOfCandidates { .. }
         | ClientMessage::Media(_)
-        | ClientMessage::Host(_) => (rooms.handle(session, grant, message), None),
+        | ClientMessage::Host(_)
+        | ClientMessage::Report(_)
+        | ClientMessage::Block { .. } => (rooms.handle(session, grant, message), None),
     }
 }
 
@@ -74,13 +79,27 @@ impl Hub {
         self.deliver(deliveries);
     }
 
+    /// Somebody who may have waited is there again.
+    pub(super) fn on_stranger_back(&mut self, session: SessionId) {
+        let Self { strangers: Some(strangers), register, .. } = self else { return };
+        let is_blocked = |one: &Identity, other: &Identity| register.is_blocked(one, other);
+        if let Some(meeting) = strangers.handle_return(Instant::now(), session, &is_blocked) {
+            self.on_meeting(meeting);
+        }
+    }
+
     /// Brings together who has waited for long, and tells places.
     pub(super) fn on_strangers_time(&mut self, now: Instant) {
         let Some(strangers) = &mut self.strangers else { return };
         let places = strangers.poll_places(now);
         self.deliver(places);
-        while let Some(meeting) = self.strangers.as_mut().and_then(|strangers| strangers.poll_meeting(now)) {
+        while let Some(meeting) = self.poll_meeting(now) {
             self.on_meeting(meeting);
         }
+    }
+
+    fn poll_meeting(&mut self, now: Instant) -> Option<Meeting> {
+        let Self { strangers, register, .. } = self;
+        strangers.as_mut()?.poll_meeting(now, &|one, other| register.is_blocked(one, other))
     }
 }

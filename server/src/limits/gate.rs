@@ -9,10 +9,12 @@ use super::{Share, Shares, Source, TooMany};
 use crate::access::Identity;
 use crate::config::LimitsConfig;
 
-/// Lets connections in, as many as each address may have.
+/// Lets sockets, and connections over them, in, as many as each address may have.
 #[derive(Debug)]
 pub(crate) struct Gate {
     addresses: Counter<Source>,
+    /// The same, of sockets.
+    sockets: Counter<Source>,
     trusted_proxies: Vec<IpNet>,
 }
 
@@ -20,7 +22,7 @@ pub(crate) struct Gate {
 #[derive(Debug)]
 pub(crate) struct Identities(Counter<Identity>);
 
-/// A connection that was let in, until it is dropped.
+/// A connection or a socket that was let in, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Admission<K: Hash + Eq = Source> {
     /// `None` for who cannot be told from others.
@@ -33,21 +35,37 @@ struct Counter<K>(Arc<Mutex<Shares<K>>>);
 
 impl Gate {
     pub(crate) fn new(limits: LimitsConfig, trusted_proxies: Vec<IpNet>) -> Self {
-        Self { addresses: Counter::new(share(limits, limits.connections_per_address)), trusted_proxies }
+        let sockets = Share {
+            open: limits.sockets_per_address,
+            openings_per_s: limits.socket_openings_per_s,
+            openings_burst: limits.socket_openings_burst,
+        };
+        Self {
+            addresses: Counter::new(connections(limits, limits.connections_per_address)),
+            sockets: Counter::new(sockets),
+            trusted_proxies,
+        }
     }
 
     /// Lets in whoever is behind this connection (`forwarded`: its `X-Forwarded-For`, empty without).
     pub(crate) fn admit(&self, peer: IpAddr, forwarded: &str) -> Result<Admission, TooMany> {
-        match Source::behind(peer, forwarded, &self.trusted_proxies) {
-            Some(source) => self.addresses.admit(source),
-            None => Ok(Admission { place: None }),
-        }
+        self.addresses.admit_source(Source::behind(peer, forwarded, &self.trusted_proxies))
+    }
+
+    /// Lets a socket of this address in, before anything was said on it. A trusted proxy has as many as it likes.
+    pub(crate) fn admit_socket(&self, peer: IpAddr) -> Result<Admission, TooMany> {
+        self.sockets.admit_source(Source::behind(peer, "", &self.trusted_proxies))
+    }
+
+    /// Whether this is a proxy that is believed.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        Source::behind(peer, "", &self.trusted_proxies).is_none()
     }
 }
 
 impl Identities {
     pub(crate) fn new(limits: LimitsConfig) -> Self {
-        Self(Counter::new(share(limits, limits.connections_per_identity)))
+        Self(Counter::new(connections(limits, limits.connections_per_identity)))
     }
 
     pub(crate) fn admit(&self, identity: Identity) -> Result<Admission<Identity>, TooMany> {
@@ -55,9 +73,9 @@ impl Identities {
     }
 }
 
-fn share(limits: LimitsConfig, connections: u32) -> Share {
+fn connections(limits: LimitsConfig, open: u32) -> Share {
     let LimitsConfig { openings_per_s, openings_burst, .. } = limits;
-    Share { connections, openings_per_s, openings_burst }
+    Share { open, openings_per_s, openings_burst }
 }
 
 impl<K: Hash + Eq + Clone> Counter<K> {
@@ -71,10 +89,24 @@ impl<K: Hash + Eq + Clone> Counter<K> {
     }
 }
 
+impl Counter<Source> {
+    /// Who cannot be told from others is let in uncounted.
+    fn admit_source(&self, source: Option<Source>) -> Result<Admission, TooMany> {
+        source.map_or(Ok(Admission { place: None }), |source| self.admit(source))
+    }
+}
+
 impl<K: Hash + Eq> Counter<K> {
     /// Counters are whole at any time, whatever panicked.
     fn with<T>(&self, change: impl FnOnce(&mut Shares<K>) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Admission {
+    /// Who was let in, if that is known.
+    pub(crate) fn source(&self) -> Option<Source> {
+        self.place.as_ref().map(|(_, source)| *source)
     }
 }
 

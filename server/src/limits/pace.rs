@@ -13,7 +13,11 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) fn new(per_second: NonZeroU32, burst: u32) -> Self {
-        let interval = Duration::from_secs(1) / per_second.get();
+        Self::each(Duration::from_secs(1) / per_second.get(), burst)
+    }
+
+    /// Once each `interval`, and so often at once.
+    pub(crate) fn each(interval: Duration, burst: u32) -> Self {
         Self { interval, burst: interval * burst, settled_at: None }
     }
 

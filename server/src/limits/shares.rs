@@ -10,10 +10,12 @@ const COME_AGAIN: Duration = Duration::from_secs(10);
 /// Holders that are remembered before those of no interest are looked for.
 const FEW: usize = 1024;
 
-/// How many connections one holder may have, and how fast.
+/// How many connections, or sockets, one holder may have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Share {
-    pub(crate) connections: u32,
+    /// At a time.
+    pub(crate) open: u32,
+    /// New ones, in a second and at once.
     pub(crate) openings_per_s: NonZeroU32,
     pub(crate) openings_burst: u32,
 }
@@ -47,10 +49,10 @@ impl<K: Hash + Eq> Shares<K> {
     /// Somebody wants a connection; [`close`](Self::close) has to follow if that is granted.
     pub(crate) fn open(&mut self, now: Instant, holder: K) -> Result<(), TooMany> {
         self.sweep(now);
-        let Share { connections, openings_per_s, openings_burst } = self.share;
+        let Share { open: most, openings_per_s, openings_burst } = self.share;
         let openings = || Known { open: 0, openings: Pace::new(openings_per_s, openings_burst) };
         let known = self.known.entry(holder).or_insert_with(openings);
-        if known.open >= connections {
+        if known.open >= most {
             return Err(TooMany { retry_after: COME_AGAIN });
         }
         known.openings.take(now).map_err(|retry_after| TooMany { retry_after })?;
@@ -85,7 +87,7 @@ mod tests {
     }
 
     fn addresses() -> Shares<Source> {
-        Shares::new(Share { connections: 3, openings_per_s: NonZeroU32::MIN, openings_burst: 5 })
+        Shares::new(Share { open: 3, openings_per_s: NonZeroU32::MIN, openings_burst: 5 })
     }
 
     #[test]

@@ -7,6 +7,11 @@ use ipnet::IpNet;
 pub(crate) struct Source(IpAddr);
 
 impl Source {
+    /// The address, or the first one of the network.
+    pub(crate) fn address(self) -> IpAddr {
+        self.0
+    }
+
     pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V6(address) => Self(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !0 << 64))),

@@ -27,6 +27,9 @@ pub(crate) use strangers::{Meeting, Sought, Strangers};
 /// Who hears when its place in the line changes: those at the front of it.
 const TOLD_PLACES: usize = 100;
 
+/// Says whether either of two does not want to meet the other.
+pub(crate) type Blocked<'a> = dyn Fn(&Identity, &Identity) -> bool + 'a;
+
 /// When somebody began to wait, among all who do.
 type Ticket = u64;
 
@@ -84,14 +87,20 @@ impl Matchmaker {
     }
 
     /// Somebody seeks, who does not wait yet.
-    fn seek(&mut self, now: Instant, session: SessionId, seeker: Seeker) -> Outcome {
+    fn seek(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        seeker: Seeker,
+        is_blocked: &Blocked<'_>,
+    ) -> Outcome {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.leave(session);
         let waiting = Waiting { ticket, seeker, width: Width::Narrow, is_present: true };
         self.waiting.insert(session, waiting);
         self.line.join(ticket, session);
-        match self.meet(now, session) {
+        match self.meet(now, session, is_blocked) {
             Some(pair) => Outcome::Met(pair),
             None => {
                 let [narrow, _] = &mut self.widenings;
@@ -120,10 +129,10 @@ impl Matchmaker {
     }
 
     /// Somebody is there again.
-    fn handle_return(&mut self, now: Instant, session: SessionId) -> Option<Pair> {
+    fn handle_return(&mut self, now: Instant, session: SessionId, is_blocked: &Blocked<'_>) -> Option<Pair> {
         let waiting = self.waiting.get_mut(&session).filter(|waiting| !waiting.is_present)?;
         waiting.is_present = true;
-        self.meet(now, session)
+        self.meet(now, session, is_blocked)
     }
 
     fn has(&self, session: SessionId) -> bool {
@@ -132,12 +141,6 @@ impl Matchmaker {
 
     fn len(&self) -> usize {
         self.waiting.len()
-    }
-
-    /// These two never meet (again).
-    #[cfg_attr(not(test), expect(dead_code, reason = "for clients that may block somebody"))]
-    fn block(&mut self, one: Identity, other: Identity) {
-        self.past.block(one, other);
     }
 
     /// The first [`TOLD_PLACES`] of the line, in order.
@@ -154,7 +157,7 @@ impl Matchmaker {
     }
 
     /// Somebody who has waited for long by `now` meets somebody, if there still is such a pair.
-    fn poll_pair(&mut self, now: Instant) -> Option<Pair> {
+    fn poll_pair(&mut self, now: Instant, is_blocked: &Blocked<'_>) -> Option<Pair> {
         for (line, width) in [(0, Width::Wide), (1, Width::Widest)] {
             while let Some((due, ticket, session)) = pop_due(&mut self.widenings[line], now) {
                 let waiting = self.waiting.get_mut(&session).filter(|waiting| waiting.ticket == ticket);
@@ -164,7 +167,7 @@ impl Matchmaker {
                     self.widenings[1].push_back((due + self.config.widen, ticket, session));
                 }
                 if waiting.is_present
-                    && let Some(pair) = self.meet(now, session)
+                    && let Some(pair) = self.meet(now, session, is_blocked)
                 {
                     return Some(pair);
                 }
@@ -174,14 +177,18 @@ impl Matchmaker {
     }
 
     /// Meets whoever waited longest in its buckets, or lists it there.
-    fn meet(&mut self, now: Instant, session: SessionId) -> Option<Pair> {
+    fn meet(&mut self, now: Instant, session: SessionId, is_blocked: &Blocked<'_>) -> Option<Pair> {
         self.past.forget(now);
         let Waiting { ticket, seeker, width, .. } = self.waiting.get(&session)?;
         let (ticket, identity, keys) = (*ticket, seeker.identity.clone(), seeker.keys(*width));
         let others = keys.iter().filter_map(|key| self.buckets.get(key)).flat_map(Bucket::longest_waiting);
         let suited = others.filter_map(|entry| {
             let other = self.waiting.get(&entry.session)?;
-            let preference = self.past.between(&identity, &other.seeker.identity)?;
+            let theirs = &other.seeker.identity;
+            if *theirs == identity || is_blocked(&identity, theirs) {
+                return None;
+            }
+            let preference = self.past.between(&identity, theirs);
             Some((preference, entry.ticket, entry))
         });
         let best = suited.min_by_key(|&(preference, ticket, _)| (preference, ticket));

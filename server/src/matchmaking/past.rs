@@ -1,12 +1,11 @@
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use crate::access::Identity;
 
-/// Who has met whom, and who never wants to.
+/// Who has met whom lately.
 #[derive(Debug, Default)]
 pub(super) struct Past {
-    blocked: HashSet<(Identity, Identity)>,
     /// Until when each pair is to be apart.
     met: HashMap<(Identity, Identity), Instant>,
     /// The same, in the order in which that ends.
@@ -22,10 +21,6 @@ pub(super) enum Preference {
 }
 
 impl Past {
-    pub(super) fn block(&mut self, one: Identity, other: Identity) {
-        self.blocked.insert(ordered(one, other));
-    }
-
     /// These two have met, and are to be apart until then.
     pub(super) fn meet(&mut self, until: Instant, one: Identity, other: Identity) {
         let pair = ordered(one, other);
@@ -33,16 +28,12 @@ impl Past {
         self.ends.push_back((until, pair));
     }
 
-    /// How gladly two meet; `None` for never.
-    pub(super) fn between(&self, one: &Identity, other: &Identity) -> Option<Preference> {
-        if one == other {
-            return None;
+    pub(super) fn between(&self, one: &Identity, other: &Identity) -> Preference {
+        if self.met.contains_key(&ordered(one.clone(), other.clone())) {
+            Preference::LastResort
+        } else {
+            Preference::Fine
         }
-        let pair = ordered(one.clone(), other.clone());
-        if self.blocked.contains(&pair) {
-            return None;
-        }
-        Some(if self.met.contains_key(&pair) { Preference::LastResort } else { Preference::Fine })
     }
 
     pub(super) fn forget(&mut self, now: Instant) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use visavis_protocol::{MediaState, Seek, ServerMessage};
 
-use super::{Matchmaker, Outcome, Pair, Seeker};
+use super::{Blocked, Matchmaker, Outcome, Pair, Seeker};
 use crate::access::{Grant, Identity};
 use crate::config::MatchingConfig;
 use crate::rooms::{Delivery, Refusal, Stranger};
@@ -62,6 +62,7 @@ impl Strangers {
         session: SessionId,
         grant: &Grant,
         seek: Seek,
+        is_blocked: &Blocked<'_>,
     ) -> Result<Sought, Refusal> {
         if self.matchmaker.has(session) {
             return Err(Refusal::AlreadyInRoom);
@@ -69,11 +70,16 @@ impl Strangers {
         let name = grant.name.clone().unwrap_or(seek.name);
         let (identity, seek) = (grant.identity.clone(), Seek { name, ..seek });
         self.wishes.insert(session, Wish { identity, seek, since: now, told: 0 });
-        self.next(now, session)
+        self.next(now, session, is_blocked)
     }
 
     /// Somebody who has left a stranger, and is in no room, seeks another one.
-    pub(crate) fn next(&mut self, now: Instant, session: SessionId) -> Result<Sought, Refusal> {
+    pub(crate) fn next(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        is_blocked: &Blocked<'_>,
+    ) -> Result<Sought, Refusal> {
         let wish = self.wishes.get_mut(&session).ok_or(Refusal::NotInRoom)?;
         wish.since = now;
         let seeker = Seeker {
@@ -82,7 +88,7 @@ impl Strangers {
             interests: wish.seek.interests.clone(),
             region: wish.seek.region.clone(),
         };
-        match self.matchmaker.seek(now, session, seeker) {
+        match self.matchmaker.seek(now, session, seeker, is_blocked) {
             Outcome::Met(pair) => self.meeting(now, pair).map(Sought::Met).ok_or(Refusal::NotInRoom),
             Outcome::Queued { place } => {
                 wish.told = place;
@@ -114,8 +120,13 @@ impl Strangers {
         self.matchmaker.handle_absence(session);
     }
 
-    pub(crate) fn handle_return(&mut self, now: Instant, session: SessionId) -> Option<Meeting> {
-        let pair = self.matchmaker.handle_return(now, session)?;
+    pub(crate) fn handle_return(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        is_blocked: &Blocked<'_>,
+    ) -> Option<Meeting> {
+        let pair = self.matchmaker.handle_return(now, session, is_blocked)?;
         self.meeting(now, pair)
     }
 
@@ -132,8 +143,8 @@ impl Strangers {
     }
 
     /// Two who meet by `now` because they have waited for long, if there are any left.
-    pub(crate) fn poll_meeting(&mut self, now: Instant) -> Option<Meeting> {
-        let pair = self.matchmaker.poll_pair(now)?;
+    pub(crate) fn poll_meeting(&mut self, now: Instant, is_blocked: &Blocked<'_>) -> Option<Meeting> {
+        let pair = self.matchmaker.poll_pair(now, is_blocked)?;
         self.meeting(now, pair)
     }
 

@@ -31,7 +31,18 @@ fn id(number: u64) -> SessionId {
 
 /// Seeks as a session that has the number of the identity.
 fn seek(matchmaker: &mut Matchmaker, now: Instant, number: u64, seeker: Seeker) -> Outcome {
-    matchmaker.seek(now, id(number), seeker)
+    matchmaker.seek(now, id(number), seeker, &nobody)
+}
+
+/// Whom nobody blocks.
+fn nobody(_: &Identity, _: &Identity) -> bool {
+    false
+}
+
+/// The first and the second of the identities do not want to meet.
+fn apart(one: u64, other: u64) -> impl Fn(&Identity, &Identity) -> bool {
+    let pair = [one, other].map(|number| anybody(number).identity);
+    move |a, b| pair.contains(a) && pair.contains(b)
 }
 
 fn met(first: u64, second: u64) -> Outcome {
@@ -40,7 +51,9 @@ fn met(first: u64, second: u64) -> Outcome {
 
 /// Everybody who meets by a time.
 fn pairs(matchmaker: &mut Matchmaker, now: Instant) -> Vec<(u64, u64)> {
-    std::iter::from_fn(|| matchmaker.poll_pair(now)).map(|pair| (pair.first.0, pair.second.0)).collect()
+    std::iter::from_fn(|| matchmaker.poll_pair(now, &nobody))
+        .map(|pair| (pair.first.0, pair.second.0))
+        .collect()
 }
 
 #[test]
@@ -106,8 +119,7 @@ fn two_who_have_met_stay_apart_while_anybody_else_waits() {
     assert_eq!(seek(&mut matchmaker, now, 2, anybody(2)), met(1, 2));
     // Somebody else does too, who came later.
     seek(&mut matchmaker, now, 1, anybody(1));
-    matchmaker.block(anybody(1).identity, anybody(3).identity);
-    seek(&mut matchmaker, now, 3, anybody(3));
+    matchmaker.seek(now, id(3), anybody(3), &apart(1, 3));
     assert_eq!(seek(&mut matchmaker, now, 2, anybody(2)), met(3, 2));
     // And five minutes later the first one is as good as any.
     seek(&mut matchmaker, now + APART, 3, anybody(3));
@@ -117,10 +129,10 @@ fn two_who_have_met_stay_apart_while_anybody_else_waits() {
 #[test]
 fn who_is_blocked_is_never_met() {
     let (mut matchmaker, now) = (matchmaker(), Instant::now());
-    matchmaker.block(anybody(2).identity, anybody(1).identity);
+    let is_blocked = apart(1, 2);
     seek(&mut matchmaker, now, 1, anybody(1));
-    assert_eq!(seek(&mut matchmaker, now, 2, anybody(2)), Outcome::Queued { place: 2 });
-    assert_eq!(pairs(&mut matchmaker, now + 365 * 24 * 3600 * Duration::from_secs(1)), []);
+    assert_eq!(matchmaker.seek(now, id(2), anybody(2), &is_blocked), Outcome::Queued { place: 2 });
+    assert_eq!(matchmaker.poll_pair(now + 365 * 24 * 3600 * Duration::from_secs(1), &is_blocked), None);
 }
 
 #[test]
@@ -131,9 +143,9 @@ fn who_is_away_is_not_met_and_keeps_its_place() {
     assert_eq!(seek(&mut matchmaker, now, 2, seeker(2, &["tea"], None)), Outcome::Queued { place: 2 });
     assert_eq!(pairs(&mut matchmaker, now + 3 * WIDEN), []);
     assert_eq!(matchmaker.front().collect::<Vec<_>>(), [id(1), id(2)]);
-    let pair = matchmaker.handle_return(now, id(1));
+    let pair = matchmaker.handle_return(now, id(1), &nobody);
     assert_eq!(pair, Some(Pair { first: id(1), second: id(2) }));
-    assert_eq!(matchmaker.handle_return(now, id(1)), None);
+    assert_eq!(matchmaker.handle_return(now, id(1), &nobody), None);
 }
 
 #[test]

@@ -105,6 +105,10 @@ impl Rooms {
     /// Ends a room for everybody.
     fn close(&mut self, name: &RoomName) -> Vec<Delivery> {
         let Some(mut room) = self.rooms.remove(name) else { return Vec::new() };
+        for leaver in room.members() {
+            let others = room.members().iter().filter(|other| other.session != leaver.session);
+            self.partings.extend(others.map(|other| leaver.meets(other, name)));
+        }
         let turned_away =
             room.clear_lobby().into_iter().map(|member| (member.session, ServerMessage::TurnedAway));
         let left = room.members().iter().map(|member| {

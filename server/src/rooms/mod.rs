@@ -39,6 +39,18 @@ pub(crate) struct Stranger {
     pub(crate) media: MediaState,
 }
 
+/// Two who are in a room together, or were, as the first of them sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Meeting {
+    pub(crate) of: SessionId,
+    /// What the others see of it.
+    pub(crate) name: DisplayName,
+    pub(crate) with: SessionId,
+    pub(crate) with_id: ParticipantId,
+    pub(crate) with_name: DisplayName,
+    pub(crate) room: RoomName,
+}
+
 /// Characters of a participant's id: 96 random bits, so that ids neither repeat nor can be guessed.
 const ID_LENGTH: usize = 16;
 
@@ -52,12 +64,14 @@ pub(crate) struct Rooms {
     rooms: HashMap<RoomName, Room>,
     /// The room each session is in or waits for; the same as `rooms` the other way round.
     stays: HashMap<SessionId, RoomName>,
+    /// Who is no longer in a room with whom, since somebody asked.
+    partings: Vec<Meeting>,
 }
 
 impl Rooms {
     /// Rooms of at most `size` participants, whose ids are drawn from `rng`, with such a door to begin with.
     pub(crate) fn new(size: NonZeroUsize, door: Door, rng: StdRng) -> Self {
-        Self { size, door, rng, rooms: HashMap::new(), stays: HashMap::new() }
+        Self { size, door, rng, rooms: HashMap::new(), stays: HashMap::new(), partings: Vec::new() }
     }
 
     /// What follows from a message that was said after the hello, by somebody with this grant.
@@ -78,6 +92,7 @@ impl Rooms {
             }
             ClientMessage::Media(media) => self.on_media(from, media),
             ClientMessage::Host(action) => self.on_host_action(from, action),
+            ClientMessage::Report(_) | ClientMessage::Block { .. } => Err(Refusal::KeepsNoReports),
         };
         outcome.unwrap_or_else(|refusal| vec![Delivery { to: from, message: refusal.into_message() }])
     }
@@ -137,6 +152,19 @@ impl Rooms {
         if let Ok(room) = self.room_of(session) {
             room.handle_return(session);
         }
+    }
+
+    /// A session's meeting with somebody who is in its room.
+    pub(crate) fn meeting(&self, session: SessionId, with: &ParticipantId) -> Option<Meeting> {
+        let name = self.stays.get(&session)?;
+        let room = self.rooms.get(name)?;
+        let with = room.session_of(with).filter(|with| *with != session)?;
+        Some(room.member(session)?.meets(room.member(with)?, name))
+    }
+
+    /// Those who were together and are no longer, both ways, since this was asked last.
+    pub(crate) fn take_partings(&mut self) -> Vec<Meeting> {
+        std::mem::take(&mut self.partings)
     }
 
     fn on_join(&mut self, from: SessionId, grant: &Grant, join: Join) -> Result<Vec<Delivery>, Refusal> {
@@ -244,6 +272,9 @@ impl Rooms {
             return Some(told);
         }
         let leaver = room.remove(session)?;
+        for other in room.members() {
+            self.partings.extend([leaver.meets(other, &name), other.meets(&leaver, &name)]);
+        }
         if room.is_empty() {
             let waiting = room.clear_lobby();
             self.rooms.remove(&name);

@@ -23,6 +23,8 @@ pub(crate) enum Refusal {
     NotInRoom,
     #[error("nobody else in your room has this id")]
     UnknownParticipant,
+    #[error("this server keeps no reports and no blocks")]
+    KeepsNoReports,
 }
 
 impl Refusal {
@@ -40,6 +42,7 @@ impl Refusal {
             Self::MatchingOff => ErrorCode::MatchingOff,
             Self::NotInRoom => ErrorCode::NotInRoom,
             Self::UnknownParticipant => ErrorCode::UnknownParticipant,
+            Self::KeepsNoReports => ErrorCode::Unavailable,
         }
     }
 }

@@ -2,8 +2,8 @@ use visavis_protocol::{
     DisplayName, Door, Knock, MediaState, Participant, ParticipantId, Role, RoomName, ServerMessage,
 };
 
-use super::Delivery;
 use super::refusal::Refusal;
+use super::{Delivery, Meeting};
 use crate::access::Identity;
 use crate::sessions::SessionId;
 
@@ -70,6 +70,17 @@ impl Member {
 
     fn knock(&self) -> ServerMessage {
         ServerMessage::Knock(Knock { participant: self.id.clone(), name: self.name.clone() })
+    }
+
+    pub(super) fn meets(&self, other: &Self, room: &RoomName) -> Meeting {
+        Meeting {
+            of: self.session,
+            name: self.name.clone(),
+            with: other.session,
+            with_id: other.id.clone(),
+            with_name: other.name.clone(),
+            room: room.clone(),
+        }
     }
 }
 
@@ -184,6 +195,10 @@ impl Room {
 
     pub(super) fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    pub(super) fn member(&self, session: SessionId) -> Option<&Member> {
+        self.members.iter().find(|member| member.session == session)
     }
 
     pub(super) fn member_mut(&mut self, session: SessionId) -> Option<&mut Member> {

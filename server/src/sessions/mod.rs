@@ -143,6 +143,14 @@ impl Sessions {
         self.by_connection.get(&connection).copied()
     }
 
+    /// What carries a session at the moment.
+    pub(crate) fn connection_of(&self, id: SessionId) -> Option<ConnectionId> {
+        match self.sessions.get(&id)?.carrier {
+            Carrier::Connection(connection) => Some(connection),
+            Carrier::Absent { .. } => None,
+        }
+    }
+
     /// The connection of a session is gone; the session waits for another one until the grace period is over.
     pub(crate) fn detach(&mut self, now: Instant, connection: ConnectionId) {
         let Some(id) = self.by_connection.remove(&connection) else { return };

@@ -16,7 +16,8 @@ async fn start() -> (TestServer, SocketAddr) {
 }
 
 async fn start_with(timing: Timing) -> (TestServer, SocketAddr) {
-    let admin = AdminConfig { listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))) };
+    let listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let admin = AdminConfig { listen, ..AdminConfig::default() };
     let server = TestServer::start_with(Config { admin, timing, ..Config::default() }).await;
     let address = server.admin.expect("it answers operators");
     (server, address)

@@ -25,9 +25,24 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
 }
 
 pub(crate) async fn request(address: SocketAddr, method: &str, path: &str) -> Answer {
+    send(address, method, path, &[], "").await
+}
+
+/// Sends a request with these headers besides the usual ones, and this body.
+pub(crate) async fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
     let mut stream = TcpStream::connect(address).await.expect("connect");
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.expect("send the request");
+    let length = body.len().to_string();
+    let usual = [("Host", &*address.to_string()), ("Connection", "close"), ("Content-Length", &length)];
+    let headers: String =
+        usual.iter().chain(headers).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let request = format!("{method} {path} HTTP/1.1\r\n{headers}\r\n{body}");
+    stream.write_all(request.as_bytes()).await.expect("send the request");
     let mut text = String::new();
     within(stream.read_to_string(&mut text)).await.expect("read the answer");
     let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");

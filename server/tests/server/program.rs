@@ -83,6 +83,15 @@ async fn a_file_is_read_and_what_holds_is_printed() {
 }
 
 #[tokio::test]
+async fn the_ports_are_said_and_nothing_is_served() {
+    let output = within(program(&["--listen", "[::1]:8443", "ports"]).output()).await.expect("run");
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(said.lines().nth(1).is_some_and(|line| line.starts_with("8443  tcp       ::1 ")), "{said}");
+    assert_eq!(said.lines().count(), 2, "{said}");
+}
+
+#[tokio::test]
 async fn logs_are_objects_when_asked_for() {
     let mut child = program(&["--listen", "127.0.0.1:0", "--log-format", "json"]).spawn().expect("start");
     first_line(&mut child).await;

@@ -10,10 +10,11 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::client::{ClientRequestBuilder, IntoClientRequest};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 use visavis_protocol::{
     ClientMessage, Description, DescriptionKind, DisplayName, ErrorCode, Hello, Join, LeaveReason,
     MediaState, Participant, ParticipantId, Resume, Resumed, RoomName, ServerMessage, SessionToken,
@@ -29,6 +30,7 @@ pub(crate) const MEDIA: MediaState = MediaState { microphone: true, camera: fals
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) admin: Option<SocketAddr>,
+    pub(crate) redirect: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Result<(), ServerError>>,
 }
@@ -40,15 +42,16 @@ impl TestServer {
 
     /// Starts a server with these settings, but on a free loopback port.
     pub(crate) async fn start_with(config: Config) -> Self {
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         let server = Server::bind(Config { listen, ..config }).await.expect("bind to a free port");
-        let (address, admin) = (server.local_addr(), server.admin_addr());
+        let (address, admin) = (server.local_addrs()[0], server.admin_addr());
+        let redirect = server.redirect_addr();
         let (stop, stopped) = oneshot::channel();
         let stopped = async {
             stopped.await.ok();
         };
         let running = tokio::spawn(server.run(stopped, pending()));
-        Self { address, admin, stop, running }
+        Self { address, admin, redirect, stop, running }
     }
 
     pub(crate) async fn stop(self) -> Result<(), ServerError> {
@@ -104,6 +107,14 @@ impl Client {
         within(connect_async(request)).await.map(|(socket, _)| Self { socket })
     }
 
+    /// Opens a connection over TLS that is there already.
+    pub(crate) async fn over(stream: TlsStream<TcpStream>) -> Self {
+        let stream = MaybeTlsStream::Rustls(stream);
+        let (socket, _) =
+            within(client_async("wss://calls.example/ws", stream)).await.expect("open a WebSocket");
+        Self { socket }
+    }
+
     /// Opens a connection and gets the welcome.
     pub(crate) async fn welcomed(server: &TestServer) -> Self {
         Self::begun(server).await.0
@@ -126,6 +137,23 @@ impl Client {
         client.say(hello).await;
         let (session, resumed) = client.hear_welcome().await;
         (client, session, resumed)
+    }
+
+    /// Opens a connection as a proxy does, for somebody else, and gets the welcome.
+    pub(crate) async fn welcomed_for(server: &TestServer, forwarded: &str) -> Self {
+        let mut client = Self::connect_for(server, forwarded).await.expect("it is let in");
+        client.greet().await;
+        client
+    }
+
+    /// Hears a last error, with its text and when to come again, and the close that follows.
+    pub(crate) async fn hear_last_words(&mut self) -> (ErrorCode, String, Option<u32>, u16) {
+        match self.hear().await {
+            ServerMessage::Error { code, message, retry_after_ms } => {
+                (code, message, retry_after_ms, self.hear_close().await)
+            }
+            other => panic!("not an error: {other:?}"),
+        }
     }
 
     /// Begins a session.
@@ -247,9 +275,12 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) async fn begin(server: &TestServer, room: &str) -> Self {
-        let mut ada = Client::welcomed(server).await;
+        Self::between(Client::welcomed(server).await, Client::welcomed(server).await, room).await
+    }
+
+    /// Two who are welcome already meet.
+    pub(crate) async fn between(mut ada: Client, mut bob: Client, room: &str) -> Self {
         let (ada_id, _) = ada.join(room, "Ada").await;
-        let mut bob = Client::welcomed(server).await;
         let (bob_id, _) = bob.join(room, "Bob").await;
         assert_eq!(ada.hear_joined().await.id, bob_id);
         Self { ada, ada_id, bob, bob_id, exchanges: 0 }

@@ -25,6 +25,9 @@ import { Peer, tell } from "./peer";
 import * as session from "./session";
 import type { Lost, Session, Stay, Wish } from "./session";
 
+/** Characters of what the server wants the user to read. */
+const LONGEST_NOTICE = 1000;
+
 /**
  * One client's stay in one room at a time: the twin of `crates/call`, held to the same scenario files.
  *
@@ -260,8 +263,12 @@ export class Call {
           tell(this.#out, { type: "media", participant: message.payload.from, media: message.payload.media });
         }
         return;
+      // Answers to what only a shell asks.
+      case "reported":
+      case "blocked":
+        return;
       case "error":
-        return this.#onRefusal(message.payload.code);
+        return this.#onRefusal(message.payload.code, message.payload.message);
     }
   }
 
@@ -428,12 +435,13 @@ export class Call {
     tell(this.#out, { type: "participant_left", participant: id, reason });
   }
 
-  #onRefusal(code: ErrorCode): void {
+  #onRefusal(code: ErrorCode, message: string): void {
     switch (code) {
-      // The participant left while the message was on its way; or the server only takes its time.
+      // The participant left while the message was on its way; or the server only takes its time, or keeps no reports.
       case "unknown_participant":
       case "not_in_room":
       case "rate_limited":
+      case "unavailable":
         return;
       case "unsupported_protocol":
       case "unauthorized":
@@ -443,6 +451,9 @@ export class Call {
       case "matching_off":
       case "forbidden":
         return this.#refuse(code);
+      case "banned":
+        tell(this.#out, { type: "notice", text: [...message].slice(0, LONGEST_NOTICE).join("") });
+        return this.#fail(code);
       // The connection is closed next, and that begins the way back.
       case "shutting_down":
         return this.#tellError("server_closing");

@@ -20,6 +20,8 @@ const messages: ServerMessage[] = [
   { type: "candidates", payload: { from: "b", candidates: [{ candidate: "c", mid: "0", ufrag: "u" }] } },
   { type: "end_of_candidates", payload: { from: "b", ufrag: "u" } },
   { type: "media", payload: { from: "b", media } },
+  { type: "reported", payload: { report: "0199" } },
+  { type: "blocked", payload: { participant: "b" } },
   { type: "error", payload: { code: "room_full", message: "full" } },
 ];
 

@@ -41,6 +41,8 @@ const errorCode = oneOf(
   "shutting_down",
   "unauthorized",
   "forbidden",
+  "banned",
+  "unavailable",
 );
 
 const PAYLOADS: Record<ServerMessage["type"], Shape> = {
@@ -70,6 +72,8 @@ const PAYLOADS: Record<ServerMessage["type"], Shape> = {
   candidates: object({ from: text, candidates: list(candidate, MAX_CANDIDATES_PER_MESSAGE) }),
   end_of_candidates: object({ from: text, ufrag: text }),
   media: object({ from: text, media }),
+  reported: object({ report: text }),
+  blocked: object({ participant: text }),
   error: object({ code: errorCode, message: text, retry_after_ms: optional(whole) }),
 };
 

@@ -10,6 +10,7 @@ import type { LeaveReason } from "./LeaveReason";
 import type { MediaState } from "./MediaState";
 import type { Participant } from "./Participant";
 import type { ParticipantId } from "./ParticipantId";
+import type { ReportId } from "./ReportId";
 import type { Resumed } from "./Resumed";
 import type { RoomName } from "./RoomName";
 import type { SessionToken } from "./SessionToken";

@@ -35,6 +35,8 @@ enum Need {
 pub(crate) enum Probe {
     /// A program that answers to `--version`.
     Program(&'static str),
+    /// A program that does not, but to this word.
+    Answers(&'static str, &'static str),
     /// A library that pkg-config knows.
     Library(&'static str),
 }
@@ -84,12 +86,25 @@ const TABLE: &[Package] = &[
     test("xvfb", "xorg-x11-server-Xvfb", Probe::Program("Xvfb"), "a display for the window"),
     test("webkit2gtk-driver", "webkit2gtk-driver", Probe::Program("WebKitWebDriver"), "drives the window"),
     test("chromium", "chromium", Probe::Program("chromium"), "the browser tab"),
+    test(
+        "postgresql",
+        "postgresql-server",
+        Probe::Program("psql"),
+        "keeps reports and bans, as an operator may choose",
+    ),
     test("pulseaudio", "pulseaudio", Probe::Program("pulseaudio"), "sound devices without hardware"),
     test("pulseaudio-utils", "pulseaudio-utils", Probe::Program("pactl"), "plays into and records from them"),
     test("espeak-ng", "espeak-ng", Probe::Program("espeak-ng"), "speech for the microphone"),
     test("iproute2", "iproute", Probe::Program("ip"), "links between network namespaces"),
     test("nftables", "nftables", Probe::Program("nft"), "a NAT between them"),
     test("conntrack", "conntrack-tools", Probe::Program("conntrack"), "has the NAT forget"),
+    test("openssl", "openssl", Probe::Answers("openssl", "version"), "certificates for TLS"),
+    test(
+        "pebble",
+        "golang-github-letsencrypt-pebble",
+        Probe::Answers("pebble", "-h"),
+        "an authority that gives certificates by ACME",
+    ),
     test("python3", "python3", Probe::Program("python3"), "emulates such links, packet by packet"),
     test("qemu-system-x86", "qemu-system-x86", Probe::Program("qemu-system-x86_64"), "the camera machine"),
     test("busybox-static", "busybox", Probe::Program("busybox"), "first process of the camera machine"),
@@ -164,6 +179,7 @@ impl Probe {
     pub(crate) fn is_there(self) -> bool {
         match self {
             Self::Program(name) => process::output(name, &["--version"]).is_some(),
+            Self::Answers(name, word) => process::output(name, &[word]).is_some(),
             Self::Library(name) => process::output("pkg-config", &["--modversion", name])
                 .is_some_and(|version| !version.is_empty()),
         }

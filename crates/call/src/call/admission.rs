@@ -14,6 +14,9 @@ use crate::output::Output;
 use crate::peer::tell;
 use crate::session::{Lost, Meeting, Session, Stay, Step};
 
+/// Characters of what the server wants the user to read.
+const LONGEST_NOTICE: usize = 1000;
+
 impl Call {
     pub(super) fn on_signaling_opened(&mut self, now: Instant) {
         if self.session.is_at(Step::Connection) {
@@ -178,16 +181,25 @@ impl Call {
         self.session = Session::Staying(stay);
     }
 
-    pub(super) fn on_refusal(&mut self, code: ErrorCode) {
+    pub(super) fn on_refusal(&mut self, code: ErrorCode, message: &str) {
         match code {
-            // The participant left while the message was on its way; or the server only takes its time.
-            ErrorCode::UnknownParticipant | ErrorCode::NotInRoom | ErrorCode::RateLimited => {}
+            // The participant left while the message was on its way; or the server only takes its time, or keeps no
+            // reports.
+            ErrorCode::UnknownParticipant
+            | ErrorCode::NotInRoom
+            | ErrorCode::RateLimited
+            | ErrorCode::Unavailable => {}
             ErrorCode::UnsupportedProtocol => self.fail(CallErrorCode::UnsupportedProtocol),
             ErrorCode::RoomFull => self.refuse(CallErrorCode::RoomFull),
             ErrorCode::RoomLocked => self.refuse(CallErrorCode::RoomLocked),
             ErrorCode::MatchingOff => self.refuse(CallErrorCode::MatchingOff),
             ErrorCode::Unauthorized => self.fail(CallErrorCode::Unauthorized),
             ErrorCode::Forbidden => self.refuse(CallErrorCode::Forbidden),
+            ErrorCode::Banned => {
+                let text = message.chars().take(LONGEST_NOTICE).collect();
+                tell(&mut self.out, CallEvent::Notice { text });
+                self.fail(CallErrorCode::Banned);
+            }
             // The connection is closed next, and that begins the way back.
             ErrorCode::ShuttingDown => {
                 tell(&mut self.out, CallEvent::Error { code: CallErrorCode::ServerClosing })

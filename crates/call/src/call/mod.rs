@@ -222,7 +222,9 @@ impl Call {
                     tell(&mut self.out, CallEvent::Media { participant: from, media });
                 }
             }
-            ServerMessage::Error { code, .. } => self.on_refusal(code),
+            // Answers to what only a shell asks.
+            ServerMessage::Reported { .. } | ServerMessage::Blocked { .. } => {}
+            ServerMessage::Error { code, message, .. } => self.on_refusal(code, &message),
         }
     }
 

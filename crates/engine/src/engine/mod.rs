@@ -357,7 +357,8 @@ impl Actor {
             | CallEvent::Peer { .. }
             | CallEvent::Host { .. }
             | CallEvent::Knock { .. }
-            | CallEvent::KnockEnded { .. } => {}
+            | CallEvent::KnockEnded { .. }
+            | CallEvent::Notice { .. } => {}
             CallEvent::Muted { .. } => {
                 self.devices.set_microphone(false);
                 self.tell_media();

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use visavis_protocol::{
     ClientMessage, ErrorCode, MAX_ACCESS_TOKEN_BYTES, MAX_CANDIDATES_PER_MESSAGE, MAX_INTERESTS,
-    MAX_MESSAGE_BYTES, MAX_NAME_CHARS, MAX_ROOM_NAME_CHARS, MAX_SERVER_MESSAGE_BYTES, PROTOCOL_VERSION,
-    ServerMessage, parse_client_message, parse_server_message,
+    MAX_MESSAGE_BYTES, MAX_NAME_CHARS, MAX_REPORT_CHARS, MAX_ROOM_NAME_CHARS, MAX_SERVER_MESSAGE_BYTES,
+    PROTOCOL_VERSION, ReportReason, ServerMessage, parse_client_message, parse_server_message,
 };
 
 use crate::samples;
@@ -45,6 +45,14 @@ fn every_error_code_is_in_the_table() {
 }
 
 #[test]
+fn every_reason_of_a_report_is_named() {
+    let reports = section("## Reports and blocks");
+    for reason in ReportReason::ALL {
+        assert!(reports.contains(&format!("`{}`", reason.as_str())), "{reason:?}");
+    }
+}
+
+#[test]
 fn the_limits_are_those_of_the_code() {
     let limits = section("## Limits");
     for value in [
@@ -55,6 +63,7 @@ fn the_limits_are_those_of_the_code() {
         MAX_ROOM_NAME_CHARS,
         MAX_NAME_CHARS,
         MAX_ACCESS_TOKEN_BYTES,
+        MAX_REPORT_CHARS,
     ] {
         assert!(limits.contains(&format!("| {value} ")), "{value}");
     }

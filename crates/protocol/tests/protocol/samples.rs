@@ -6,7 +6,8 @@ use ts_rs::{Config, TS};
 use visavis_protocol::{
     AccessToken, Candidate, ClientMessage, Description, DescriptionKind, DisplayName, Door, ErrorCode, Hello,
     HostAction, IceServer, Interest, Join, Knock, LeaveReason, MatchKind, MediaState, Participant,
-    ParticipantId, Region, Resume, Resumed, Role, RoomName, Seek, ServerMessage, SessionToken,
+    ParticipantId, Region, Report, ReportId, ReportReason, ReportWords, Resume, Resumed, Role, RoomName,
+    Seek, ServerMessage, SessionToken,
 };
 
 const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: false };
@@ -99,6 +100,18 @@ pub(crate) fn client() -> Vec<(ClientMessage, &'static str)> {
             r#"{"type":"host","payload":{"action":"set_door","door":"lobby"}}"#,
         ),
         (ClientMessage::Host(HostAction::End {}), r#"{"type":"host","payload":{"action":"end"}}"#),
+        (
+            ClientMessage::Report(Report {
+                participant: id(),
+                reason: ReportReason::Spam,
+                words: ReportWords::new("sells\nwatches").expect("words"),
+            }),
+            r#"{"type":"report","payload":{"participant":"Ab3-_xyz","reason":"spam","words":"sells\nwatches"}}"#,
+        ),
+        (
+            ClientMessage::Block { participant: id() },
+            r#"{"type":"block","payload":{"participant":"Ab3-_xyz"}}"#,
+        ),
     ]
 }
 
@@ -222,6 +235,14 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
         (
             ServerMessage::Media { from: id(), media: MEDIA },
             r#"{"type":"media","payload":{"from":"Ab3-_xyz","media":{"microphone":true,"camera":false}}}"#,
+        ),
+        (
+            ServerMessage::Reported { report: ReportId::new("0190-7a").expect("an id") },
+            r#"{"type":"reported","payload":{"report":"0190-7a"}}"#,
+        ),
+        (
+            ServerMessage::Blocked { participant: id() },
+            r#"{"type":"blocked","payload":{"participant":"Ab3-_xyz"}}"#,
         ),
         (
             ServerMessage::Error {

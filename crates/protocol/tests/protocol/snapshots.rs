@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use visavis_protocol::{
-    ClientMessage, ErrorCode, ServerMessage, parse_client_message, parse_server_message, to_text,
+    ClientMessage, ErrorCode, ReportReason, ServerMessage, parse_client_message, parse_server_message,
+    to_text,
 };
 
 use crate::samples;
@@ -40,6 +41,13 @@ fn error_codes_are_written_as_they_are_named() {
         let text = format!(r#"{{"type":"error","payload":{{"code":"{}","message":"m"}}}}"#, code.as_str());
         let message = ServerMessage::Error { code, message: "m".to_owned(), retry_after_ms: None };
         assert_eq!(parse_server_message(&text).expect(&text), message);
+    }
+}
+
+#[test]
+fn reasons_are_written_as_they_are_named() {
+    for reason in ReportReason::ALL {
+        assert_eq!(to_text(&reason), format!("\"{}\"", reason.as_str()));
     }
 }
 

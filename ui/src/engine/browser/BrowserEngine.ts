@@ -335,6 +335,7 @@ export class BrowserEngine implements CallEngine {
       case "host":
       case "knock":
       case "knock_ended":
+      case "notice":
       case "error":
         break;
     }

@@ -1,37 +1,30 @@
-//! TCP connections that end without losing the last words.
+//! Connections that end without losing the last words.
 //!
 //! A socket that is closed with unread data in it is reset, and a reset destroys what the other side has not read yet:
-//! a client that is told `message_too_large` while it still sends would only see a broken connection. So the
-//! listener's streams half-close and read on for a while before they are closed.
+//! a client that is told `message_too_large` while it still sends would only see a broken connection. So these streams
+//! half-close and read on for a while before they are closed.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// Listens for TCP connections that linger.
+/// A stream that, when dropped before the other side has closed, lingers.
 #[derive(Debug)]
-pub(crate) struct LingeringListener {
-    pub(crate) listener: TcpListener,
-    /// How long a stream reads on after its owner is done with it.
-    pub(crate) linger: Duration,
-}
-
-/// A TCP connection without Nagle's delay that, when dropped before the other side has closed, lingers.
-#[derive(Debug)]
-pub(crate) struct LingeringStream {
+pub(crate) struct Lingering<S: Stream> {
     /// Taken by `drop` only.
-    stream: Option<TcpStream>,
+    stream: Option<S>,
     linger: Duration,
     state: ReadState,
 }
+
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReadState {
@@ -40,37 +33,26 @@ enum ReadState {
     Ended,
 }
 
-impl Listener for LingeringListener {
-    type Io = LingeringStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (LingeringStream, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        // Only a connection that is broken already refuses it.
-        stream.set_nodelay(true).ok();
-        (LingeringStream { stream: Some(stream), linger: self.linger, state: ReadState::Open }, address)
+impl<S: Stream> Lingering<S> {
+    /// `linger` is how long the stream reads on after its owner is done with it.
+    pub(crate) fn new(stream: S, linger: Duration) -> Self {
+        Self { stream: Some(stream), linger, state: ReadState::Open }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-impl LingeringStream {
-    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+    fn stream(&mut self) -> io::Result<Pin<&mut S>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 
-impl AsyncRead for LingeringStream {
+impl<S: Stream> AsyncRead for Lingering<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let filled = buffer.filled().len();
+        let asked_for_some = buffer.remaining() > 0;
         let result = ready!(self.stream()?.poll_read(context, buffer));
-        let asked_for_some = filled < buffer.capacity();
         if result.is_err() || (asked_for_some && buffer.filled().len() == filled) {
             self.state = ReadState::Ended;
         }
@@ -78,7 +60,7 @@ impl AsyncRead for LingeringStream {
     }
 }
 
-impl AsyncWrite for LingeringStream {
+impl<S: Stream> AsyncWrite for Lingering<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -108,7 +90,7 @@ impl AsyncWrite for LingeringStream {
     }
 }
 
-impl Drop for LingeringStream {
+impl<S: Stream> Drop for Lingering<S> {
     fn drop(&mut self) {
         let (Some(stream), ReadState::Open) = (self.stream.take(), self.state) else { return };
         // Outside of a runtime the server is over, and so is the patience.
@@ -118,7 +100,7 @@ impl Drop for LingeringStream {
     }
 }
 
-async fn read_to_end(mut stream: TcpStream) {
+async fn read_to_end<S: Stream>(mut stream: S) {
     if stream.shutdown().await.is_err() {
         return;
     }
