@@ -225,6 +225,7 @@ impl Connection {
             ice_servers: self.shared.ice_servers.clone(),
             session: Some(greeting.session),
             resumed: greeting.resumed,
+            ice_mode: None,
         }
     }
 

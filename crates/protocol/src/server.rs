@@ -21,6 +21,9 @@ pub enum ServerMessage {
         /// There if the session that the hello names goes on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resumed: Option<Resumed>,
+        /// Which paths media may take; all of them without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ice_mode: Option<IceMode>,
     },
     /// The client is in the room, with these others.
     Joined {
@@ -93,4 +96,14 @@ pub struct IceServer {
     pub username: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
+}
+
+/// Which paths media may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum IceMode {
+    #[default]
+    All,
+    /// Through TURN servers alone: no participant learns another's address.
+    Relay,
 }

@@ -2,6 +2,7 @@
 import type { Candidate } from "./Candidate";
 import type { Description } from "./Description";
 import type { ErrorCode } from "./ErrorCode";
+import type { IceMode } from "./IceMode";
 import type { IceServer } from "./IceServer";
 import type { LeaveReason } from "./LeaveReason";
 import type { MediaState } from "./MediaState";
@@ -22,7 +23,11 @@ session?: SessionToken,
 /**
  * There if the session that the hello names goes on.
  */
-resumed?: Resumed, } } | { "type": "joined", "payload": { room: RoomName, you: ParticipantId, participants: Array<Participant>, } } | { "type": "participant_joined", "payload": { participant: Participant, } } | { "type": "participant_left", "payload": { participant: ParticipantId, reason: LeaveReason, } } | { "type": "description", "payload": { from: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { from: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { from: ParticipantId, ufrag: string, } } | { "type": "media", "payload": { from: ParticipantId, media: MediaState, } } | { "type": "error", "payload": { code: ErrorCode, message: string, 
+resumed?: Resumed, 
+/**
+ * Which paths media may take; all of them without it.
+ */
+ice_mode?: IceMode, } } | { "type": "joined", "payload": { room: RoomName, you: ParticipantId, participants: Array<Participant>, } } | { "type": "participant_joined", "payload": { participant: Participant, } } | { "type": "participant_left", "payload": { participant: ParticipantId, reason: LeaveReason, } } | { "type": "description", "payload": { from: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { from: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { from: ParticipantId, ufrag: string, } } | { "type": "media", "payload": { from: ParticipantId, media: MediaState, } } | { "type": "error", "payload": { code: ErrorCode, message: string, 
 /**
  * Milliseconds after which it makes sense to go on, where that is known.
  */

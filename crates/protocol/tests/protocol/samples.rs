@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use ts_rs::{Config, TS};
 use visavis_protocol::{
-    Candidate, ClientMessage, Description, DescriptionKind, DisplayName, ErrorCode, Hello, IceServer, Join,
-    LeaveReason, MediaState, Participant, ParticipantId, Resume, Resumed, Role, RoomName, ServerMessage,
-    SessionToken,
+    Candidate, ClientMessage, Description, DescriptionKind, DisplayName, ErrorCode, Hello, IceMode,
+    IceServer, Join, LeaveReason, MediaState, Participant, ParticipantId, Resume, Resumed, Role, RoomName,
+    ServerMessage, SessionToken,
 };
 
 const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: false };
@@ -74,6 +74,7 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 ],
                 session: None,
                 resumed: None,
+                ice_mode: None,
             },
             r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[{"urls":["stun:a.example"]},{"urls":["turn:b.example"],"username":"u","credential":"c"}]}}"#,
         ),
@@ -84,8 +85,9 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 ice_servers: Vec::new(),
                 session: Some(session()),
                 resumed: Some(Resumed { received: 3 }),
+                ice_mode: Some(IceMode::Relay),
             },
-            r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","resumed":{"received":3}}}"#,
+            r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","resumed":{"received":3},"ice_mode":"relay"}}"#,
         ),
         (
             ServerMessage::Joined {
