@@ -3,16 +3,17 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
-use visavis_protocol::{ErrorCode, IceServer, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, ServerMessage, to_text};
+use visavis_protocol::{ErrorCode, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, ServerMessage, to_text};
 
 use crate::conversation::{Complaint, Conversation, Reaction};
 use crate::hub::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting};
+use crate::ice::Ice;
 use crate::limits::{Admission, Pace};
 use crate::metrics::Metrics;
 use crate::sessions::ConnectionId;
@@ -27,7 +28,7 @@ pub(crate) struct Shared {
     pub(crate) hub: HubHandle,
     pub(crate) timing: Timing,
     pub(crate) limits: LimitsConfig,
-    pub(crate) ice_servers: Vec<IceServer>,
+    pub(crate) ice: Ice,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -222,10 +223,10 @@ impl Connection {
         ServerMessage::Welcome {
             protocol: PROTOCOL_VERSION,
             server: concat!("visavis-server/", env!("CARGO_PKG_VERSION")).to_owned(),
-            ice_servers: self.shared.ice_servers.clone(),
+            ice_servers: self.shared.ice.servers(&greeting.session, SystemTime::now()),
             session: Some(greeting.session),
             resumed: greeting.resumed,
-            ice_mode: None,
+            ice_mode: self.shared.ice.mode(),
         }
     }
 

@@ -10,19 +10,19 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tracing::{info, warn};
-use visavis_protocol::IceServer;
 
 use crate::admin;
 use crate::assets::Assets;
-use crate::config::StunUrl;
 use crate::connection::Shared;
 use crate::http::{Peer, Site, router};
 use crate::hub::{Hub, HubHandle};
+use crate::ice::Ice;
 use crate::limits::Gate;
 use crate::linger::LingeringListener;
 use crate::metrics::Metrics;
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
+use crate::turn::{TurnError, TurnServer, TurnStreams};
 use crate::{Config, Timing};
 
 /// A server that is bound to its address.
@@ -37,6 +37,7 @@ pub struct Server {
     admin: Option<(TcpListener, SocketAddr)>,
     metrics: Arc<Metrics>,
     ready: watch::Sender<bool>,
+    turn: Option<TurnServer>,
 }
 
 /// Why a server cannot start, or go on.
@@ -48,6 +49,8 @@ pub enum ServerError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("cannot read the UI from {}", folder.display())]
     Ui { folder: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Turn(#[from] TurnError),
     #[error("the HTTP server failed")]
     Serve(#[source] io::Error),
 }
@@ -75,12 +78,15 @@ impl Server {
             Sessions::new(config.timing.grace, rand::make_rng()),
             Arc::clone(&metrics),
         );
-        let ice_servers = config.ice.stun.iter().map(stun_server).collect();
+        let turn = match config.turn.enabled {
+            true => Some(TurnServer::start(&config.turn, config.limits, &metrics).await?),
+            false => None,
+        };
         let connections = Shared {
             hub: handle.clone(),
             timing: config.timing,
             limits: config.limits,
-            ice_servers,
+            ice: Ice::new(&config.ice, config.turn.credential_ttl, turn.as_ref()),
             metrics: Arc::clone(&metrics),
         };
         let site = Site {
@@ -91,7 +97,7 @@ impl Server {
             ready: is_ready,
         };
         let (router, timing) = (router(site), config.timing);
-        Ok(Self { listener, address, router, hub, handle, timing, admin, metrics, ready })
+        Ok(Self { listener, address, router, hub, handle, timing, admin, metrics, ready, turn })
     }
 
     /// Where the server listens.
@@ -104,6 +110,16 @@ impl Server {
         self.admin.as_ref().map(|(_, address)| *address)
     }
 
+    /// Where the server relays media, if it does.
+    pub fn turn_addr(&self) -> Option<SocketAddr> {
+        self.turn.as_ref().map(TurnServer::local_addr)
+    }
+
+    /// Takes clients of the relay that come over listeners of others, such as one that ends TLS.
+    pub fn turn_streams(&self) -> Option<TurnStreams> {
+        self.turn.as_ref().map(TurnServer::streams)
+    }
+
     /// Serves until `stop` resolves; then lets calls that are under way end, for as long as the configuration says or until
     /// `hurry` resolves; then says goodbye to all clients, and returns when they are gone.
     pub async fn run(
@@ -111,7 +127,8 @@ impl Server {
         stop: impl Future<Output = ()>,
         hurry: impl Future<Output = ()>,
     ) -> Result<(), ServerError> {
-        let Self { listener, address, router, hub, handle, timing, admin, metrics, ready } = self;
+        let Self { listener, address, router, hub, handle, timing, admin, metrics, ready, turn: _relaying } =
+            self;
         info!(%address, "listening");
         if let Some((listener, address)) = admin {
             info!(%address, "listening for operators");
@@ -169,8 +186,4 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Server
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-fn stun_server(url: &StunUrl) -> IceServer {
-    IceServer { urls: vec![url.to_string()], username: None, credential: None }
 }

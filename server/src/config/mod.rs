@@ -3,7 +3,9 @@
 
 mod layers;
 mod seconds;
+mod secret;
 mod stun_url;
+mod turn;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -12,10 +14,13 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
+use visavis_protocol::IceMode;
 
 use crate::Origin;
 pub use layers::ConfigError;
+pub use secret::{Secret, SecretError};
 pub use stun_url::{StunUrl, StunUrlError};
+pub use turn::{PortRange, Realm, TurnAccess, TurnConfig, TurnLimits, TurnService, TurnUrl};
 
 /// The configuration, as it stands in a TOML file: `server/visavis-server.toml` has every key with its default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +42,7 @@ pub struct Config {
     pub admin: AdminConfig,
     pub rooms: RoomsConfig,
     pub ice: IceConfig,
+    pub turn: TurnConfig,
     pub limits: LimitsConfig,
     pub timing: Timing,
 }
@@ -73,6 +79,10 @@ pub struct RoomsConfig {
 pub struct IceConfig {
     /// STUN servers, announced to every client in its `welcome`.
     pub stun: Vec<StunUrl>,
+    /// Which paths clients may take.
+    pub mode: IceMode,
+    /// TURN servers of others.
+    pub turn: Vec<TurnService>,
 }
 
 /// How much one client may take.
@@ -128,6 +138,7 @@ impl Default for Config {
             admin: AdminConfig::default(),
             rooms: RoomsConfig::default(),
             ice: IceConfig::default(),
+            turn: TurnConfig::default(),
             limits: LimitsConfig::default(),
             timing: Timing::default(),
         }

@@ -15,4 +15,5 @@ mod resumption;
 mod shutdown;
 mod slow_client;
 mod support;
+mod turn;
 mod ui;

@@ -19,7 +19,7 @@ use visavis_protocol::{
     MediaState, Participant, ParticipantId, Resume, Resumed, RoomName, ServerMessage, SessionToken,
     parse_server_message, to_text,
 };
-use visavis_server::{Config, Server, ServerError};
+use visavis_server::{Config, Server, ServerError, TurnStreams};
 
 /// Nothing here takes long; what takes longer does not come any more.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,6 +29,8 @@ pub(crate) const MEDIA: MediaState = MediaState { microphone: true, camera: fals
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) admin: Option<SocketAddr>,
+    pub(crate) turn: Option<SocketAddr>,
+    pub(crate) turn_streams: Option<TurnStreams>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Result<(), ServerError>>,
 }
@@ -43,12 +45,13 @@ impl TestServer {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::bind(Config { listen, ..config }).await.expect("bind to a free port");
         let (address, admin) = (server.local_addr(), server.admin_addr());
+        let (turn, turn_streams) = (server.turn_addr(), server.turn_streams());
         let (stop, stopped) = oneshot::channel();
         let stopped = async {
             stopped.await.ok();
         };
         let running = tokio::spawn(server.run(stopped, pending()));
-        Self { address, admin, stop, running }
+        Self { address, admin, turn, turn_streams, stop, running }
     }
 
     pub(crate) async fn stop(self) -> Result<(), ServerError> {

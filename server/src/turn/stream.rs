@@ -1,0 +1,120 @@
+//! Clients that come over a connection: TCP, or TLS that somebody else ends.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mio::Waker;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::StreamId;
+use super::framing::Deframer;
+use super::relay::StreamEvent;
+
+/// Packets that wait for a client to take them; what comes beyond is lost, as on any path.
+const OUTBOUND: usize = 256;
+
+/// From the opening of a connection to its first frame.
+const FIRST_FRAME: Duration = Duration::from_secs(10);
+/// Clients refresh permissions every five minutes (RFC 8656 section 9): one that is silent for longer has gone.
+const SILENCE: Duration = Duration::from_secs(660);
+/// For a client to take what is sent.
+const TAKING: Duration = Duration::from_secs(10);
+
+const READ_BYTES: usize = 4096;
+
+/// Where streams are handed over to the relay, by whoever has them.
+#[derive(Debug, Clone)]
+pub struct TurnStreams {
+    events: mpsc::Sender<StreamEvent>,
+    waker: Arc<Waker>,
+    last: Arc<AtomicU64>,
+}
+
+/// The relay has ended.
+struct Gone;
+
+impl TurnStreams {
+    pub(super) fn new(events: mpsc::Sender<StreamEvent>, waker: Arc<Waker>) -> Self {
+        Self { events, waker, last: Arc::default() }
+    }
+
+    /// Serves a client over any stream of bytes, until either side ends it. `peer` is where it comes from.
+    pub async fn serve_stream<IO>(&self, io: IO, peer: SocketAddr)
+    where
+        IO: AsyncRead + AsyncWrite + Send,
+    {
+        let stream = StreamId(self.last.fetch_add(1, Ordering::Relaxed));
+        let (outbound, packets) = mpsc::channel(OUTBOUND);
+        if self.tell(StreamEvent::Opened { stream, peer, outbound }).await.is_err() {
+            return;
+        }
+        let (reader, writer) = tokio::io::split(io);
+        let ending = tokio::select! {
+            ending = self.read(stream, reader) => ending,
+            ending = write(writer, packets) => ending,
+        };
+        debug!(stream = stream.0, error = ending.err().map(tracing::field::display), "a stream ends");
+        self.tell(StreamEvent::Closed { stream }).await.ok();
+    }
+
+    async fn read<IO: AsyncRead>(&self, stream: StreamId, mut reader: ReadHalf<IO>) -> io::Result<()> {
+        let mut deframer = Deframer::default();
+        let mut bytes = [0; READ_BYTES];
+        let mut patience = FIRST_FRAME;
+        loop {
+            let until_frame = async {
+                loop {
+                    let read = reader.read(&mut bytes).await?;
+                    if read == 0 {
+                        return Ok(None);
+                    }
+                    deframer.push(bytes.get(..read).unwrap_or_default());
+                    if let Some(frame) = next(&mut deframer)? {
+                        return Ok::<_, io::Error>(Some(frame));
+                    }
+                }
+            };
+            let Some(first) = timeout(patience, until_frame).await?? else { return Ok(()) };
+            patience = SILENCE;
+            let mut frame = Some(first);
+            while let Some(whole) = frame {
+                if self.tell(StreamEvent::Frame { stream, frame: whole }).await.is_err() {
+                    return Ok(());
+                }
+                frame = next(&mut deframer)?;
+            }
+        }
+    }
+
+    async fn tell(&self, event: StreamEvent) -> Result<(), Gone> {
+        self.events.send(event).await.map_err(|_| Gone)?;
+        self.waker.wake().map_err(|_| Gone)
+    }
+}
+
+fn next(deframer: &mut Deframer) -> io::Result<Option<Vec<u8>>> {
+    deframer.next().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "this is not TURN"))
+}
+
+async fn write<IO: AsyncWrite>(
+    mut writer: WriteHalf<IO>,
+    mut packets: mpsc::Receiver<Vec<u8>>,
+) -> io::Result<()> {
+    let mut waiting = Vec::with_capacity(OUTBOUND);
+    while packets.recv_many(&mut waiting, OUTBOUND).await > 0 {
+        let bytes = waiting.concat();
+        waiting.clear();
+        timeout(TAKING, async {
+            writer.write_all(&bytes).await?;
+            writer.flush().await
+        })
+        .await??;
+    }
+    Ok(())
+}
