@@ -89,12 +89,14 @@ function listening(port) {
 }
 
 /** @returns {Promise<number>} microseconds of processor time for each packet that was relayed */
-async function measure(scope, relay, peer, { name, args, hops }) {
+async function measure(scope, relay, peer, { name, args, hops }, whose) {
   const before = cpuSeconds(family(relay.pid));
   const credentials = mint(SECRET, "owl", Math.floor(Date.now() / 1000) + 86_400);
   const load = ["-n", String(MESSAGES), "-m", String(CLIENTS), "-l", String(BYTES), "-z", "1"];
-  const { sent, received } = await runClient(scope, { ...credentials, port: relay.port }, [...load, ...args(peer)]);
-  if (received < (1 - MOST_LOST) * sent || sent === 0) throw new Error(`${name}: ${received} of ${sent} came`);
+  const { sent, received, output } = await runClient(scope, { ...credentials, port: relay.port }, [...load, ...args(peer)]);
+  if (received < (1 - MOST_LOST) * sent || sent === 0) {
+    throw new Error(`${name}, ${whose}: ${received} of ${sent} came\n${output.slice(-1000)}`);
+  }
   return ((cpuSeconds(family(relay.pid)) - before) / (received * hops)) * 1e6;
 }
 
@@ -108,7 +110,7 @@ try {
   for (let round = 1; round <= ROUNDS; round += 1) {
     for (const situation of CASES) {
       for (const [name, relay] of Object.entries(relays)) {
-        results.get(situation.name)[name].push(await measure(scope, relay, peer, situation));
+        results.get(situation.name)[name].push(await measure(scope, relay, peer, situation, name));
       }
     }
     console.error(`round ${round} of ${ROUNDS}`);

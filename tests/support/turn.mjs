@@ -63,7 +63,8 @@ export async function startEcho(scope, address) {
  * @param {import("./scope.mjs").Scope} scope
  * @param {Credentials & { port: number, server?: string }} relay
  * @param {string[]} args
- * @returns {Promise<{ sent: number, received: number, challenged: boolean, refusals: number[] }>} messages; whether it was
+ * @returns {Promise<{ sent: number, received: number, challenged: boolean, refusals: number[], output: string }>}
+ *   messages; whether it was
  *   asked for its credentials until it gave up, and the codes of other errors, each once
  */
 export async function runClient(scope, { username, credential, port, server = "127.0.0.1" }, args) {
@@ -73,6 +74,7 @@ export async function runClient(scope, { username, credential, port, server = "1
   const output = program.lines.join("\n");
   const totals = [...output.matchAll(/tot_send_msgs=(\d+), tot_recv_msgs=(\d+)/g)].at(-1) ?? [0, 0, 0];
   return {
+    output,
     sent: Number(totals[1]),
     received: Number(totals[2]),
     // It prints no code of a challenge, however often one is repeated.

@@ -6,6 +6,7 @@
 
 mod allocation;
 mod answer;
+mod bell;
 mod credentials;
 mod framing;
 mod nonce;

@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::net::UdpSocket;
@@ -13,6 +12,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use tokio::sync::mpsc;
 use tracing::{debug, error};
 
+use super::bell::Bell;
 use super::framing::framed;
 use super::packet::Buffer;
 use super::ports::Ports;
@@ -53,20 +53,19 @@ pub(super) struct Relay {
     unread: BTreeSet<Token>,
     /// The streams may have said more.
     unheard: bool,
-    stop: Arc<AtomicBool>,
+    bell: Arc<Bell>,
 }
 
 impl Relay {
-    /// The `stop` flag is looked at whenever the waker wakes.
+    /// The bell tells of events, and of the end.
     pub(super) fn new(
         mut listener: UdpSocket,
         turn: Turn,
         ports: Ports,
         events: mpsc::Receiver<StreamEvent>,
-        stop: Arc<AtomicBool>,
-    ) -> io::Result<(Self, Waker)> {
+    ) -> io::Result<(Self, Arc<Bell>)> {
         let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), WAKER)?;
+        let bell = Arc::new(Bell::new(Waker::new(poll.registry(), WAKER)?));
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let relay = Self {
             poll,
@@ -79,16 +78,16 @@ impl Relay {
             buffer: Buffer::new(),
             unread: BTreeSet::new(),
             unheard: false,
-            stop,
+            bell: Arc::clone(&bell),
         };
-        Ok((relay, waker))
+        Ok((relay, bell))
     }
 
     /// Relays until it is told to stop.
     pub(super) fn run(mut self) {
         let mut ready = Events::with_capacity(1024);
         let mut sweep_at = Instant::now() + SWEEP_INTERVAL;
-        while !self.stop.load(Ordering::Acquire) {
+        while !self.bell.is_over() {
             let is_idle = self.unread.is_empty() && !self.unheard;
             let wait =
                 if is_idle { sweep_at.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
@@ -171,6 +170,7 @@ impl Relay {
     }
 
     fn on_streams(&mut self, now: Now) {
+        self.bell.hear();
         for _ in 0..FRAMES_IN_A_ROW {
             let Ok(event) = self.events.try_recv() else { return };
             match event {

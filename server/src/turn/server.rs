@@ -3,16 +3,15 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mio::Waker;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, info};
 
+use super::bell::Bell;
 use super::ports::{self, Ports};
 use super::protocol::{Settings, Turn};
 use super::relay::Relay;
@@ -53,8 +52,7 @@ pub(crate) struct TurnServer {
     secret: Secret,
     streams: TurnStreams,
     accepting: JoinHandle<()>,
-    stop: Arc<AtomicBool>,
-    waker: Arc<Waker>,
+    bell: Arc<Bell>,
 }
 
 impl TurnServer {
@@ -74,13 +72,10 @@ impl TurnServer {
         let turn = Turn::new(settings, metrics.turn.clone(), rand::make_rng(), Instant::now());
         let ports = Ports::new(config.relay_ports.ports(), config.listen.ip(), rand::make_rng());
         let (events, heard) = mpsc::channel(EVENTS);
-        let stop = Arc::new(AtomicBool::new(false));
-        let (relay, waker) =
-            Relay::new(datagrams, turn, ports, heard, Arc::clone(&stop)).map_err(TurnError::Start)?;
+        let (relay, bell) = Relay::new(datagrams, turn, ports, heard).map_err(TurnError::Start)?;
         thread::Builder::new().name("turn".to_owned()).spawn(|| relay.run()).map_err(TurnError::Start)?;
 
-        let waker = Arc::new(waker);
-        let streams = TurnStreams::new(events, Arc::clone(&waker));
+        let streams = TurnStreams::new(events, Arc::clone(&bell));
         // Who is behind a proxy cannot be told here: nobody is trusted.
         let accepting = tokio::spawn(accept(listener, streams.clone(), Gate::new(limits, Vec::new())));
         info!(%address, "relaying for clients");
@@ -88,7 +83,7 @@ impl TurnServer {
             Some(host) => vec![host.clone()],
             None => announced.iter().copied().map(host_of).collect(),
         };
-        Ok(Self { address, hosts, secret, streams, accepting, stop, waker })
+        Ok(Self { address, hosts, secret, streams, accepting, bell })
     }
 
     /// Where it listens.
@@ -115,8 +110,7 @@ impl TurnServer {
 impl Drop for TurnServer {
     fn drop(&mut self) {
         self.accepting.abort();
-        self.stop.store(true, Ordering::Release);
-        self.waker.wake().ok();
+        self.bell.end();
     }
 }
 

@@ -2,18 +2,19 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use mio::Waker;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::StreamId;
-use super::framing::Deframer;
+use super::bell::Bell;
+use super::framing::{Deframer, Garbage};
 use super::relay::StreamEvent;
 
 /// Packets that wait for a client to take them; what comes beyond is lost, as on any path.
@@ -32,7 +33,7 @@ const READ_BYTES: usize = 4096;
 #[derive(Debug, Clone)]
 pub struct TurnStreams {
     events: mpsc::Sender<StreamEvent>,
-    waker: Arc<Waker>,
+    bell: Arc<Bell>,
     last: Arc<AtomicU64>,
 }
 
@@ -40,8 +41,8 @@ pub struct TurnStreams {
 struct Gone;
 
 impl TurnStreams {
-    pub(super) fn new(events: mpsc::Sender<StreamEvent>, waker: Arc<Waker>) -> Self {
-        Self { events, waker, last: Arc::default() }
+    pub(super) fn new(events: mpsc::Sender<StreamEvent>, bell: Arc<Bell>) -> Self {
+        Self { events, bell, last: Arc::default() }
     }
 
     /// Serves a client over any stream of bytes, until either side ends it. `peer` is where it comes from.
@@ -66,40 +67,35 @@ impl TurnStreams {
     async fn read<IO: AsyncRead>(&self, stream: StreamId, mut reader: ReadHalf<IO>) -> io::Result<()> {
         let mut deframer = Deframer::default();
         let mut bytes = [0; READ_BYTES];
-        let mut patience = FIRST_FRAME;
+        let mut heard_at = None;
+        // Looked at when it is over, and not set anew for each frame.
+        let mut silence = pin!(sleep(FIRST_FRAME));
         loop {
-            let until_frame = async {
-                loop {
-                    let read = reader.read(&mut bytes).await?;
-                    if read == 0 {
-                        return Ok(None);
-                    }
-                    deframer.push(bytes.get(..read).unwrap_or_default());
-                    if let Some(frame) = next(&mut deframer)? {
-                        return Ok::<_, io::Error>(Some(frame));
-                    }
+            let read = tokio::select! {
+                read = reader.read(&mut bytes) => read?,
+                () = &mut silence => {
+                    let until = heard_at.map(|at: Instant| at + SILENCE).filter(|until| Instant::now() < *until);
+                    silence.as_mut().reset(until.ok_or(io::ErrorKind::TimedOut)?);
+                    continue;
                 }
             };
-            let Some(first) = timeout(patience, until_frame).await?? else { return Ok(()) };
-            patience = SILENCE;
-            let mut frame = Some(first);
-            while let Some(whole) = frame {
-                if self.tell(StreamEvent::Frame { stream, frame: whole }).await.is_err() {
+            if read == 0 {
+                return Ok(());
+            }
+            deframer.push(bytes.get(..read).unwrap_or_default());
+            while let Some(frame) = deframer.next().map_err(|Garbage| io::ErrorKind::InvalidData)? {
+                heard_at = Some(Instant::now());
+                if self.tell(StreamEvent::Frame { stream, frame }).await.is_err() {
                     return Ok(());
                 }
-                frame = next(&mut deframer)?;
             }
         }
     }
 
     async fn tell(&self, event: StreamEvent) -> Result<(), Gone> {
         self.events.send(event).await.map_err(|_| Gone)?;
-        self.waker.wake().map_err(|_| Gone)
+        self.bell.ring().map_err(|_| Gone)
     }
-}
-
-fn next(deframer: &mut Deframer) -> io::Result<Option<Vec<u8>>> {
-    deframer.next().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "this is not TURN"))
 }
 
 async fn write<IO: AsyncWrite>(
@@ -108,7 +104,10 @@ async fn write<IO: AsyncWrite>(
 ) -> io::Result<()> {
     let mut waiting = Vec::with_capacity(OUTBOUND);
     while packets.recv_many(&mut waiting, OUTBOUND).await > 0 {
-        let bytes = waiting.concat();
+        let bytes = match &mut waiting[..] {
+            [one] => std::mem::take(one),
+            several => several.concat(),
+        };
         waiting.clear();
         timeout(TAKING, async {
             writer.write_all(&bytes).await?;
