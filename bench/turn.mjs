@@ -24,6 +24,7 @@ const CLIENTS = 20;
 const BYTES = 1000;
 /** What does not come back in a case says that something else than the relay was measured. */
 const MOST_LOST = 0.02;
+const MOST_TRIES = 5;
 const AIM = "<=1.25";
 
 const SECRET = "north";
@@ -88,16 +89,22 @@ function listening(port) {
   return until(10_000, `something on port ${port}`, () => readFileSync("/proc/net/udp", "utf8").includes(local));
 }
 
-/** @returns {Promise<number>} microseconds of processor time for each packet that was relayed */
+/**
+ * What is lost by a busy machine was not relayed: such a measurement is taken again.
+ *
+ * @returns {Promise<number>} microseconds of processor time for each packet that was relayed
+ */
 async function measure(scope, relay, peer, { name, args, hops }, whose) {
-  const before = cpuSeconds(family(relay.pid));
-  const credentials = mint(SECRET, "owl", Math.floor(Date.now() / 1000) + 86_400);
   const load = ["-n", String(MESSAGES), "-m", String(CLIENTS), "-l", String(BYTES), "-z", "1"];
-  const { sent, received, output } = await runClient(scope, { ...credentials, port: relay.port }, [...load, ...args(peer)]);
-  if (received < (1 - MOST_LOST) * sent || sent === 0) {
-    throw new Error(`${name}, ${whose}: ${received} of ${sent} came\n${output.slice(-1000)}`);
+  for (let tries = 1; ; tries += 1) {
+    const before = cpuSeconds(family(relay.pid));
+    const credentials = mint(SECRET, "owl", Math.floor(Date.now() / 1000) + 86_400);
+    const { sent, received, output } = await runClient(scope, { ...credentials, port: relay.port }, [...load, ...args(peer)]);
+    const used = cpuSeconds(family(relay.pid)) - before;
+    if (sent > 0 && received >= (1 - MOST_LOST) * sent) return (used / (received * hops)) * 1e6;
+    console.error(`${name}, ${whose}: ${received} of ${sent} came`);
+    if (tries === MOST_TRIES) throw new Error(output.slice(-1000));
   }
-  return ((cpuSeconds(family(relay.pid)) - before) / (received * hops)) * 1e6;
 }
 
 const endings = [];

@@ -79,7 +79,7 @@ impl Server {
             Arc::clone(&metrics),
         );
         let turn = match config.turn.enabled {
-            true => Some(TurnServer::start(&config.turn, config.limits, &metrics).await?),
+            true => Some(TurnServer::start(&config.turn, config.limits, &metrics)?),
             false => None,
         };
         let connections = Shared {

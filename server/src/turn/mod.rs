@@ -1,12 +1,14 @@
 //! The embedded TURN and STUN server: relays media for clients that find no direct path (RFC 8656, RFC 8489).
 //!
 //! `protocol` is pure, with what it is made of beside it: packets and the time go in, what is to be sent comes out. `relay` is the
-//! thread that owns it together with all UDP sockets; `stream` carries clients that come over TCP, or over TLS, to it.
+//! thread that owns it together with all sockets; `stream` carries clients to it that others have, such as those over TLS.
 //! Nothing here knows of rooms or sessions: who has credentials is relayed.
 
 mod allocation;
 mod answer;
 mod bell;
+mod clients;
+mod connection;
 mod credentials;
 mod framing;
 mod nonce;
@@ -42,10 +44,15 @@ struct Client {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Via {
     Datagrams,
+    Connection(ConnectionId),
     Stream(StreamId),
 }
 
-/// A connection over which STUN messages and ChannelData come one after the other.
+/// A TCP connection of the thread's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct ConnectionId(u64);
+
+/// A stream of somebody else's over which STUN messages and ChannelData come one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct StreamId(u64);
 

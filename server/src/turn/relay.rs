@@ -1,4 +1,4 @@
-//! The thread that owns the protocol's state and all its UDP sockets: what comes in at one of them goes out at another without
+//! The thread that owns the protocol's state and all its sockets: what comes in at one of them goes out at another without
 //! a lock, a queue or another thread between.
 
 use std::collections::{BTreeSet, HashMap};
@@ -13,17 +13,21 @@ use tokio::sync::mpsc;
 use tracing::{debug, error};
 
 use super::bell::Bell;
-use super::framing::framed;
+use super::clients::Clients;
+use super::connection::Progress;
 use super::packet::Buffer;
 use super::ports::Ports;
 use super::protocol::{Now, Opening, Output, RelayId, Turn};
-use super::{Client, StreamId, Via};
+use super::{Client, ConnectionId, StreamId, Via};
 
 const WAKER: Token = Token(usize::MAX);
-const LISTENER: Token = Token(usize::MAX - 1);
+const DATAGRAMS: Token = Token(usize::MAX - 1);
+const LISTENER: Token = Token(usize::MAX - 2);
 
 /// Packets of one socket before the others have their turn.
 const PACKETS_IN_A_ROW: usize = 64;
+/// Reads of one connection, each of several packets perhaps.
+const READS_IN_A_ROW: usize = 16;
 /// The same of what the streams say.
 const FRAMES_IN_A_ROW: usize = 256;
 
@@ -42,11 +46,10 @@ pub(super) enum StreamEvent {
 #[derive(Debug)]
 pub(super) struct Relay {
     poll: Poll,
-    listener: UdpSocket,
+    clients: Clients,
     turn: Turn,
     ports: Ports,
     sockets: HashMap<RelayId, UdpSocket>,
-    streams: HashMap<StreamId, (SocketAddr, mpsc::Sender<Vec<u8>>)>,
     events: mpsc::Receiver<StreamEvent>,
     buffer: Buffer,
     /// Sockets that may have more, though the system will not say so again.
@@ -59,21 +62,21 @@ pub(super) struct Relay {
 impl Relay {
     /// The bell tells of events, and of the end.
     pub(super) fn new(
-        mut listener: UdpSocket,
+        mut clients: Clients,
         turn: Turn,
         ports: Ports,
         events: mpsc::Receiver<StreamEvent>,
     ) -> io::Result<(Self, Arc<Bell>)> {
         let poll = Poll::new()?;
         let bell = Arc::new(Bell::new(Waker::new(poll.registry(), WAKER)?));
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        poll.registry().register(&mut clients.datagrams, DATAGRAMS, Interest::READABLE)?;
+        poll.registry().register(&mut clients.listener, LISTENER, Interest::READABLE)?;
         let relay = Self {
             poll,
-            listener,
+            clients,
             turn,
             ports,
             sockets: HashMap::new(),
-            streams: HashMap::new(),
             events,
             buffer: Buffer::new(),
             unread: BTreeSet::new(),
@@ -101,12 +104,12 @@ impl Relay {
             }
             let now = now();
             for token in std::mem::take(&mut self.unread) {
-                self.on_readable(now, token);
+                self.on_ready(now, token);
             }
             for event in &ready {
                 match event.token() {
                     WAKER => self.unheard = true,
-                    token => self.on_readable(now, token),
+                    token => self.on_ready(now, token),
                 }
             }
             if std::mem::take(&mut self.unheard) {
@@ -114,17 +117,28 @@ impl Relay {
             }
             if now.at >= sweep_at {
                 sweep_at = now.at + SWEEP_INTERVAL;
-                for relay in self.turn.handle_time(now.at) {
-                    self.close(relay);
-                }
+                self.sweep(now);
             }
         }
     }
 
-    fn on_readable(&mut self, now: Now, token: Token) {
+    fn sweep(&mut self, now: Now) {
+        for relay in self.turn.handle_time(now.at) {
+            self.close(relay);
+        }
+        for connection in self.clients.dead(now.at) {
+            self.disconnect(connection);
+        }
+        // Those that there was no file descriptor for.
+        self.unread.insert(LISTENER);
+    }
+
+    fn on_ready(&mut self, now: Now, token: Token) {
         let has_more = match token {
-            LISTENER => self.read_clients(now),
-            Token(id) => self.read_peers(now, RelayId(id as u64)),
+            DATAGRAMS => self.read_clients(now),
+            LISTENER => self.clients.accept(self.poll.registry(), connection_token),
+            Token(number) if number % 2 == 0 => self.read_peers(now, RelayId(number as u64 / 2)),
+            Token(number) => self.read_connection(now, ConnectionId(number as u64 / 2)),
         };
         if has_more {
             self.unread.insert(token);
@@ -134,7 +148,7 @@ impl Relay {
     /// Whether there may be more.
     fn read_clients(&mut self, now: Now) -> bool {
         for _ in 0..PACKETS_IN_A_ROW {
-            match self.listener.recv_from(self.buffer.room()) {
+            match self.clients.datagrams.recv_from(self.buffer.room()) {
                 Ok((bytes, address)) => {
                     let packet = self.buffer.read(bytes);
                     let client = Client { via: Via::Datagrams, address };
@@ -159,11 +173,37 @@ impl Relay {
                     if let Some((client, packet)) =
                         self.turn.handle_peer(now, relay, peer, &mut self.buffer, data)
                     {
-                        self.send_to_client(client, packet);
+                        self.clients.send(client, self.buffer.at(packet));
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) => debug!(%error, "cannot receive from peers"),
+            }
+        }
+        true
+    }
+
+    /// Whether there may be more.
+    fn read_connection(&mut self, now: Now, id: ConnectionId) -> bool {
+        let Some(client) = self.clients.connected(id) else { return false };
+        for _ in 0..READS_IN_A_ROW {
+            match self.clients.progress(id) {
+                Ok(Progress::More) => {}
+                Ok(Progress::Drained) => return false,
+                Err(_) => {
+                    self.disconnect(id);
+                    return false;
+                }
+            }
+            loop {
+                match self.clients.next(now.at, id) {
+                    Ok(Some(frame)) => self.on_frame(now, client, &frame),
+                    Ok(None) => break,
+                    Err(_) => {
+                        self.disconnect(id);
+                        return false;
+                    }
+                }
             }
         }
         true
@@ -175,31 +215,44 @@ impl Relay {
             let Ok(event) = self.events.try_recv() else { return };
             match event {
                 StreamEvent::Opened { stream, peer, outbound } => {
-                    self.streams.insert(stream, (peer, outbound));
+                    self.clients.stream_opened(stream, peer, outbound);
                 }
                 StreamEvent::Frame { stream, frame } => {
-                    let Some((address, _)) = self.streams.get(&stream) else { continue };
-                    let client = Client { via: Via::Stream(stream), address: *address };
-                    let packet = self.buffer.fill(&frame);
-                    let output = self.turn.handle_client(now, client, &mut self.buffer, packet);
-                    self.act(now, client, output);
+                    if let Some(client) = self.clients.streaming(stream) {
+                        self.on_frame(now, client, &frame);
+                    }
                 }
                 StreamEvent::Closed { stream } => {
-                    let Some((address, _)) = self.streams.remove(&stream) else { continue };
-                    let client = Client { via: Via::Stream(stream), address };
-                    if let Some(relay) = self.turn.handle_gone(client) {
-                        self.close(relay);
-                    }
+                    let client = self.clients.stream_closed(stream);
+                    self.forget(client);
                 }
             }
         }
         self.unheard = true;
     }
 
+    fn on_frame(&mut self, now: Now, client: Client, frame: &[u8]) {
+        let packet = self.buffer.fill(frame);
+        let output = self.turn.handle_client(now, client, &mut self.buffer, packet);
+        self.act(now, client, output);
+    }
+
+    fn disconnect(&mut self, id: ConnectionId) {
+        let client = self.clients.disconnect(self.poll.registry(), id);
+        self.forget(client);
+    }
+
+    /// A client is gone, and its relay with it.
+    fn forget(&mut self, client: Option<Client>) {
+        if let Some(relay) = client.and_then(|client| self.turn.handle_gone(client)) {
+            self.close(relay);
+        }
+    }
+
     fn act(&mut self, now: Now, client: Client, output: Output) {
         match output {
             Output::Nothing => {}
-            Output::Answer(answer) => self.answer(client, &answer),
+            Output::Answer(answer) => self.clients.send(client, &answer),
             Output::ToPeer { relay, peer, data } => {
                 let Some(socket) = self.sockets.get(&relay) else { return };
                 // What the system does not take is lost, as on any path.
@@ -207,7 +260,7 @@ impl Relay {
                     debug!(%error, "cannot send to a peer");
                 }
             }
-            Output::ToClient { client, packet } => self.send_to_client(client, packet),
+            Output::ToClient { client, packet } => self.clients.send(client, self.buffer.at(packet)),
             Output::Open(opening) => {
                 let port = self.open(&opening);
                 let output = self.turn.opened(now, opening, port);
@@ -215,15 +268,14 @@ impl Relay {
             }
             Output::Close { relay, answer } => {
                 self.close(relay);
-                self.answer(client, &answer);
+                self.clients.send(client, &answer);
             }
         }
     }
 
     fn open(&mut self, opening: &Opening) -> Option<u16> {
         let (mut socket, port) = self.ports.open(opening.family, opening.even_port)?;
-        let token = Token(usize::try_from(opening.relay.0).ok()?);
-        self.poll.registry().register(&mut socket, token, Interest::READABLE).ok()?;
+        self.poll.registry().register(&mut socket, relay_token(opening.relay), Interest::READABLE).ok()?;
         self.sockets.insert(opening.relay, socket);
         Some(port)
     }
@@ -233,26 +285,15 @@ impl Relay {
             self.poll.registry().deregister(&mut socket).ok();
         }
     }
+}
 
-    fn send_to_client(&mut self, client: Client, packet: std::ops::Range<usize>) {
-        self.answer(client, self.buffer.at(packet));
-    }
+/// Even numbers are relays, odd ones connections.
+fn relay_token(RelayId(id): RelayId) -> Token {
+    Token(2 * id as usize)
+}
 
-    /// Sends to a client. Who does not take what is for it loses it.
-    fn answer(&self, client: Client, packet: &[u8]) {
-        match client.via {
-            Via::Datagrams => {
-                if let Err(error) = self.listener.send_to(packet, client.address) {
-                    debug!(%error, "cannot send to a client");
-                }
-            }
-            Via::Stream(stream) => {
-                if let Some((_, outbound)) = self.streams.get(&stream) {
-                    outbound.try_send(framed(packet)).ok();
-                }
-            }
-        }
-    }
+fn connection_token(ConnectionId(id): ConnectionId) -> Token {
+    Token(2 * id as usize + 1)
 }
 
 fn now() -> Now {

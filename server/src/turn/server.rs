@@ -1,17 +1,17 @@
-//! The server as a whole: its sockets, its thread and the task that takes connections.
+//! The server as a whole: its sockets and its thread.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tokio::net::TcpListener;
+use mio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tracing::{debug, info};
+use tracing::info;
 
 use super::bell::Bell;
+use super::clients::Clients;
 use super::ports::{self, Ports};
 use super::protocol::{Settings, Turn};
 use super::relay::Relay;
@@ -25,9 +25,6 @@ const EVENTS: usize = 1024;
 
 /// Pairs of ports to try where any port will do.
 const TRIES: u32 = 16;
-
-/// After the system refused a connection, for lack of something.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why there is no TURN server.
 #[derive(Debug, thiserror::Error)]
@@ -51,39 +48,37 @@ pub(crate) struct TurnServer {
     hosts: Vec<String>,
     secret: Secret,
     streams: TurnStreams,
-    accepting: JoinHandle<()>,
     bell: Arc<Bell>,
 }
 
 impl TurnServer {
     /// Listens, and relays from then on.
-    pub(crate) async fn start(
+    pub(crate) fn start(
         config: &TurnConfig,
         limits: LimitsConfig,
         metrics: &Metrics,
     ) -> Result<Self, TurnError> {
         let announced = announced(config)?;
         let failed = |source| TurnError::Listen { address: config.listen, source };
-        let (listener, datagrams) = listen(config.listen).await.map_err(failed)?;
+        let (listener, datagrams) = listen(config.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let secret = config.secret.clone().unwrap_or_else(Secret::random);
 
         let settings = Settings::new(config, secret.clone(), announced.clone(), own_addresses(&announced));
         let turn = Turn::new(settings, metrics.turn.clone(), rand::make_rng(), Instant::now());
         let ports = Ports::new(config.relay_ports.ports(), config.listen.ip(), rand::make_rng());
+        let clients = Clients::new(datagrams, listener, Gate::new(limits, Vec::new()));
         let (events, heard) = mpsc::channel(EVENTS);
-        let (relay, bell) = Relay::new(datagrams, turn, ports, heard).map_err(TurnError::Start)?;
+        let (relay, bell) = Relay::new(clients, turn, ports, heard).map_err(TurnError::Start)?;
         thread::Builder::new().name("turn".to_owned()).spawn(|| relay.run()).map_err(TurnError::Start)?;
 
         let streams = TurnStreams::new(events, Arc::clone(&bell));
-        // Who is behind a proxy cannot be told here: nobody is trusted.
-        let accepting = tokio::spawn(accept(listener, streams.clone(), Gate::new(limits, Vec::new())));
         info!(%address, "relaying for clients");
         let hosts = match &config.host {
             Some(host) => vec![host.clone()],
             None => announced.iter().copied().map(host_of).collect(),
         };
-        Ok(Self { address, hosts, secret, streams, accepting, bell })
+        Ok(Self { address, hosts, secret, streams, bell })
     }
 
     /// Where it listens.
@@ -109,36 +104,15 @@ impl TurnServer {
 
 impl Drop for TurnServer {
     fn drop(&mut self) {
-        self.accepting.abort();
         self.bell.end();
     }
 }
 
-async fn accept(listener: TcpListener, streams: TurnStreams, gate: Gate) {
-    loop {
-        let (socket, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                debug!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let Ok(admission) = gate.admit(peer.ip(), "") else { continue };
-        socket.set_nodelay(true).ok();
-        let streams = streams.clone();
-        tokio::spawn(async move {
-            streams.serve_stream(socket, peer).await;
-            drop(admission);
-        });
-    }
-}
-
 /// TCP and UDP on the same port.
-async fn listen(address: SocketAddr) -> io::Result<(TcpListener, mio::net::UdpSocket)> {
+fn listen(address: SocketAddr) -> io::Result<(TcpListener, UdpSocket)> {
     let mut tries = TRIES;
     loop {
-        let listener = TcpListener::bind(address).await?;
+        let listener = TcpListener::bind(address)?;
         match ports::bind(listener.local_addr()?, false) {
             Ok(datagrams) => return Ok((listener, datagrams)),
             // Another program may have the UDP port of a free TCP port.

@@ -1,4 +1,4 @@
-//! Clients that come over a connection: TCP, or TLS that somebody else ends.
+//! Clients that come over a stream that somebody else has, such as one of TLS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,9 +21,9 @@ use super::relay::StreamEvent;
 const OUTBOUND: usize = 256;
 
 /// From the opening of a connection to its first frame.
-const FIRST_FRAME: Duration = Duration::from_secs(10);
+pub(super) const FIRST_FRAME: Duration = Duration::from_secs(10);
 /// Clients refresh permissions every five minutes (RFC 8656 section 9): one that is silent for longer has gone.
-const SILENCE: Duration = Duration::from_secs(660);
+pub(super) const SILENCE: Duration = Duration::from_secs(660);
 /// For a client to take what is sent.
 const TAKING: Duration = Duration::from_secs(10);
 
