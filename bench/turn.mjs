@@ -16,7 +16,7 @@ import { relayOf, mint, runClient, startRelay } from "../tests/support/turn.mjs"
 import { median, publish, row } from "./support/report.mjs";
 import { cpuSeconds, family } from "./support/usage.mjs";
 
-const ROUNDS = Number(process.env.VISAVIS_BENCH_ROUNDS ?? 5);
+const ROUNDS = Number(process.env.VISAVIS_BENCH_ROUNDS ?? 3);
 /** Of each client, one a millisecond as far as the machine can do that. */
 const MESSAGES = Number(process.env.VISAVIS_BENCH_MESSAGES ?? 4000);
 const CLIENTS = 20;

@@ -114,7 +114,8 @@ mod tests {
     #[test]
     fn what_is_printed_can_be_read_again() {
         let config = load(
-            "listen = '[::1]:0'\nui_dir = '/a b'\n[ice]\nstun = ['stun:a.example']\n[timing]\ngrace_s = 0.5",
+            "listen = '[::1]:0'\nui_dir = '/a b'\n[ice]\nstun = ['stun:a.example']\n[timing]\ngrace_s = 0.5\n\
+             [[ice.turn]]\nurls = ['turn:a.example']\nsecret = 'north'\n[turn]\nsecret = 'south'",
         );
         let config = config.expect("valid");
         assert_eq!(load(&config.to_toml().expect("text")).expect("valid too"), config);
@@ -156,6 +157,8 @@ mod tests {
             ("[timing]\nping_s = 0", ["line 2", "no number of seconds"]),
             ("[timing]\nping_s = -1", ["line 2", "no number of seconds"]),
             ("[timing]\nping_s = nan", ["line 2", "no number of seconds"]),
+            ("[turn]\nrelay_ports = '5-4'", ["line 2", "ports have the form"]),
+            ("[[ice.turn]]\nurls = ['turn:a.example']", ["line 1", "either secret, or"]),
             ("listen", ["line 1", "key"]),
         ] {
             let refusal = refusal(text);

@@ -105,3 +105,68 @@ impl Connection {
         self.socket.write(bytes).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+    use crate::config::LimitsConfig;
+    use crate::limits::Gate;
+    use crate::turn::{ConnectionId, Via};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A connection, and its other end.
+    fn connection(now: Instant) -> (Connection, std::net::TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        let client = std::net::TcpStream::connect(address).expect("it listens");
+        let (socket, address) = listener.accept().expect("a connection");
+        socket.set_nonblocking(true).expect("a mode");
+        let admission = Gate::new(LimitsConfig::default(), Vec::new()).admit(address.ip(), "");
+        let by = Client { via: Via::Connection(ConnectionId(1)), address };
+        let socket = TcpStream::from_std(socket);
+        (Connection::new(by, socket, admission.expect("the first one"), now), client)
+    }
+
+    #[test]
+    fn who_says_nothing_is_not_waited_for() {
+        let now = Instant::now();
+        let (mut connection, mut client) = connection(now);
+        assert!(!connection.is_dead(now + 9 * SECOND));
+        assert!(connection.is_dead(now + 10 * SECOND));
+
+        client.write_all(b"\x40\x00\x00\x00").expect("it is sent");
+        while connection.read(&mut [0; 64]).expect("it is open") == Progress::Drained {}
+        assert_eq!(connection.next(now), Ok(Some(b"\x40\x00\x00\x00".to_vec())));
+        assert!(!connection.is_dead(now + 659 * SECOND));
+        assert!(connection.is_dead(now + 660 * SECOND));
+    }
+
+    #[test]
+    fn who_does_not_read_costs_no_more_and_finds_whole_packets() {
+        const PACKETS: usize = 20_000;
+        let (mut connection, mut client) = connection(Instant::now());
+        let packet = [&b"\x40\x00\x03\xe5"[..], &[7; 997]].concat();
+        for _ in 0..PACKETS {
+            connection.send(&packet);
+            assert!(connection.waiting.len() <= MOST_WAITING_BYTES);
+        }
+        assert!(!connection.waiting.is_empty());
+        let reading = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            client.read_to_end(&mut bytes).expect("it is read");
+            bytes
+        });
+        while !connection.waiting.is_empty() {
+            connection.flush();
+        }
+        drop(connection);
+        let bytes = reading.join().expect("it ends");
+        assert!(bytes.len() < PACKETS * 1004);
+        assert!(
+            bytes.chunks(1004).all(|frame| frame.len() == 1004 && frame.starts_with(b"\x40\x00\x03\xe5"))
+        );
+    }
+}
