@@ -1,10 +1,12 @@
-/** Coturn's client and our relay: whoever may is relayed, and whoever may not is told why. */
+/** Coturn's client, a browser and our relay: whoever may is relayed, and whoever may not is told why. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { chromium } from "playwright-core";
 import { Scope } from "./support/scope.mjs";
 import { mint, relayOf, runClient, startEcho, startRelay } from "./support/turn.mjs";
 
+const BROWSER = process.env.VISAVIS_CHROMIUM_BIN ?? "/usr/bin/chromium";
 const SECRET = "a secret of this test";
 const WITH_SECRET = `secret = "${SECRET}"`;
 const MESSAGES = 20;
@@ -96,3 +98,48 @@ test("a user has so many relays and no more", { timeout: 60_000 }, async (t) => 
   assert.deepEqual(await refusalsOf("owl", "2"), []);
   assert.deepEqual(await refusalsOf("cat", "4"), [486]);
 });
+
+for (const transport of ["udp", "tcp"]) {
+  test(`Chromium's connections go through the relay over ${transport}, and through nothing else`, { timeout: 60_000 }, async (t) => {
+    const scope = new Scope(t);
+    const server = await startRelay(scope);
+    const { urls, username, credential } = await relayOf(scope, server);
+    const url = urls.find((it) => it.endsWith(`transport=${transport}`));
+    const browser = await chromium.launch({ executablePath: BROWSER, args: ["--no-sandbox", "--disable-gpu"] });
+    scope.defer(() => browser.close());
+    const page = await browser.newPage();
+    await page.goto(server.origin);
+    const { heard, pairs } = await page.evaluate(throughRelay, [{ urls: [url], username, credential }]);
+    assert.equal(heard, "hello");
+    assert.deepEqual(pairs, [["relay", transport, "relay"], ["relay", transport, "relay"]]);
+  });
+}
+
+/**
+ * Two connections in one page, that may use relays alone, and a word from one to the other. Runs in the page.
+ *
+ * @returns {Promise<{ heard: string, pairs: string[][] }>} `pairs`: of each, the type of its own candidate, the transport to
+ *   the relay, and the type of the other candidate
+ */
+async function throughRelay(iceServers) {
+  const ends = [0, 1].map(() => new RTCPeerConnection({ iceServers, iceTransportPolicy: "relay" }));
+  ends.forEach((end, i) => end.addEventListener("icecandidate", ({ candidate }) => ends[1 - i].addIceCandidate(candidate)));
+  const channel = ends[0].createDataChannel("words");
+  const heard = new Promise((resolve) => {
+    ends[1].addEventListener("datachannel", (event) => event.channel.addEventListener("message", ({ data }) => resolve(data)));
+  });
+  channel.addEventListener("open", () => channel.send("hello"));
+  await ends[0].setLocalDescription();
+  await ends[1].setRemoteDescription(ends[0].localDescription);
+  await ends[1].setLocalDescription();
+  await ends[0].setRemoteDescription(ends[1].localDescription);
+  const word = await heard;
+  const pairs = ends.map(async (end) => {
+    const stats = await end.getStats();
+    const transport = [...stats.values()].find(({ type }) => type === "transport");
+    const pair = stats.get(transport.selectedCandidatePairId);
+    const [local, remote] = [stats.get(pair.localCandidateId), stats.get(pair.remoteCandidateId)];
+    return [local.candidateType, local.relayProtocol, remote.candidateType];
+  });
+  return { heard: word, pairs: await Promise.all(pairs) };
+}

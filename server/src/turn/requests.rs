@@ -35,6 +35,8 @@ struct User {
 
 /// Why a request does not go on.
 enum Denied {
+    /// By somebody who has not tried to show who it is.
+    Unproven,
     /// By somebody unknown.
     Unknown(Refusal),
     /// By somebody who has to say again who it is.
@@ -104,7 +106,7 @@ impl Turn {
     /// RFC 8489 section 9.2.4.
     fn authenticate(&self, now: Now, client: Client, request: &Message<'_>) -> Result<User, Denied> {
         if !request.has_attribute(MessageIntegrity::TYPE) {
-            return Err(Denied::Challenged(Refusal::Unauthorized));
+            return Err(Denied::Unproven);
         }
         let attributes =
             (request.attribute::<Username>(), request.attribute::<Realm>(), request.attribute::<Nonce>());
@@ -142,18 +144,22 @@ impl Turn {
 
     fn deny(&mut self, now: Now, client: Client, request: &Message<'_>, denied: Denied) -> Output {
         let refusal = match denied {
+            Denied::Unproven => Refusal::Unauthorized,
             Denied::Unknown(refusal) | Denied::Challenged(refusal) | Denied::Known(refusal, _) => refusal,
         };
-        self.metrics.refusal(refusal);
-        if let Denied::Known(refusal, key) = denied {
-            return answered(answer::refusal(request, refusal, &key));
-        }
-        if !self.throttle.may_answer(now.at, Source::of(client.address.ip())) {
-            return Output::Nothing;
+        // Everybody begins like that.
+        if !matches!(denied, Denied::Unproven) {
+            self.metrics.refusal(refusal);
         }
         answered(match denied {
-            Denied::Unknown(_) | Denied::Known(..) => answer::unsigned(request, refusal),
-            Denied::Challenged(_) => {
+            Denied::Known(_, key) => answer::refusal(request, refusal, &key),
+            Denied::Unproven | Denied::Unknown(_) | Denied::Challenged(_)
+                if !self.throttle.may_answer(now.at, Source::of(client.address.ip())) =>
+            {
+                return Output::Nothing;
+            }
+            Denied::Unknown(_) => answer::unsigned(request, refusal),
+            Denied::Unproven | Denied::Challenged(_) => {
                 let nonce = self.nonces.give(now.at, client.address);
                 answer::challenge(request, refusal, &self.settings.realm, &nonce)
             }

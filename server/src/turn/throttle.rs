@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::limits::{Pace, Source};
 
@@ -40,7 +40,7 @@ impl Throttle {
         }
         self.known.retain(|_, pace| !pace.is_settled(now));
         // Looking through all of them for each packet would be what a flood is for.
-        self.full_until = Some(now + std::time::Duration::from_secs(1));
+        self.full_until = Some(now + Duration::from_secs(1));
         self.known.len() >= MOST_SOURCES
     }
 }
@@ -48,7 +48,6 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-    use std::time::Duration;
 
     use super::*;
 

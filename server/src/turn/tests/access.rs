@@ -16,7 +16,7 @@ fn whoever_asks_has_to_prove_who_it_is() {
     let udp = RequestedTransport::new(RequestedTransport::UDP);
     let answer = owl.ask_once(&mut world, ALLOCATE, &[&udp]).expect("an answer");
     assert_eq!(relayed_in(&answer), at("198.41.0.4:50000"));
-    assert_eq!(world.metrics.allocations.get(), 1);
+    assert_eq!((world.metrics.allocations.get(), world.refusals(401)), (1, 0), "that is no refusal");
 }
 
 #[test]
