@@ -82,7 +82,9 @@ for (const [listen, peers] of Object.entries(FORBIDDEN)) {
     for (const peer of peers) {
       for (const way of [[], ["-s"]]) {
         const { received, refusals } = await runClient(scope, relay, [...family, ...way, "-n", "1", "-e", peer]);
-        assert.deepEqual([received, refusals], [0, [403]], `${peer} ${way}`);
+        // The port that it comes from may have been that of a client before, whose relay is still there: it takes another.
+        const ofPeer = refusals.filter((code) => code !== 437);
+        assert.deepEqual([received, ofPeer], [0, [403]], `${peer} ${way}`);
       }
     }
   });

@@ -113,7 +113,7 @@ fn listen(address: SocketAddr) -> io::Result<(TcpListener, UdpSocket)> {
     let mut tries = TRIES;
     loop {
         let listener = TcpListener::bind(address)?;
-        match ports::bind(listener.local_addr()?, false) {
+        match ports::bind(listener.local_addr()?, false, ports::CLIENTS_BUFFER_BYTES) {
             Ok(datagrams) => return Ok((listener, datagrams)),
             // Another program may have the UDP port of a free TCP port.
             Err(error) if address.port() != 0 || tries == 0 => return Err(error),
