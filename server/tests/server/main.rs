@@ -19,4 +19,5 @@ mod slow_client;
 mod sockets;
 mod support;
 mod tls;
+mod turn;
 mod ui;

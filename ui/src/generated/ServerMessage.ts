@@ -4,6 +4,7 @@ import type { Candidate } from "./Candidate";
 import type { Description } from "./Description";
 import type { Door } from "./Door";
 import type { ErrorCode } from "./ErrorCode";
+import type { IceMode } from "./IceMode";
 import type { IceServer } from "./IceServer";
 import type { Knock } from "./Knock";
 import type { LeaveReason } from "./LeaveReason";
@@ -30,7 +31,11 @@ resumed?: Resumed,
 /**
  * Who the client is from now on, if it has shown nothing that says so; to be kept and shown in its next hello.
  */
-guest?: AccessToken, } } | { "type": "joined", "payload": { room: RoomName, you: ParticipantId, participants: Array<Participant>, 
+guest?: AccessToken, 
+/**
+ * Which paths media may take; all of them without it.
+ */
+ice_mode?: IceMode, } } | { "type": "joined", "payload": { room: RoomName, you: ParticipantId, participants: Array<Participant>, 
 /**
  * Whether the client is a host of the room.
  */

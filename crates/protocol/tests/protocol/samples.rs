@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ts_rs::{Config, TS};
 use visavis_protocol::{
     AccessToken, Candidate, ClientMessage, Description, DescriptionKind, DisplayName, Door, ErrorCode, Hello,
-    HostAction, IceServer, Join, Knock, LeaveReason, MediaState, Participant, ParticipantId, Report,
+    HostAction, IceMode, IceServer, Join, Knock, LeaveReason, MediaState, Participant, ParticipantId, Report,
     ReportId, ReportReason, ReportWords, Resume, Resumed, Role, RoomName, ServerMessage, SessionToken,
 };
 
@@ -120,6 +120,7 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 session: None,
                 resumed: None,
                 guest: None,
+                ice_mode: None,
             },
             r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[{"urls":["stun:a.example"]},{"urls":["turn:b.example"],"username":"u","credential":"c"}]}}"#,
         ),
@@ -131,8 +132,9 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 session: Some(session()),
                 resumed: Some(Resumed { received: 3 }),
                 guest: None,
+                ice_mode: Some(IceMode::Relay),
             },
-            r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","resumed":{"received":3}}}"#,
+            r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","resumed":{"received":3},"ice_mode":"relay"}}"#,
         ),
         (
             ServerMessage::Welcome {
@@ -142,6 +144,7 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 session: Some(session()),
                 resumed: None,
                 guest: Some(access()),
+                ice_mode: None,
             },
             r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","guest":"eyJh.eyJz.c2ln"}}"#,
         ),
