@@ -91,7 +91,7 @@ impl Ice {
 }
 
 impl SecureRelay {
-    /// Clients hold the certificate against the name (RFC 8656 section 5), so one that is in it is better than an address.
+    /// Clients hold the certificate against the name (RFC 8489 section 6.2.3), so one that is in it is better than an address.
     fn urls(&self, hosts: &[String]) -> Vec<String> {
         let hosts = self.domain.as_ref().map_or(hosts, std::slice::from_ref);
         hosts.iter().map(|host| format!("turns:{host}:{}?transport=tcp", self.port)).collect()
