@@ -43,7 +43,7 @@ export function family(root) {
 }
 
 /** Seconds of processor time that the processes have used. */
-function cpuSeconds(pids) {
+export function cpuSeconds(pids) {
   return pids.reduce((sum, pid) => {
     const fields = statFields(pid);
     return fields === undefined ? sum : sum + (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;

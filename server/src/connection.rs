@@ -10,12 +10,13 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 use visavis_protocol::{
-    AccessToken, ErrorCode, Hello, IceServer, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, ServerMessage, to_text,
+    AccessToken, ErrorCode, Hello, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, ServerMessage, to_text,
 };
 
 use crate::access::{Access, Admitted, Identity};
 use crate::conversation::{Complaint, Conversation, Reaction};
 use crate::hub::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting};
+use crate::ice::Ice;
 use crate::limits::{Admission, Identities, Pace, Source};
 use crate::metrics::Metrics;
 use crate::sessions::ConnectionId;
@@ -32,7 +33,7 @@ pub(crate) struct Shared {
     pub(crate) limits: LimitsConfig,
     pub(crate) access: Access,
     pub(crate) identities: Identities,
-    pub(crate) ice_servers: Vec<IceServer>,
+    pub(crate) ice: Ice,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -251,10 +252,11 @@ impl Connection {
         ServerMessage::Welcome {
             protocol: PROTOCOL_VERSION,
             server: concat!("visavis-server/", env!("CARGO_PKG_VERSION")).to_owned(),
-            ice_servers: self.shared.ice_servers.clone(),
+            ice_servers: self.shared.ice.servers(&greeting.session, SystemTime::now()),
             session: Some(greeting.session),
             resumed: greeting.resumed,
             guest,
+            ice_mode: self.shared.ice.mode(),
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Who meets whom is decided by the pure cores (`rooms`, `sessions` and `conversation`); the rest is their shell. One
 //! actor (`hub`) owns all rooms and sessions, one task (`connection`) owns each WebSocket, and bounded queues join them. The server
-//! forwards session descriptions and candidates and never looks into them; media does not pass through it.
+//! forwards session descriptions and candidates and never looks into them. Media passes through it only where the operator wants
+//! that: `turn` relays packets, for clients that `ice` told of it, and cannot read them.
 
 mod access;
 mod admin;
@@ -14,6 +15,7 @@ mod conversation;
 mod front;
 mod http;
 mod hub;
+mod ice;
 mod limits;
 mod matchmaking;
 mod metrics;
@@ -25,6 +27,7 @@ mod rooms;
 mod run;
 mod sessions;
 mod tls;
+mod turn;
 
 #[doc(hidden)]
 pub use access::fuzz_token;
@@ -33,11 +36,14 @@ pub use args::{Args, Task, TokenOptions};
 pub use config::{
     AccessConfig, AcmeConfig, AdminConfig, AdminToken, AdminTokenError, CertificateSource, Config,
     ConfigError, DatabaseUrl, DatabaseUrlError, IceConfig, JwksUrl, JwksUrlError, KeyAlgorithm, LimitsConfig,
-    LogFormat, MatchingConfig, ModerationConfig, ModeratorConfig, PublicKeyConfig, RoomsConfig, Secret,
-    SecretConfig, SecretError, SecretSource, StunUrl, StunUrlError, Timing, TlsConfig, TlsConfigError,
+    LogFormat, MatchingConfig, ModerationConfig, ModeratorConfig, Password, PasswordError, PortRange,
+    PublicKeyConfig, Realm, RoomsConfig, Secret, SecretConfig, SecretError, SecretSource, StunUrl,
+    StunUrlError, Timing, TlsConfig, TlsConfigError, TurnAccess, TurnConfig, TurnLimits, TurnService,
+    TurnUrl,
 };
 pub use moderation::OpenError;
 pub use origin::{Origin, OriginError};
 pub use ports::Ports;
 pub use run::{Server, ServerError};
 pub use tls::{PairError, TlsError};
+pub use turn::TurnError;

@@ -33,7 +33,9 @@ async fn main() -> anyhow::Result<()> {
         }
         None => {}
     }
-    let filter = EnvFilter::try_new(&config.log).context("log is not a filter such as info or debug")?;
+    // It warns of every packet that is not STUN: anybody could fill the disk.
+    let filter = EnvFilter::try_new(format!("stun_types=off,{}", config.log))
+        .context("log is not a filter such as info or debug")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match config.log_format {
         LogFormat::Text => log.init(),

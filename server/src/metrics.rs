@@ -15,6 +15,7 @@ use serde::Serialize;
 use visavis_protocol::ErrorCode;
 
 use crate::front::Counts;
+use crate::turn::Refusal;
 
 /// All counters of one server. Counting costs an atomic addition.
 #[derive(Debug)]
@@ -52,6 +53,51 @@ pub(crate) struct Metrics {
     /// Bans that hold.
     pub(crate) bans: Gauge,
     errors: Family<ErrorLabels, Counter>,
+    pub(crate) turn: TurnMetrics,
+}
+
+/// What the relay counts, apart from the rest: it counts every packet.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TurnMetrics {
+    pub(crate) allocations: Gauge,
+    pub(crate) allocations_opened: Counter,
+    pub(crate) bytes_to_peers: Counter,
+    pub(crate) bytes_to_clients: Counter,
+    /// Packets above the bandwidth of an allocation.
+    pub(crate) dropped: Counter,
+    refusals: Family<RefusalLabels, Counter>,
+}
+
+impl TurnMetrics {
+    pub(crate) fn refusal(&self, refusal: Refusal) {
+        self.refusals.get_or_create(&RefusalLabels { code: refusal.code() }).inc();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn refusals_of(&self, code: u16) -> u64 {
+        self.refusals.get_or_create(&RefusalLabels { code }).get()
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("turn");
+        registry.register("allocations", "Relays that clients have", self.allocations.clone());
+        let opened = self.allocations_opened.clone();
+        registry.register("allocations_opened", "Relays that clients were given", opened);
+        let to_peers = self.bytes_to_peers.clone();
+        registry.register("bytes_to_peers", "Bytes relayed from clients to peers", to_peers);
+        let to_clients = self.bytes_to_clients.clone();
+        registry.register("bytes_to_clients", "Bytes relayed from peers to clients", to_clients);
+        registry.register("dropped", "Packets above the bandwidth of a relay", self.dropped.clone());
+        registry.register("refusals", "Refused requests, by the code of STUN", self.refusals.clone());
+        for refusal in Refusal::ALL {
+            drop(self.refusals.get_or_create(&RefusalLabels { code: refusal.code() }));
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    code: u16,
 }
 
 /// What there is now, for people and scripts.
@@ -112,6 +158,7 @@ impl Metrics {
             reports_open: Gauge::default(),
             bans: Gauge::default(),
             errors: Family::default(),
+            turn: TurnMetrics::default(),
             registry: Registry::default(),
         };
         registry.register("build", "The program", Info::new([("version", VERSION)]));
@@ -152,6 +199,7 @@ impl Metrics {
         for code in ErrorCode::ALL {
             drop(metrics.errors.get_or_create(&ErrorLabels { code: Code(code) }));
         }
+        metrics.turn.register(&mut registry);
         Self { registry, ..metrics }
     }
 

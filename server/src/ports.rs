@@ -1,13 +1,17 @@
 //! Which ports are used for what, and who has to reach them: what a firewall is to be told.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 
 use crate::Config;
-use crate::config::{CertificateSource, TlsConfigError};
+use crate::config::{CertificateSource, TlsConfigError, TurnConfig};
 
 /// The port that authorities look at for the proof that a name is ours (RFC 8737 section 3).
 const PROOF: u16 = 443;
+
+const THIS_MACHINE: &str = "this machine";
+const EVERYBODY: &str = "everybody";
 
 /// The ports of one configuration, to be shown as a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +19,10 @@ pub struct Ports(Vec<Port>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Port {
-    address: SocketAddr,
+    address: IpAddr,
+    /// From the first to the last; port 0 is any.
+    numbers: RangeInclusive<u16>,
+    /// `tcp`, `udp` or `both`.
     protocol: &'static str,
     /// Who has to reach it.
     open_to: &'static str,
@@ -34,33 +41,63 @@ impl Ports {
             }
         };
         let open_to = |address: &SocketAddr, plain: bool| match (address.ip().is_loopback(), plain) {
-            (true, _) => "this machine",
+            (true, _) => THIS_MACHINE,
             (false, true) => "the proxy",
-            (false, false) => "everybody",
+            (false, false) => EVERYBODY,
         };
         let mut ports: Vec<_> = config
             .listen
             .iter()
             .map(|address| Port {
-                address: *address,
-                protocol: "tcp",
                 open_to: open_to(address, source.is_none()),
                 purpose: purpose.clone(),
+                ..Port::at(*address)
             })
             .collect();
         ports.extend(config.tls.redirect.map(|address| Port {
-            address,
-            protocol: "tcp",
             open_to: open_to(&address, false),
             purpose: "sends browsers on to HTTPS".to_owned(),
+            ..Port::at(address)
         }));
+        if config.turn.enabled {
+            ports.extend(Port::relaying(&config.turn));
+        }
         ports.extend(config.admin.listen.map(|address| Port {
-            address,
-            protocol: "tcp",
-            open_to: if address.ip().is_loopback() { "this machine" } else { "operators" },
-            purpose: "metrics and statistics".to_owned(),
+            open_to: if address.ip().is_loopback() { THIS_MACHINE } else { "operators" },
+            purpose: "metrics and statistics, and moderating".to_owned(),
+            ..Port::at(address)
         }));
         Ok(Self(ports))
+    }
+}
+
+impl Port {
+    /// One of TCP, for everybody.
+    fn at(address: SocketAddr) -> Self {
+        Self {
+            address: address.ip(),
+            numbers: address.port()..=address.port(),
+            protocol: "tcp",
+            open_to: EVERYBODY,
+            purpose: String::new(),
+        }
+    }
+
+    fn relaying(config: &TurnConfig) -> [Self; 2] {
+        let open_to = if config.listen.ip().is_loopback() { THIS_MACHINE } else { EVERYBODY };
+        let clients = Self {
+            protocol: "both",
+            open_to,
+            purpose: "TURN and STUN, for clients that find no direct path".to_owned(),
+            ..Self::at(config.listen)
+        };
+        let relays = Self {
+            numbers: config.relay_ports.ports(),
+            protocol: "udp",
+            purpose: "what is relayed for them".to_owned(),
+            ..clients.clone()
+        };
+        [clients, relays]
     }
 }
 
@@ -69,12 +106,13 @@ impl fmt::Display for Ports {
         let mut rows = vec![["PORT", "PROTOCOL", "ADDRESS", "OPEN TO", "FOR"].map(str::to_owned)];
         rows.extend(self.0.iter().map(|port| {
             [
-                match port.address.port() {
-                    0 => "any".to_owned(),
-                    number => number.to_string(),
+                match (*port.numbers.start(), *port.numbers.end()) {
+                    (0, _) => "any".to_owned(),
+                    (first, last) if first == last => first.to_string(),
+                    (first, last) => format!("{first}-{last}"),
                 },
                 port.protocol.to_owned(),
-                port.address.ip().to_string(),
+                port.address.to_string(),
                 port.open_to.to_owned(),
                 port.purpose.clone(),
             ]
@@ -108,15 +146,17 @@ mod tests {
 
     #[test]
     fn every_port_is_there_with_who_has_to_reach_it() {
-        let text = "listen = ['0.0.0.0:443', '[::]:443']\n[admin]\nlisten = '10.0.0.1:9464'\n\
+        let text = "listen = ['0.0.0.0:443', '[::]:443']\n[admin]\nlisten = '10.0.0.1:9464'\n[turn]\nenabled = true\n\
                     [tls]\nredirect = '0.0.0.0:80'\n[tls.acme]\ndomains = ['calls.example']\ncache = '/c'";
         assert_eq!(
             table(text),
-            "PORT  PROTOCOL  ADDRESS   OPEN TO    FOR\n\
-             443   tcp       0.0.0.0   everybody  HTTPS and WebSockets; has to be port 443 from outside, for the certificate\n\
-             443   tcp       ::        everybody  HTTPS and WebSockets; has to be port 443 from outside, for the certificate\n\
-             80    tcp       0.0.0.0   everybody  sends browsers on to HTTPS\n\
-             9464  tcp       10.0.0.1  operators  metrics and statistics\n"
+            "PORT         PROTOCOL  ADDRESS   OPEN TO    FOR\n\
+             443          tcp       0.0.0.0   everybody  HTTPS and WebSockets; has to be port 443 from outside, for the certificate\n\
+             443          tcp       ::        everybody  HTTPS and WebSockets; has to be port 443 from outside, for the certificate\n\
+             80           tcp       0.0.0.0   everybody  sends browsers on to HTTPS\n\
+             3478         both      0.0.0.0   everybody  TURN and STUN, for clients that find no direct path\n\
+             49152-65535  udp       0.0.0.0   everybody  what is relayed for them\n\
+             9464         tcp       10.0.0.1  operators  metrics and statistics, and moderating\n"
         );
     }
 

@@ -5,20 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
-use visavis_protocol::IceServer;
 
 use crate::access::{Access, AccessError};
 use crate::admin;
 use crate::assets::Assets;
-use crate::config::StunUrl;
 use crate::connection::Shared;
-use crate::front::{self, Front, Patience};
+use crate::front::{self, Front, Patience, StunConnection};
 use crate::http::{self, Features, Site, Transport};
 use crate::hub::{Hub, HubHandle};
+use crate::ice::{Ice, SecureRelay};
 use crate::limits::{Gate, Identities};
 use crate::matchmaking::Strangers;
 use crate::metrics::Metrics;
@@ -27,12 +26,16 @@ use crate::moderation::{Archive, ArchiveHandle, OpenError, Register};
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
 use crate::tls::{self, Keeper, Tls, TlsError};
+use crate::turn::{TurnError, TurnServer};
 use crate::{Config, ModerationConfig, Timing};
 
 /// The port of `https://` URLs that name none.
 const HTTPS: u16 = 443;
 /// More than any machine has sockets.
 const MOST_PLACES: usize = 1 << 20;
+
+/// Connections for the relay that it has not begun with.
+const STUN_TAKEN: usize = 64;
 
 /// A server that is bound to its addresses.
 #[derive(Debug)]
@@ -51,6 +54,9 @@ pub struct Server {
     office: Office,
     metrics: Arc<Metrics>,
     ready: watch::Sender<bool>,
+    turn: Option<TurnServer>,
+    /// Connections of the front's that are for it.
+    stun_taken: Option<mpsc::Receiver<StunConnection>>,
 }
 
 /// Why a server cannot start, or go on.
@@ -68,6 +74,8 @@ pub enum ServerError {
     Tls(#[from] TlsError),
     #[error(transparent)]
     Database(#[from] OpenError),
+    #[error(transparent)]
+    Turn(#[from] TurnError),
 }
 
 impl Server {
@@ -82,7 +90,11 @@ impl Server {
         }
         let access = Access::new(config.access)?;
         let metrics = Arc::new(Metrics::new());
-        let stun = None;
+        let turn = match config.turn.enabled {
+            true => Some(TurnServer::start(&config.turn, config.limits, &metrics)?),
+            false => None,
+        };
+        let (stun, stun_taken) = turn.as_ref().map(|_| mpsc::channel(STUN_TAKEN)).unzip();
         let tls = Tls::load(&config.tls, stun.is_some(), &metrics).await?;
         let bound = config.listen.iter().map(|address| listen(*address)).collect::<Result<Vec<_>, _>>()?;
         let (listeners, addresses): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
@@ -113,14 +125,18 @@ impl Server {
             }
             None => None,
         };
-        let ice_servers = config.ice.stun.iter().map(stun_server).collect();
+        let secure = tls.is_some().then(|| SecureRelay {
+            port: addresses.first().map_or(HTTPS, SocketAddr::port),
+            domain: config.tls.acme.domains.first().cloned(),
+        });
+        let ice = Ice::new(&config.ice, config.turn.credential_ttl, turn.as_ref(), secure);
         let connections = Shared {
             hub: handle.clone(),
             timing: config.timing,
             limits: config.limits,
             access,
             identities: Identities::new(config.limits),
-            ice_servers,
+            ice,
             metrics: Arc::clone(&metrics),
         };
         let site = Site {
@@ -162,6 +178,8 @@ impl Server {
             office,
             metrics,
             ready,
+            turn,
+            stun_taken,
         })
     }
 
@@ -185,6 +203,11 @@ impl Server {
         self.admin.as_ref().map(|(_, address)| *address)
     }
 
+    /// Where the server relays media, if it does.
+    pub fn turn_addr(&self) -> Option<SocketAddr> {
+        self.turn.as_ref().map(TurnServer::local_addr)
+    }
+
     /// Serves until `stop` resolves; then lets calls that are under way end, for as long as the configuration says or until
     /// `hurry` resolves; then says goodbye to all clients, and returns when they are gone.
     pub async fn run(
@@ -206,6 +229,8 @@ impl Server {
             office,
             metrics,
             ready,
+            turn,
+            stun_taken,
         } = self;
         for address in &addresses {
             info!(%address, "listening");
@@ -221,6 +246,9 @@ impl Server {
         let mut keeping = JoinSet::new();
         if let Some(keeper) = keeper {
             keeping.spawn(keeper.run());
+        }
+        if let (Some(turn), Some(stun_taken)) = (&turn, stun_taken) {
+            keeping.spawn(turn.streams().serve(stun_taken));
         }
         let (stop_http, http_stopped) = watch::channel(false);
         let mut http: JoinSet<()> = listeners
@@ -269,8 +297,4 @@ fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError>
     let listener = front::listen(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-fn stun_server(url: &StunUrl) -> IceServer {
-    IceServer { urls: vec![url.to_string()], username: None, credential: None }
 }

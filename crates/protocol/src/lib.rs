@@ -25,7 +25,7 @@ pub use ids::{
 pub use limits::*;
 pub use parse::{ParseError, parse_client_message, parse_server_message, to_text};
 pub use participant::{Door, Knock, MediaState, Participant, Role};
-pub use server::{IceServer, LeaveReason, Resumed, ServerMessage};
+pub use server::{IceMode, IceServer, LeaveReason, Resumed, ServerMessage};
 
 /// Version of the conversation that this crate speaks; the first message of a client carries it.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -26,6 +26,9 @@ pub enum ServerMessage {
         /// Who the client is from now on, if it has shown nothing that says so; to be kept and shown in its next hello.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         guest: Option<AccessToken>,
+        /// Which paths media may take; all of them without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ice_mode: Option<IceMode>,
     },
     /// The client is in the room, with these others.
     Joined {
@@ -148,4 +151,14 @@ pub struct IceServer {
     pub username: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
+}
+
+/// Which paths media may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum IceMode {
+    #[default]
+    All,
+    /// Through TURN servers alone: no participant learns another's address.
+    Relay,
 }

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,6 +7,7 @@ use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 
 use super::seconds;
+use super::secret::Secret;
 
 /// Who may connect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,56 +108,6 @@ impl From<SecretConfig> for SecretTable {
             SecretSource::File(file) => (None, Some(file)),
         };
         Self { id: config.id, secret, secret_file }
-    }
-}
-
-/// Fewest bytes of a secret: as many as its hash has (RFC 7518 section 3.2).
-const MIN_SECRET_BYTES: usize = 32;
-
-/// What stands for a secret where the configuration is printed.
-pub(super) const HIDDEN: &str = "(hidden)";
-
-/// At least 32 bytes that others must not learn. It is written nowhere: not by `Debug`, and not by `--print-config`.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Secret(String);
-
-/// Why a text is no secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SecretError {
-    #[error("a secret of less than {MIN_SECRET_BYTES} bytes; `visavis-server generate-keys` makes good ones")]
-    Short,
-    #[error("no secret, but what stands for one where a configuration is printed: put the secret back")]
-    Hidden,
-}
-
-impl Secret {
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl TryFrom<String> for Secret {
-    type Error = SecretError;
-
-    fn try_from(text: String) -> Result<Self, SecretError> {
-        match text.len() {
-            _ if text == HIDDEN => Err(SecretError::Hidden),
-            0..MIN_SECRET_BYTES => Err(SecretError::Short),
-            _ => Ok(Self(text)),
-        }
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(HIDDEN)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
     }
 }
 

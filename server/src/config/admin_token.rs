@@ -4,7 +4,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize, Serializer};
 use subtle::ConstantTimeEq as _;
 
-use super::access::HIDDEN;
+use super::secret::HIDDEN;
 
 /// What a moderator shows to be let in. It is written nowhere: not by `Debug`, and not by `--print-config`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]

@@ -125,7 +125,8 @@ mod tests {
     #[test]
     fn what_is_printed_can_be_read_again() {
         let config = load(
-            "listen = '[::1]:0'\nui_dir = '/a b'\n[ice]\nstun = ['stun:a.example']\n[timing]\ngrace_s = 0.5",
+            "listen = '[::1]:0'\nui_dir = '/a b'\n[ice]\nstun = ['stun:a.example']\n[timing]\ngrace_s = 0.5\n\
+             [turn]\nrealm = 'calls'\nrelay_ports = '5000-5009'\nallow = ['10.0.0.0/8']",
         );
         let config = config.expect("valid");
         assert_eq!(load(&config.to_toml().expect("text")).expect("valid too"), config);
@@ -167,6 +168,8 @@ mod tests {
             ("[timing]\nping_s = 0", ["line 2", "no number of seconds"]),
             ("[timing]\nping_s = -1", ["line 2", "no number of seconds"]),
             ("[timing]\nping_s = nan", ["line 2", "no number of seconds"]),
+            ("[turn]\nrelay_ports = '5-4'", ["line 2", "ports have the form"]),
+            ("[[ice.turn]]\nurls = ['turn:a.example']", ["line 1", "either secret, or"]),
             ("listen", ["line 1", "key"]),
             ("listen = []", ["line 1", "no address"]),
             ("listen = 8080", ["line 1", "ADDRESS:PORT"]),

@@ -7,8 +7,10 @@ mod admin_token;
 mod layers;
 mod moderation;
 mod seconds;
+mod secret;
 mod stun_url;
 mod tls;
+mod turn;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -17,18 +19,19 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
-use visavis_protocol::Door;
+use visavis_protocol::{Door, IceMode};
 
 use crate::Origin;
 pub use access::{
-    AccessConfig, JwksUrl, JwksUrlError, KeyAlgorithm, PublicKeyConfig, Secret, SecretConfig, SecretError,
-    SecretSource,
+    AccessConfig, JwksUrl, JwksUrlError, KeyAlgorithm, PublicKeyConfig, SecretConfig, SecretSource,
 };
 pub use admin_token::{AdminToken, AdminTokenError};
 pub use layers::ConfigError;
 pub use moderation::{DatabaseUrl, DatabaseUrlError, ModerationConfig};
+pub use secret::{Password, PasswordError, Secret, SecretError};
 pub use stun_url::{StunUrl, StunUrlError};
 pub use tls::{AcmeConfig, CertificateSource, TlsConfig, TlsConfigError};
+pub use turn::{PortRange, Realm, TurnAccess, TurnConfig, TurnLimits, TurnService, TurnUrl};
 
 /// The configuration, as it stands in a TOML file: `server/visavis-server.toml` has every key with its default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +56,7 @@ pub struct Config {
     pub rooms: RoomsConfig,
     pub matching: MatchingConfig,
     pub ice: IceConfig,
+    pub turn: TurnConfig,
     pub limits: LimitsConfig,
     pub moderation: ModerationConfig,
     pub tls: TlsConfig,
@@ -120,6 +124,10 @@ pub struct MatchingConfig {
 pub struct IceConfig {
     /// STUN servers, announced to every client in its `welcome`.
     pub stun: Vec<StunUrl>,
+    /// Which paths clients may take.
+    pub mode: IceMode,
+    /// TURN servers of others.
+    pub turn: Vec<TurnService>,
 }
 
 /// How much one client may take. A WebSocket is a *connection*; a *socket* is what carries it, or other requests, over TCP.
@@ -188,6 +196,7 @@ impl Default for Config {
             rooms: RoomsConfig::default(),
             matching: MatchingConfig::default(),
             ice: IceConfig::default(),
+            turn: TurnConfig::default(),
             limits: LimitsConfig::default(),
             moderation: ModerationConfig::default(),
             tls: TlsConfig::default(),

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::access::HIDDEN;
+use super::secret::HIDDEN;
 
 /// What is kept of reports, blocks and bans.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

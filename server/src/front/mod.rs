@@ -62,12 +62,9 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// A connection that speaks STUN, for whoever serves that.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "nobody serves STUN over TCP in this build"))]
 pub(crate) struct StunConnection {
     pub(crate) stream: Stream,
     pub(crate) peer: SocketAddr,
-    /// The end that is here.
-    pub(crate) local: SocketAddr,
 }
 
 /// What is done with connections; for as many listeners as there are.
@@ -139,7 +136,6 @@ impl Front {
 
     async fn receive(self: Arc<Self>, arrival: Arrival, mut stop: watch::Receiver<bool>) {
         let Arrival { stream, peer, admission, place } = arrival;
-        let local = stream.local_addr();
         let (kind, io) = tokio::select! {
             told = timeout(self.patience.head, self.tell(stream)) => match told {
                 Ok(Ok(told)) => told,
@@ -150,14 +146,14 @@ impl Front {
         };
         drop(place);
         let stream = Stream::new(io, admission);
-        match (kind, &self.stun, local) {
-            (Kind::Http, _, _) => self.serve_http(stream, peer.ip(), stop).await,
-            (Kind::Stun, Some(stun), Ok(local)) => {
-                if stun.try_send(StunConnection { stream, peer, local }).is_err() {
+        match (kind, &self.stun) {
+            (Kind::Http, _) => self.serve_http(stream, peer.ip(), stop).await,
+            (Kind::Stun, Some(stun)) => {
+                if stun.try_send(StunConnection { stream, peer }).is_err() {
                     debug!("a connection for STUN was not taken");
                 }
             }
-            (Kind::Stun | Kind::Challenge, _, _) => {}
+            (Kind::Stun | Kind::Challenge, _) => {}
         }
     }
 

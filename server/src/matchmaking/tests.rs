@@ -122,7 +122,7 @@ fn two_who_have_met_stay_apart_while_anybody_else_waits() {
     matchmaker.seek(now, id(3), anybody(3), &apart(1, 3));
     assert_eq!(seek(&mut matchmaker, now, 2, anybody(2)), met(3, 2));
     // And five minutes later the first one is as good as any.
-    seek(&mut matchmaker, now + APART, 3, anybody(3));
+    matchmaker.seek(now + APART, id(3), anybody(3), &apart(1, 3));
     assert_eq!(seek(&mut matchmaker, now + APART, 2, anybody(2)), met(1, 2));
 }
 

@@ -24,7 +24,7 @@ async fn start_with(timing: Timing) -> (TestServer, SocketAddr) {
 }
 
 /// The value of a metric, by its name and labels as they stand in the text.
-async fn metric(address: SocketAddr, name: &str) -> f64 {
+pub(crate) async fn metric(address: SocketAddr, name: &str) -> f64 {
     let answer = get(address, "/metrics").await;
     assert_eq!(answer.status, 200);
     let line = answer.body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

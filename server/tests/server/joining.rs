@@ -12,7 +12,7 @@ use crate::support::{Call, Client, MEDIA, TestServer, hello, join};
 #[tokio::test]
 async fn the_welcome_names_protocol_server_and_ice_servers() {
     let url = "stun:stun.example.org";
-    let ice = IceConfig { stun: vec![url.parse().expect("a URL")] };
+    let ice = IceConfig { stun: vec![url.parse().expect("a URL")], ..IceConfig::default() };
     let server = TestServer::start_with(Config { ice, ..Config::default() }).await;
     let mut client = Client::connect(&server).await;
     client.say(&hello(PROTOCOL_VERSION)).await;

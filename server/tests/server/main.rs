@@ -20,4 +20,5 @@ mod slow_client;
 mod sockets;
 mod support;
 mod tls;
+mod turn;
 mod ui;

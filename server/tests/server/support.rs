@@ -31,6 +31,7 @@ pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) redirect: Option<SocketAddr>,
+    pub(crate) turn: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Result<(), ServerError>>,
 }
@@ -45,13 +46,13 @@ impl TestServer {
         let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         let server = Server::bind(Config { listen, ..config }).await.expect("bind to a free port");
         let (address, admin) = (server.local_addrs()[0], server.admin_addr());
-        let redirect = server.redirect_addr();
+        let (redirect, turn) = (server.redirect_addr(), server.turn_addr());
         let (stop, stopped) = oneshot::channel();
         let stopped = async {
             stopped.await.ok();
         };
         let running = tokio::spawn(server.run(stopped, pending()));
-        Self { address, admin, redirect, stop, running }
+        Self { address, admin, redirect, turn, stop, running }
     }
 
     pub(crate) async fn stop(self) -> Result<(), ServerError> {

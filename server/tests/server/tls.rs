@@ -19,13 +19,13 @@ use crate::http::get;
 use crate::support::{Call, Client, TestServer, within};
 
 /// A certificate in files, and who trusts it.
-struct Identity {
+pub(crate) struct Identity {
     folder: TempDir,
     certificate: CertificateDer<'static>,
 }
 
 impl Identity {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let certificate = write(&folder);
         Self { folder, certificate }
@@ -40,7 +40,7 @@ impl Identity {
         self.folder.path().join(name)
     }
 
-    fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         let tls = TlsConfig {
             certificate: Some(self.file("certificate.pem")),
             key: Some(self.file("key.pem")),
@@ -52,7 +52,7 @@ impl Identity {
         Config { tls, admin, ..Config::default() }
     }
 
-    async fn connect(
+    pub(crate) async fn connect(
         &self,
         address: SocketAddr,
         versions: &[&'static SupportedProtocolVersion],
@@ -69,7 +69,7 @@ impl Identity {
         within(TlsConnector::from(Arc::new(config)).connect(name, stream)).await
     }
 
-    async fn client(&self, server: &TestServer) -> std::io::Result<Client> {
+    pub(crate) async fn client(&self, server: &TestServer) -> std::io::Result<Client> {
         let stream = self.connect(server.address, &[&version::TLS13]).await?;
         Ok(Client::over(stream).await)
     }

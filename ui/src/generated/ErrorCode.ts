@@ -3,4 +3,4 @@
 /**
  * Why the server refused something. The codes are stable; the human text beside them may change.
  */
-export type ErrorCode = "unsupported_protocol" | "hello_expected" | "invalid_message" | "message_too_large" | "unexpected_message" | "room_full" | "room_locked" | "not_host" | "matching_off" | "not_in_room" | "unknown_participant" | "too_slow" | "superseded" | "shutting_down" | "rate_limited" | "unauthorized" | "forbidden";
+export type ErrorCode = "unsupported_protocol" | "hello_expected" | "invalid_message" | "message_too_large" | "unexpected_message" | "room_full" | "room_locked" | "not_host" | "matching_off" | "not_in_room" | "unknown_participant" | "too_slow" | "superseded" | "shutting_down" | "rate_limited" | "unauthorized" | "forbidden" | "banned" | "unavailable";

@@ -4,6 +4,7 @@ import type { Candidate } from "./Candidate";
 import type { Description } from "./Description";
 import type { Door } from "./Door";
 import type { ErrorCode } from "./ErrorCode";
+import type { IceMode } from "./IceMode";
 import type { IceServer } from "./IceServer";
 import type { Knock } from "./Knock";
 import type { LeaveReason } from "./LeaveReason";
@@ -30,7 +31,11 @@ resumed?: Resumed,
 /**
  * Who the client is from now on, if it has shown nothing that says so; to be kept and shown in its next hello.
  */
-guest?: AccessToken, } } | { "type": "joined", "payload": { room: RoomName, you: ParticipantId, participants: Array<Participant>, 
+guest?: AccessToken, 
+/**
+ * Which paths media may take; all of them without it.
+ */
+ice_mode?: IceMode, } } | { "type": "joined", "payload": { room: RoomName, you: ParticipantId, participants: Array<Participant>, 
 /**
  * Whether the client is a host of the room.
  */
@@ -38,7 +43,7 @@ host?: boolean, door?: Door, } } | { "type": "waiting", "payload": { room: RoomN
 /**
  * From 1, for who has waited longest. Told anew when it changes to those among the first 100.
  */
-place: number, waiting: number, } } | { "type": "turned_away" } | { "type": "knock", "payload": Knock } | { "type": "knock_ended", "payload": { participant: ParticipantId, } } | { "type": "door", "payload": { door: Door, } } | { "type": "host", "payload": { participant: ParticipantId, } } | { "type": "muted", "payload": { by: ParticipantId, } } | { "type": "participant_joined", "payload": { participant: Participant, } } | { "type": "participant_left", "payload": { participant: ParticipantId, reason: LeaveReason, } } | { "type": "description", "payload": { from: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { from: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { from: ParticipantId, ufrag: string, } } | { "type": "media", "payload": { from: ParticipantId, media: MediaState, } } | { "type": "error", "payload": { code: ErrorCode, message: string, 
+place: number, waiting: number, } } | { "type": "turned_away" } | { "type": "knock", "payload": Knock } | { "type": "knock_ended", "payload": { participant: ParticipantId, } } | { "type": "door", "payload": { door: Door, } } | { "type": "host", "payload": { participant: ParticipantId, } } | { "type": "muted", "payload": { by: ParticipantId, } } | { "type": "participant_joined", "payload": { participant: Participant, } } | { "type": "participant_left", "payload": { participant: ParticipantId, reason: LeaveReason, } } | { "type": "description", "payload": { from: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { from: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { from: ParticipantId, ufrag: string, } } | { "type": "media", "payload": { from: ParticipantId, media: MediaState, } } | { "type": "reported", "payload": { report: ReportId, } } | { "type": "blocked", "payload": { participant: ParticipantId, } } | { "type": "error", "payload": { code: ErrorCode, message: string, 
 /**
  * Milliseconds after which it makes sense to go on, where that is known.
  */

@@ -111,6 +111,7 @@ const TABLE: &[Package] = &[
     test("cpio", "cpio", Probe::Program("cpio"), "packs the camera machine's disk"),
     test("zstd", "zstd", Probe::Program("zstd"), "packs the camera machine's disk"),
     test("kmod", "kmod", Probe::Program("modprobe"), "chooses the camera machine's kernel modules"),
+    test("coturn", "coturn", Probe::Program("turnserver"), "a client of TURN, and a server beside ours"),
     test("v4l-utils", "v4l-utils", Probe::Program("v4l2-ctl"), "stalls and unplugs cameras"),
     bench("ffmpeg", "ffmpeg-free", Probe::Program("ffmpeg"), "pictures for the encoders to compare"),
     bench(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ts_rs::{Config, TS};
 use visavis_protocol::{
     AccessToken, Candidate, ClientMessage, Description, DescriptionKind, DisplayName, Door, ErrorCode, Hello,
-    HostAction, IceServer, Interest, Join, Knock, LeaveReason, MatchKind, MediaState, Participant,
+    HostAction, IceMode, IceServer, Interest, Join, Knock, LeaveReason, MatchKind, MediaState, Participant,
     ParticipantId, Region, Report, ReportId, ReportReason, ReportWords, Resume, Resumed, Role, RoomName,
     Seek, ServerMessage, SessionToken,
 };
@@ -132,6 +132,7 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 session: None,
                 resumed: None,
                 guest: None,
+                ice_mode: None,
             },
             r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[{"urls":["stun:a.example"]},{"urls":["turn:b.example"],"username":"u","credential":"c"}]}}"#,
         ),
@@ -143,8 +144,9 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 session: Some(session()),
                 resumed: Some(Resumed { received: 3 }),
                 guest: None,
+                ice_mode: Some(IceMode::Relay),
             },
-            r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","resumed":{"received":3}}}"#,
+            r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","resumed":{"received":3},"ice_mode":"relay"}}"#,
         ),
         (
             ServerMessage::Welcome {
@@ -154,6 +156,7 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 session: Some(session()),
                 resumed: None,
                 guest: Some(access()),
+                ice_mode: None,
             },
             r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","guest":"eyJh.eyJz.c2ln"}}"#,
         ),

@@ -1,0 +1,157 @@
+//! The server as a whole: its sockets and its thread.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use mio::net::{TcpListener, UdpSocket};
+use tokio::sync::mpsc;
+use tracing::info;
+
+use super::bell::Bell;
+use super::clients::Clients;
+use super::ports::{self, Ports};
+use super::protocol::{Settings, Turn};
+use super::relay::Relay;
+use super::stream::TurnStreams;
+use crate::config::{LimitsConfig, Password, TurnConfig};
+use crate::limits::Gate;
+use crate::metrics::Metrics;
+
+/// What the streams have said and the thread has not heard.
+const EVENTS: usize = 1024;
+
+/// Pairs of ports to try where any port will do.
+const TRIES: u32 = 16;
+
+/// Why there is no TURN server.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    #[error("cannot listen for TURN on {address}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error(
+        "turn.public_addresses has to say how others reach this server, since turn.listen names no address"
+    )]
+    NoAddress,
+    #[error("turn.public_addresses has more than one address of a family")]
+    TooManyAddresses,
+    #[error("cannot start the relay")]
+    Start(#[source] io::Error),
+}
+
+/// The TURN server, from its start until it is dropped.
+#[derive(Debug)]
+pub(crate) struct TurnServer {
+    address: SocketAddr,
+    hosts: Vec<String>,
+    secret: Password,
+    streams: TurnStreams,
+    bell: Arc<Bell>,
+}
+
+impl TurnServer {
+    /// Listens, and relays from then on.
+    pub(crate) fn start(
+        config: &TurnConfig,
+        limits: LimitsConfig,
+        metrics: &Metrics,
+    ) -> Result<Self, TurnError> {
+        let announced = announced(config)?;
+        let failed = |source| TurnError::Listen { address: config.listen, source };
+        let (listener, datagrams) = listen(config.listen).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let secret = config.secret.clone().unwrap_or_else(Password::random);
+
+        let settings = Settings::new(config, secret.clone(), announced.clone(), own_addresses(&announced));
+        let turn = Turn::new(settings, metrics.turn.clone(), rand::make_rng(), Instant::now());
+        let ports = Ports::new(config.relay_ports.ports(), config.listen.ip(), rand::make_rng());
+        let clients = Clients::new(datagrams, listener, Gate::new(limits, Vec::new()));
+        let (events, heard) = mpsc::channel(EVENTS);
+        let (relay, bell) = Relay::new(clients, turn, ports, heard).map_err(TurnError::Start)?;
+        thread::Builder::new().name("turn".to_owned()).spawn(|| relay.run()).map_err(TurnError::Start)?;
+
+        let streams = TurnStreams::new(events, Arc::clone(&bell));
+        info!(%address, "relaying for clients");
+        let hosts = match &config.host {
+            Some(host) => vec![host.clone()],
+            None => announced.iter().copied().map(host_of).collect(),
+        };
+        Ok(Self { address, hosts, secret, streams, bell })
+    }
+
+    /// Where it listens.
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients call it by: names and addresses as they stand in URLs.
+    pub(crate) fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
+    /// The same, with its port.
+    pub(crate) fn authorities(&self) -> impl Iterator<Item = String> {
+        self.hosts.iter().map(|host| format!("{host}:{}", self.address.port()))
+    }
+
+    /// What credentials are made from.
+    pub(crate) fn secret(&self) -> &Password {
+        &self.secret
+    }
+
+    /// Takes clients that come over other listeners.
+    pub(crate) fn streams(&self) -> TurnStreams {
+        self.streams.clone()
+    }
+}
+
+impl Drop for TurnServer {
+    fn drop(&mut self) {
+        self.bell.end();
+    }
+}
+
+/// TCP and UDP on the same port.
+fn listen(address: SocketAddr) -> io::Result<(TcpListener, UdpSocket)> {
+    let mut tries = TRIES;
+    loop {
+        let listener = TcpListener::bind(address)?;
+        match ports::bind(listener.local_addr()?, false, ports::CLIENTS_BUFFER_BYTES) {
+            Ok(datagrams) => return Ok((listener, datagrams)),
+            // Another program may have the UDP port of a free TCP port.
+            Err(error) if address.port() != 0 || tries == 0 => return Err(error),
+            Err(_) => tries -= 1,
+        }
+    }
+}
+
+/// What relays are reached at from outside.
+fn announced(config: &TurnConfig) -> Result<Vec<IpAddr>, TurnError> {
+    let listen = config.listen.ip();
+    let addresses = match &config.public_addresses[..] {
+        [] if listen.is_unspecified() => return Err(TurnError::NoAddress),
+        [] => vec![listen],
+        public => public.to_vec(),
+    };
+    let of_ipv4 = addresses.iter().filter(|address| address.is_ipv4()).count();
+    if of_ipv4 > 1 || addresses.len() - of_ipv4 > 1 {
+        return Err(TurnError::TooManyAddresses);
+    }
+    Ok(addresses)
+}
+
+/// As far as this host knows them.
+fn own_addresses(announced: &[IpAddr]) -> Vec<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    interfaces.iter().map(if_addrs::Interface::ip).chain(announced.iter().copied()).collect()
+}
+
+/// An address as it stands in a URL.
+fn host_of(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
