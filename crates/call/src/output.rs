@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
-use visavis_protocol::{AccessToken, Candidate, ClientMessage, IceServer, ParticipantId};
+use visavis_protocol::{AccessToken, Candidate, ClientMessage, IceMode, IceServer, ParticipantId};
 
 use crate::event::CallEvent;
 
@@ -24,6 +24,10 @@ pub enum Output {
     OpenPeer {
         peer: ParticipantId,
         ice_servers: Vec<IceServer>,
+        /// Which paths its media may take; all of them without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        ice_mode: Option<IceMode>,
     },
     /// Close it for good.
     ClosePeer {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use visavis_protocol::{
-    Candidate, ClientMessage, Description, DescriptionKind, IceServer, Participant, Role,
+    Candidate, ClientMessage, Description, DescriptionKind, IceMode, IceServer, Participant, Role,
 };
 
 use crate::event::{CallErrorCode, CallEvent, PeerState};
@@ -13,6 +13,13 @@ use crate::negotiation::{Negotiation, Offer, Step};
 use crate::output::Output;
 use crate::path::{Path, PathAction};
 use crate::trickle::{self, Trickle, Trickled};
+
+/// Where paths are found, and which of them media may take.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ice {
+    pub(crate) servers: Vec<IceServer>,
+    pub(crate) mode: Option<IceMode>,
+}
 
 #[derive(Debug)]
 pub(crate) struct Peer {
@@ -27,12 +34,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// Opens the peer connection; the offerer makes its first offer at once.
-    pub(crate) fn open(
-        now: Instant,
-        participant: Participant,
-        ice_servers: Vec<IceServer>,
-        out: &mut VecDeque<Output>,
-    ) -> Self {
+    pub(crate) fn open(now: Instant, participant: Participant, ice: Ice, out: &mut VecDeque<Output>) -> Self {
         let role = participant.role;
         let mut peer = Self {
             negotiation: Negotiation::new(role),
@@ -43,7 +45,11 @@ impl Peer {
             participant,
         };
         tell(out, CallEvent::ParticipantJoined { participant: peer.participant.clone() });
-        out.push_back(Output::OpenPeer { peer: peer.participant.id.clone(), ice_servers });
+        out.push_back(Output::OpenPeer {
+            peer: peer.participant.id.clone(),
+            ice_servers: ice.servers,
+            ice_mode: ice.mode,
+        });
         match role {
             Role::Offerer => {
                 let steps = peer.negotiation.want(Offer::Media);

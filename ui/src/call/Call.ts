@@ -7,7 +7,6 @@ import type { ClientMessage } from "../generated/ClientMessage";
 import type { Door } from "../generated/Door";
 import type { ErrorCode } from "../generated/ErrorCode";
 import type { HostAction } from "../generated/HostAction";
-import type { IceServer } from "../generated/IceServer";
 import type { Input } from "../generated/Input";
 import type { Knock } from "../generated/Knock";
 import type { LeaveReason } from "../generated/LeaveReason";
@@ -21,7 +20,7 @@ import type { ServerMessage } from "../generated/ServerMessage";
 import type { SessionToken } from "../generated/SessionToken";
 import { Conversation } from "./conversation";
 import { PROTOCOL_VERSION } from "./limits";
-import { Peer, tell } from "./peer";
+import { type Ice, Peer, tell } from "./peer";
 import * as session from "./session";
 import type { Lost, Session, Stay, Wish } from "./session";
 
@@ -41,7 +40,7 @@ export class Call {
   /** There once the server has named a session. */
   #conversation: Conversation | undefined;
   #wish: Wish | undefined;
-  #iceServers: IceServer[] = [];
+  #ice: Ice = { ice_servers: [] };
   #peers = new Map<ParticipantId, Peer>();
   /** Who waits in the lobby, as far as this client, a host, knows. */
   #knocks: ParticipantId[] = [];
@@ -219,7 +218,7 @@ export class Call {
     switch (message.type) {
       case "welcome":
         this.#onGuest(message.payload.guest);
-        return this.#onWelcome(nowMs, message.payload.ice_servers, message.payload.session, message.payload.resumed);
+        return this.#onWelcome(nowMs, iceOf(message.payload), message.payload.session, message.payload.resumed);
       case "joined":
         return this.#onJoined(nowMs, message.payload);
       case "queued":
@@ -274,12 +273,12 @@ export class Call {
 
   #onWelcome(
     nowMs: number,
-    iceServers: IceServer[],
+    ice: Ice,
     token: SessionToken | undefined,
     resumed: Resumed | undefined,
   ): void {
     if (!session.isAt(this.#session, "welcome")) return;
-    this.#iceServers = iceServers;
+    this.#ice = ice;
     if (resumed !== undefined && this.#resume(nowMs, token, resumed)) return;
     this.#conversation = token === undefined ? undefined : new Conversation(token);
     this.#session = session.advance(this.#session, nowMs, "admission");
@@ -424,7 +423,7 @@ export class Call {
   #onParticipantJoined(nowMs: number, participant: Participant): void {
     if (!session.isInRoom(this.#session)) return;
     if (this.#isMe(participant.id) || this.#peers.has(participant.id)) return;
-    this.#peers.set(participant.id, Peer.open(nowMs, participant, this.#iceServers, this.#out));
+    this.#peers.set(participant.id, Peer.open(nowMs, participant, this.#ice, this.#out));
   }
 
   #onParticipantLeft(id: ParticipantId, reason: LeaveReason): void {
@@ -542,4 +541,9 @@ function isCounted(message: ServerMessage): boolean {
 function sameMedia(one: MediaState, other: MediaState): boolean {
   const same = (source: keyof MediaState): boolean => (one[source] ?? false) === (other[source] ?? false);
   return same("microphone") && same("camera") && same("screen");
+}
+
+/** Where paths are found, and which media may take; other servers may write null for what is not there. */
+function iceOf({ ice_servers, ice_mode }: Extract<ServerMessage, { type: "welcome" }>["payload"]): Ice {
+  return { ice_servers, ...(ice_mode && { ice_mode }) };
 }

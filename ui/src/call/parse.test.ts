@@ -50,10 +50,10 @@ test.each(messages)("$type with a damaged field is refused", (message) => {
 test("a welcome may name a session, and say how it goes on", () => {
   const welcome = { protocol: 1, server: "s/1", ice_servers: [] };
   const parse = (more: object) => parseServerMessage(JSON.stringify({ type: "welcome", payload: { ...welcome, ...more } }));
-  for (const more of [{ session: "t" }, { session: "t", resumed: { received: 2 } }, { session: "t", guest: "g" }]) {
+  for (const more of [{ session: "t" }, { session: "t", resumed: { received: 2 } }, { session: "t", guest: "g" }, { ice_mode: "relay" }]) {
     expect(parse(more)).toEqual({ type: "welcome", payload: { ...welcome, ...more } });
   }
-  for (const more of [{ session: 7 }, { session: "t", resumed: {} }, { session: "t", resumed: { received: -1 } }, { guest: 7 }]) {
+  for (const more of [{ session: 7 }, { session: "t", resumed: {} }, { session: "t", resumed: { received: -1 } }, { guest: 7 }, { ice_mode: "none" }]) {
     expect(parse(more)).toBeUndefined();
   }
 });

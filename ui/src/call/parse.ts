@@ -50,6 +50,7 @@ const PAYLOADS: Record<ServerMessage["type"], Shape> = {
     protocol: whole,
     server: text,
     ice_servers: list(iceServer),
+    ice_mode: optional(oneOf("all", "relay")),
     session: optional(text),
     resumed: optional(object({ received: whole })),
     guest: optional(text),

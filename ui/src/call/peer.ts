@@ -3,7 +3,6 @@
 import type { CallEvent } from "../generated/CallEvent";
 import type { Candidate } from "../generated/Candidate";
 import type { Description } from "../generated/Description";
-import type { IceServer } from "../generated/IceServer";
 import type { Output } from "../generated/Output";
 import type { Participant } from "../generated/Participant";
 import type { ParticipantId } from "../generated/ParticipantId";
@@ -13,6 +12,9 @@ import { Negotiation, type Step } from "./negotiation";
 import { Path } from "./path";
 import * as trickle from "./trickle";
 import { Trickle, type Trickled } from "./trickle";
+
+/** Where paths are found, and which of them media may take. */
+export type Ice = Pick<Extract<Output, { type: "open_peer" }>, "ice_servers" | "ice_mode">;
 
 export class Peer {
   readonly id: ParticipantId;
@@ -30,10 +32,10 @@ export class Peer {
   }
 
   /** Opens the peer connection; the offerer makes its first offer at once. */
-  static open(nowMs: number, participant: Participant, iceServers: IceServer[], out: Output[]): Peer {
+  static open(nowMs: number, participant: Participant, ice: Ice, out: Output[]): Peer {
     const peer = new Peer(nowMs, participant);
     tell(out, { type: "participant_joined", participant });
-    out.push({ type: "open_peer", peer: participant.id, ice_servers: iceServers });
+    out.push({ type: "open_peer", peer: participant.id, ...ice });
     switch (participant.role) {
       case "offerer":
         peer.#take(peer.#negotiation.want("media"), out);

@@ -3,10 +3,15 @@ import type { AccessToken } from "./AccessToken";
 import type { CallEvent } from "./CallEvent";
 import type { Candidate } from "./Candidate";
 import type { ClientMessage } from "./ClientMessage";
+import type { IceMode } from "./IceMode";
 import type { IceServer } from "./IceServer";
 import type { ParticipantId } from "./ParticipantId";
 
 /**
  * Something the shell has to do. For one peer connection the shell does these strictly one after the other.
  */
-export type Output = { "type": "open_signaling" } | { "type": "close_signaling" } | { "type": "send", message: ClientMessage, } | { "type": "keep_guest", token: AccessToken, } | { "type": "open_peer", peer: ParticipantId, ice_servers: Array<IceServer>, } | { "type": "close_peer", peer: ParticipantId, } | { "type": "create_offer", peer: ParticipantId, ice_restart: boolean, } | { "type": "accept_offer", peer: ParticipantId, sdp: string, rollback: boolean, } | { "type": "accept_answer", peer: ParticipantId, sdp: string, } | { "type": "add_candidate", peer: ParticipantId, candidate: Candidate, } | { "type": "end_candidates", peer: ParticipantId, ufrag: string, } | { "type": "event", event: CallEvent, };
+export type Output = { "type": "open_signaling" } | { "type": "close_signaling" } | { "type": "send", message: ClientMessage, } | { "type": "keep_guest", token: AccessToken, } | { "type": "open_peer", peer: ParticipantId, ice_servers: Array<IceServer>, 
+/**
+ * Which paths its media may take; all of them without it.
+ */
+ice_mode?: IceMode, } | { "type": "close_peer", peer: ParticipantId, } | { "type": "create_offer", peer: ParticipantId, ice_restart: boolean, } | { "type": "accept_offer", peer: ParticipantId, sdp: string, rollback: boolean, } | { "type": "accept_answer", peer: ParticipantId, sdp: string, } | { "type": "add_candidate", peer: ParticipantId, candidate: Candidate, } | { "type": "end_candidates", peer: ParticipantId, ufrag: string, } | { "type": "event", event: CallEvent, };

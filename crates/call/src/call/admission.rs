@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use visavis_protocol::{
-    AccessToken, ClientMessage, ErrorCode, Hello, IceServer, LeaveReason, PROTOCOL_VERSION, Participant,
-    Resumed, RoomName, SessionToken,
+    AccessToken, ClientMessage, ErrorCode, Hello, LeaveReason, PROTOCOL_VERSION, Participant, Resumed,
+    RoomName, SessionToken,
 };
 
 use super::Call;
 use crate::conversation::Conversation;
 use crate::event::{CallErrorCode, CallEvent, CallState};
 use crate::output::Output;
-use crate::peer::tell;
+use crate::peer::{Ice, tell};
 use crate::session::{Lost, Meeting, Session, Stay, Step};
 
 /// Characters of what the server wants the user to read.
@@ -51,14 +51,14 @@ impl Call {
     pub(super) fn on_welcome(
         &mut self,
         now: Instant,
-        ice_servers: Vec<IceServer>,
+        ice: Ice,
         session: Option<SessionToken>,
         resumed: Option<Resumed>,
     ) {
         if !self.session.is_at(Step::Welcome) {
             return;
         }
-        self.ice_servers = ice_servers;
+        self.ice = ice;
         if resumed.is_some_and(|resumed| self.resume(now, session.as_ref(), resumed)) {
             return;
         }

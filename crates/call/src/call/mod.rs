@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use visavis_protocol::{
-    ClientMessage, IceServer, Join, Knock, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
+    ClientMessage, Join, Knock, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
 };
 
 use crate::conversation::Conversation;
 use crate::event::{CallErrorCode, CallEvent, CallState};
 use crate::input::Input;
 use crate::output::Output;
-use crate::peer::{Peer, tell};
+use crate::peer::{Ice, Peer, tell};
 use crate::session::{Meeting, Session, Stay, Step, Wish};
 use crate::trickle::Trickled;
 
@@ -29,7 +29,7 @@ pub struct Call {
     /// There once the server has named a session.
     conversation: Option<Conversation>,
     wish: Option<Wish>,
-    ice_servers: Vec<IceServer>,
+    ice: Ice,
     peers: BTreeMap<ParticipantId, Peer>,
     /// Who waits in the lobby, as far as this client, a host, knows.
     knocks: Vec<Knock>,
@@ -46,7 +46,7 @@ impl Call {
             session: Session::Off,
             conversation: None,
             wish: None,
-            ice_servers: Vec::new(),
+            ice: Ice::default(),
             peers: BTreeMap::new(),
             knocks: Vec::new(),
             replay: VecDeque::new(),
@@ -184,9 +184,9 @@ impl Call {
             self.count_received();
         }
         match message {
-            ServerMessage::Welcome { ice_servers, session, resumed, guest, .. } => {
+            ServerMessage::Welcome { ice_servers, ice_mode, session, resumed, guest, .. } => {
                 self.on_guest(guest);
-                self.on_welcome(now, ice_servers, session, resumed);
+                self.on_welcome(now, Ice { servers: ice_servers, mode: ice_mode }, session, resumed);
             }
             ServerMessage::Joined { room, you, participants, host, door } => {
                 self.on_joined(now, Stay::InRoom { room, you, host, door }, participants);
@@ -237,7 +237,7 @@ impl Call {
         if !self.session.is_in_room() || self.is_me(&id) || self.peers.contains_key(&id) {
             return;
         }
-        let peer = Peer::open(now, participant, self.ice_servers.clone(), &mut self.out);
+        let peer = Peer::open(now, participant, self.ice.clone(), &mut self.out);
         self.peers.insert(id, peer);
     }
 

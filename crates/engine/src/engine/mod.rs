@@ -20,7 +20,7 @@ use crate::devices::{self, Devices};
 use crate::inner::{Inner, tell};
 use crate::network::{self, Addresses};
 use crate::outgoing::Outgoing;
-use crate::peer::{Media, Peer, PeerCommand};
+use crate::peer::{IceConfig, Media, Peer, PeerCommand};
 use crate::sampling;
 use crate::screen::{OthersScreens, OwnScreen, ScreenEvent};
 use crate::signaling::{Closing, Signaling, SignalingEvent};
@@ -304,9 +304,9 @@ impl Actor {
             Output::KeepGuest { token } => {
                 self.emit(Event::Guest { server: self.server.clone(), token });
             }
-            Output::OpenPeer { peer, ice_servers } => {
+            Output::OpenPeer { peer, ice_servers, ice_mode } => {
                 self.reach(|milestones| &mut milestones.peer_present_ms);
-                let context = self.peer_context(&peer, ice_servers);
+                let context = self.peer_context(&peer, IceConfig { servers: ice_servers, mode: ice_mode });
                 self.peers.insert(peer, Peer::open(context));
             }
             Output::ClosePeer { peer } => {

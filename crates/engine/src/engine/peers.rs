@@ -6,12 +6,12 @@ use std::time::Instant;
 use visavis_call::{Input, PathState};
 use visavis_congestion::Estimate;
 use visavis_media::audio::{AudioStreamId, Volume};
-use visavis_protocol::{IceServer, ParticipantId};
+use visavis_protocol::ParticipantId;
 
 use super::Actor;
 use crate::api::{Event, StreamId};
 use crate::inner::{Inner, tell};
-use crate::peer::{PeerCommand, PeerContext, PeerEvent, VideoKind};
+use crate::peer::{IceConfig, PeerCommand, PeerContext, PeerEvent, VideoKind};
 
 impl Actor {
     pub(super) fn on_peer(&mut self, peer: ParticipantId, event: PeerEvent) {
@@ -117,11 +117,11 @@ impl Actor {
         }
     }
 
-    pub(super) fn peer_context(&self, id: &ParticipantId, ice_servers: Vec<IceServer>) -> PeerContext {
+    pub(super) fn peer_context(&self, id: &ParticipantId, ice: IceConfig) -> PeerContext {
         let streams = (StreamId::Participant(id.clone()), StreamId::Screen(id.clone()));
         let (frames, inner, id) = (Arc::clone(&self.frames), self.inner.clone(), id.clone());
         PeerContext {
-            ice_servers,
+            ice,
             media: self.media.clone(),
             speaker: self.devices.speaker(),
             sharing: self.screen.sharing(),

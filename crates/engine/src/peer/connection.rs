@@ -11,12 +11,12 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpRtxParameters, RtpCodecKind,
 };
 use rtc::shared::error::Result;
-use visavis_protocol::IceServer;
+use visavis_protocol::{IceMode, IceServer};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceServer, SettingEngineBuilder,
+    RTCIceServer, RTCIceTransportPolicy, SettingEngineBuilder,
 };
 use webrtc::rtp_transceiver::RtpSender;
 
@@ -83,18 +83,25 @@ pub(crate) struct Listeners<F> {
     pub(crate) wires: Wires<F>,
 }
 
-pub(crate) async fn open<F>(ice_servers: &[IceServer], listeners: Listeners<F>) -> Result<Connection>
+/// Where paths are found, and which of them media may take.
+#[derive(Debug, Clone)]
+pub(crate) struct IceConfig {
+    pub(crate) servers: Vec<IceServer>,
+    pub(crate) mode: Option<IceMode>,
+}
+
+pub(crate) async fn open<F>(ice: &IceConfig, listeners: Listeners<F>) -> Result<Connection>
 where
     F: Fn(VideoKind) + Clone + Send + Sync + 'static,
 {
     let screen_ssrcs = ScreenSsrcs { picture: rand::random(), sound: rand::random() };
     // A host without a multicast route cannot resolve `.local` candidates, and can call all the same.
-    let (pc, mdns) = match build(ice_servers, &listeners, screen_ssrcs, MulticastDnsMode::QueryOnly).await {
+    let (pc, mdns) = match build(ice, &listeners, screen_ssrcs, MulticastDnsMode::QueryOnly).await {
         Ok(pc) => (pc, MulticastDnsMode::QueryOnly),
         Err(error) => {
             tracing::debug!(%error, "no multicast DNS here");
             let mode = MulticastDnsMode::Disabled;
-            (build(ice_servers, &listeners, screen_ssrcs, mode).await?, mode)
+            (build(ice, &listeners, screen_ssrcs, mode).await?, mode)
         }
     };
     // One stream for microphone and camera, so that the far side plays them in step.
@@ -109,7 +116,7 @@ where
 }
 
 async fn build<F>(
-    ice_servers: &[IceServer],
+    ice: &IceConfig,
     listeners: &Listeners<F>,
     screen: ScreenSsrcs,
     mdns: MulticastDnsMode,
@@ -146,7 +153,8 @@ where
         .with_discard_local_candidates_during_ice_restart(true)
         .with_multicast_dns_mode(mdns)
         .build();
-    let ice_servers = ice_servers
+    let ice_servers = ice
+        .servers
         .iter()
         .map(|server| RTCIceServer {
             urls: server.urls.clone(),
@@ -154,8 +162,14 @@ where
             credential: server.credential.clone().unwrap_or_default(),
         })
         .collect();
+    let policy = match ice.mode {
+        Some(IceMode::Relay) => RTCIceTransportPolicy::Relay,
+        Some(IceMode::All) | None => RTCIceTransportPolicy::All,
+    };
+    let configuration =
+        RTCConfigurationBuilder::new().with_ice_servers(ice_servers).with_ice_transport_policy(policy);
     let pc = PeerConnectionBuilder::new()
-        .with_configuration(RTCConfigurationBuilder::new().with_ice_servers(ice_servers).build())
+        .with_configuration(configuration.build())
         .with_media_engine(media_engine)
         .with_setting_engine(settings)
         .with_interceptor_registry(registry)

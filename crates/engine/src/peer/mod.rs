@@ -24,7 +24,7 @@ use visavis_call::PathState;
 use visavis_congestion::Estimate;
 use visavis_media::audio::{AudioSink, AudioStream, AudioStreamId};
 use visavis_media::video::{Frame, VideoReceiver, VideoReceiverEvent};
-use visavis_protocol::{Candidate, IceServer};
+use visavis_protocol::Candidate;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
@@ -34,6 +34,7 @@ use webrtc::peer_connection::{
 use crate::api::PeerStats;
 use crate::network::Addresses;
 use chain::{CaptureClocks, Meter, RemoteReports, Wires};
+pub(crate) use connection::IceConfig;
 use connection::{Connection, Listeners};
 use downlink::Destination;
 use follow::Following;
@@ -107,7 +108,7 @@ pub(crate) enum VideoKind {
 
 /// What a connection is given by its engine.
 pub(crate) struct PeerContext {
-    pub(crate) ice_servers: Vec<IceServer>,
+    pub(crate) ice: IceConfig,
     pub(crate) media: broadcast::Sender<Media>,
     pub(crate) speaker: Arc<AudioSink>,
     /// Whether a screen is shared.
@@ -163,7 +164,7 @@ async fn run(context: PeerContext, mut commands: mpsc::Receiver<PeerCommand>) {
             on_key_frame_wish: move |kind| on_event(PeerEvent::KeyFrameWanted(kind)),
         },
     };
-    let connection = match connection::open(&context.ice_servers, listeners).await {
+    let connection = match connection::open(&context.ice, listeners).await {
         Ok(connection) => connection,
         Err(error) => {
             warn!(%error, "no peer connection can be made");

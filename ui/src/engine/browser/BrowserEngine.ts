@@ -207,7 +207,7 @@ export class BrowserEngine implements CallEngine {
       case "keep_guest":
         return this.#emit({ type: "guest", server: this.#server, token: output.token });
       case "open_peer":
-        return this.#openPeer(output.peer, output.ice_servers);
+        return this.#openPeer(output);
       case "close_peer":
         return this.#closePeer(output.peer);
       case "create_offer":
@@ -225,9 +225,9 @@ export class BrowserEngine implements CallEngine {
     }
   }
 
-  #openPeer(peer: ParticipantId, iceServers: Extract<Output, { type: "open_peer" }>["ice_servers"]): void {
+  #openPeer({ peer, ice_servers, ice_mode = "all" }: Extract<Output, { type: "open_peer" }>): void {
     try {
-      const connection = new PeerConnection(peer, iceServers, this.#tracks, {
+      const connection = new PeerConnection(peer, { iceServers: ice_servers, iceTransportPolicy: ice_mode }, this.#tracks, {
         input: (input) => this.#handle(input),
         track: (track, source) => this.#onRemoteTrack(peer, track, source),
       });

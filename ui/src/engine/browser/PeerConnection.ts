@@ -1,5 +1,4 @@
 import type { Candidate } from "../../generated/Candidate";
-import type { IceServer } from "../../generated/IceServer";
 import type { Input } from "../../generated/Input";
 import type { ParticipantId } from "../../generated/ParticipantId";
 import type { PathState } from "../../generated/PathState";
@@ -42,11 +41,17 @@ export class PeerConnection {
   #operations: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(peer: ParticipantId, iceServers: IceServer[], tracks: SentTracks, observer: PeerConnectionObserver) {
+  /** @param ice where paths are found, and which media may take */
+  constructor(
+    peer: ParticipantId,
+    ice: Pick<RTCConfiguration, "iceServers" | "iceTransportPolicy">,
+    tracks: SentTracks,
+    observer: PeerConnectionObserver,
+  ) {
     this.#peer = peer;
     this.#observer = observer;
     this.#tracks = tracks;
-    this.#connection = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+    this.#connection = new RTCPeerConnection({ ...ice, bundlePolicy: "max-bundle" });
     this.#listen();
   }
 
