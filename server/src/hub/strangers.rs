@@ -35,6 +35,7 @@ pub(super) fn handle(
             sought_by(session, sought)
         }
         ClientMessage::Next if strangers.waits(session) => (Vec::new(), None),
+        ClientMessage::Next if !strangers.seeks(session) => (refused(session, Refusal::NotInRoom), None),
         ClientMessage::Next => {
             let mut deliveries = rooms.handle_leave(session);
             let (more, meeting) = sought_by(session, strangers.next(now, session, &is_blocked));

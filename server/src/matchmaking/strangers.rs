@@ -134,6 +134,11 @@ impl Strangers {
         self.matchmaker.has(session)
     }
 
+    /// Whether the session seeks, or has met somebody that way.
+    pub(crate) fn seeks(&self, session: SessionId) -> bool {
+        self.wishes.contains_key(&session)
+    }
+
     pub(crate) fn waiting(&self) -> usize {
         self.matchmaker.len()
     }

@@ -143,6 +143,18 @@ async fn who_waits_is_in_no_room_and_in_one_queue() {
 }
 
 #[tokio::test]
+async fn who_is_in_a_room_by_its_name_does_not_leave_it_for_somebody_else() {
+    let server = server().await;
+    let mut ada = Client::welcomed(&server).await;
+    ada.join("owl", "Ada").await;
+    ada.say(&ClientMessage::Next).await;
+    assert_eq!(ada.hear_error().await, ErrorCode::NotInRoom);
+    let mut bob = Client::welcomed(&server).await;
+    let (_, present) = bob.join("owl", "Bob").await;
+    assert_eq!(present.len(), 1, "she is still there");
+}
+
+#[tokio::test]
 async fn a_broken_connection_keeps_its_place_and_meets_nobody_until_it_is_back() {
     let server = server().await;
     let (mut ada, session) = Client::begun(&server).await;
