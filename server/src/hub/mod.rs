@@ -111,24 +111,11 @@ impl Hub {
 
     fn on_said(&mut self, connection: ConnectionId, message: ClientMessage, at: Instant) {
         let Some(session) = self.hear(connection) else { return };
-        let is_join = match &message {
-            ClientMessage::Join(join) if self.is_leaving() && !self.rooms.has(&join.room) => {
-                self.dismiss(connection, Dismissal::ShuttingDown);
-                return;
-            }
-            ClientMessage::Join(_) => true,
-            ClientMessage::Hello(_)
-            | ClientMessage::Leave
-            | ClientMessage::Seek(_)
-            | ClientMessage::Next
-            | ClientMessage::Description { .. }
-            | ClientMessage::Candidates { .. }
-            | ClientMessage::EndOfCandidates { .. }
-            | ClientMessage::Media(_)
-            | ClientMessage::Host(_)
-            | ClientMessage::Report(_)
-            | ClientMessage::Block { .. } => false,
-        };
+        if self.is_leaving() && self.opens_room(&message) {
+            self.dismiss(connection, Dismissal::ShuttingDown);
+            return;
+        }
+        let is_join = matches!(message, ClientMessage::Join(_));
         let (deliveries, meeting) = self.handle(session, message, at);
         self.deliver(deliveries);
         if let Some(meeting) = meeting {
@@ -237,6 +224,23 @@ impl Hub {
         self.on_strangers_time(now);
     }
 
+    /// Whether there may be one more room for it.
+    fn opens_room(&self, message: &ClientMessage) -> bool {
+        match message {
+            ClientMessage::Join(join) => !self.rooms.has(&join.room),
+            ClientMessage::Seek(_) | ClientMessage::Next => true,
+            ClientMessage::Hello(_)
+            | ClientMessage::Leave
+            | ClientMessage::Description { .. }
+            | ClientMessage::Candidates { .. }
+            | ClientMessage::EndOfCandidates { .. }
+            | ClientMessage::Media(_)
+            | ClientMessage::Host(_)
+            | ClientMessage::Report(_)
+            | ClientMessage::Block { .. } => false,
+        }
+    }
+
     fn waits(&self, session: SessionId) -> bool {
         self.strangers.as_ref().is_some_and(|strangers| strangers.waits(session))
     }
@@ -250,6 +254,8 @@ impl Hub {
             .copied()
             .filter(|connection| self.sessions.session_of(*connection).is_some_and(|it| !self.rooms.hold(it)))
             .collect();
+        // Nobody is brought together any more: who waits is idle too.
+        self.strangers = None;
         for connection in idle {
             self.dismiss(connection, Dismissal::ShuttingDown);
         }

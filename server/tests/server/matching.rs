@@ -20,14 +20,14 @@ async fn server_with(matching: MatchingConfig) -> TestServer {
     TestServer::start_with(Config { matching, timing, ..Config::default() }).await
 }
 
-fn seek(name: &str) -> ClientMessage {
+pub(crate) fn seek(name: &str) -> ClientMessage {
     let name = DisplayName::new(name).expect("a name");
     let (kind, interests, region) = Default::default();
     ClientMessage::Seek(Seek { name, media: MEDIA, kind, interests, region })
 }
 
 /// Over tea.
-fn seek_tea(name: &str) -> ClientMessage {
+pub(crate) fn seek_tea(name: &str) -> ClientMessage {
     match seek(name) {
         ClientMessage::Seek(seek) => {
             ClientMessage::Seek(Seek { interests: vec!["tea".parse().expect("an interest")], ..seek })
@@ -36,13 +36,13 @@ fn seek_tea(name: &str) -> ClientMessage {
     }
 }
 
-async fn seeking(server: &TestServer, message: ClientMessage) -> Client {
+pub(crate) async fn seeking(server: &TestServer, message: ClientMessage) -> Client {
     let mut client = Client::welcomed(server).await;
     client.say(&message).await;
     client
 }
 
-async fn hear_queued(client: &mut Client) -> (u32, u32) {
+pub(crate) async fn hear_queued(client: &mut Client) -> (u32, u32) {
     match client.hear().await {
         ServerMessage::Queued { place, waiting } => (place, waiting),
         other => panic!("not queued: {other:?}"),
@@ -50,7 +50,7 @@ async fn hear_queued(client: &mut Client) -> (u32, u32) {
 }
 
 /// The room, and who else is in it.
-async fn hear_met(client: &mut Client) -> (RoomName, ParticipantId, Participant) {
+pub(crate) async fn hear_met(client: &mut Client) -> (RoomName, ParticipantId, Participant) {
     match client.hear().await {
         ServerMessage::Joined { room, you, participants, host: false, .. } => {
             let other = match participants.into_iter().next() {

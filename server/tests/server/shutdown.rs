@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use visavis_protocol::ErrorCode;
-use visavis_server::{Config, Timing};
+use visavis_protocol::{ClientMessage, ErrorCode, LeaveReason};
+use visavis_server::{Config, MatchingConfig, Timing};
 
+use crate::matching::{hear_met, hear_queued, seek, seek_tea, seeking};
 use crate::support::{Call, Client, TestServer, join, within};
 
 /// A server that lets calls go on for so long.
@@ -66,10 +67,37 @@ async fn calls_that_are_under_way_go_on_and_no_others_begin() {
     // Who leaves moves too; with the last one the server ends.
     let (mut ada, mut bob) = call.into_clients();
     for client in [&mut ada, &mut bob] {
-        client.say(&visavis_protocol::ClientMessage::Leave).await;
+        client.say(&ClientMessage::Leave).await;
     }
     within(stopping).await.expect("no panic").expect("ends well");
     tokio::net::TcpStream::connect(address).await.expect_err("nobody listens any more");
+}
+
+#[tokio::test]
+async fn strangers_who_have_met_stay_together_and_nobody_else_is_brought_together() {
+    let timing = Timing { drain: Duration::from_secs(600), ..Timing::default() };
+    let matching = MatchingConfig { enabled: true, ..MatchingConfig::default() };
+    let server = TestServer::start_with(Config { timing, matching, ..Config::default() }).await;
+    let mut ada = seeking(&server, seek("Ada")).await;
+    hear_queued(&mut ada).await;
+    let mut bob = seeking(&server, seek("Bob")).await;
+    let (_, ada_id, _) = hear_met(&mut ada).await;
+    hear_met(&mut bob).await;
+    let mut cat = seeking(&server, seek_tea("Cat")).await;
+    hear_queued(&mut cat).await;
+    let mut late = Client::welcomed(&server).await;
+    late.say(&join("owl", "Late")).await;
+    late.hear().await;
+
+    let stopping = tokio::spawn(server.stop());
+    assert_eq!(cat.hear_end().await, (ErrorCode::ShuttingDown, 1001), "who waits moves at once");
+    late.say(&ClientMessage::Leave).await;
+    assert_eq!(late.hear_end().await, (ErrorCode::ShuttingDown, 1001));
+    ada.say(&ClientMessage::Next).await;
+    assert_eq!(ada.hear_end().await, (ErrorCode::ShuttingDown, 1001), "no other one is found");
+    assert_eq!(bob.hear_left().await, (ada_id, LeaveReason::Disconnected));
+    bob.say(&ClientMessage::Leave).await;
+    within(stopping).await.expect("no panic").expect("ends well");
 }
 
 #[tokio::test]
