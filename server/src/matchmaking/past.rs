@@ -36,6 +36,11 @@ impl Past {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.met.len().max(self.ends.len())
+    }
+
     pub(super) fn forget(&mut self, now: Instant) {
         while let Some((until, _)) = self.ends.front()
             && *until <= now

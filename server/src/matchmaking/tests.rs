@@ -177,7 +177,14 @@ fn nothing_is_kept_of_who_is_gone() {
     assert_eq!(matchmaker.line.iter().count(), 0);
     assert_eq!(pairs(&mut matchmaker, now + 2 * WIDEN), []);
     assert!(matchmaker.widenings.iter().all(VecDeque::is_empty));
-    matchmaker.past.forget(now + APART);
+    // And of who has met, until they may meet again.
+    for number in (0..100).step_by(2) {
+        seek(&mut matchmaker, now, number, anybody(number));
+        assert_eq!(seek(&mut matchmaker, now, number + 1, anybody(number + 1)), met(number, number + 1));
+    }
+    assert_eq!(matchmaker.past.len(), 50);
+    seek(&mut matchmaker, now + APART, 0, anybody(0));
+    assert_eq!(matchmaker.past.len(), 0);
 }
 
 /// Two meet among a thousand, and among two hundred thousand who wait. Absolute times say little; the ratio has room for caches.
