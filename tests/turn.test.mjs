@@ -7,7 +7,7 @@ import { Scope } from "./support/scope.mjs";
 import { mint, relayOf, runClient, startEcho, startRelay } from "./support/turn.mjs";
 
 const BROWSER = process.env.VISAVIS_CHROMIUM_BIN ?? "/usr/bin/chromium";
-const SECRET = "a secret of this test";
+const SECRET = "a secret of this test, and of no server";
 const WITH_SECRET = `secret = "${SECRET}"`;
 const MESSAGES = 20;
 const CLIENTS = 4;

@@ -84,6 +84,12 @@ impl Password {
     }
 }
 
+impl From<Secret> for Password {
+    fn from(secret: Secret) -> Self {
+        Self(secret.0)
+    }
+}
+
 impl TryFrom<String> for Password {
     type Error = PasswordError;
 

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::seconds;
-use super::secret::Password;
+use super::secret::{Password, Secret};
 
 /// The embedded TURN server (RFC 8656).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,9 +28,9 @@ pub struct TurnConfig {
     pub relay_ports: PortRange,
     /// What credentials are for (RFC 8489 section 9.2).
     pub realm: Realm,
-    /// What credentials are made from; random at each start without it.
+    /// What credentials are made from, and whoever has some could guess a short one from; random at each start without it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret: Option<Password>,
+    pub secret: Option<Secret>,
     /// How long credentials can begin a relay.
     #[serde(rename = "credential_ttl_s", with = "seconds")]
     pub credential_ttl: Duration,

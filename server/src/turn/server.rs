@@ -62,7 +62,7 @@ impl TurnServer {
         let failed = |source| TurnError::Listen { address: config.listen, source };
         let (listener, datagrams) = listen(config.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let secret = config.secret.clone().unwrap_or_else(Password::random);
+        let secret = config.secret.clone().map_or_else(Password::random, Password::from);
 
         let settings = Settings::new(config, secret.clone(), announced.clone(), own_addresses(&announced));
         let turn = Turn::new(settings, metrics.turn.clone(), rand::make_rng(), Instant::now());
