@@ -157,6 +157,7 @@ fn ends_call(code: CallErrorCode) -> bool {
         CallErrorCode::ServerUnreachable
         | CallErrorCode::ServerGarbage
         | CallErrorCode::UnsupportedProtocol
+        | CallErrorCode::TooManyConnections
         | CallErrorCode::RoomFull
         | CallErrorCode::RoomLocked
         | CallErrorCode::MatchingOff

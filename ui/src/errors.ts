@@ -34,6 +34,11 @@ export function callErrorWords(code: CallErrorCode): ErrorWords {
         title: "Your version and the server's do not fit together",
         advice: "Reload this page, or update the app. If that does not help, the server needs an update.",
       };
+    case "too_many_connections":
+      return {
+        title: "You are connected too often",
+        advice: "Close other tabs with calls on this server, or wait a moment, then join again.",
+      };
     case "room_full":
       return { title: "This room is full", advice: "Wait until somebody leaves, or start a new call." };
     case "room_locked":
@@ -41,7 +46,7 @@ export function callErrorWords(code: CallErrorCode): ErrorWords {
     case "matching_off":
       return { title: "You can't meet strangers here", advice: "This server brings only those together who share a link." };
     case "turned_away":
-      return { title: "You were not let in", advice: "The host turned you away. Ask them, and knock again." };
+      return { title: "You were not let in", advice: "The host did not let you in, or the call is over. Ask them, and knock again." };
     case "removed":
       return { title: "You were removed from the call", advice: "A host took you out. You can't come back into this call." };
     case "ended_by_host":

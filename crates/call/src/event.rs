@@ -115,6 +115,8 @@ pub enum CallErrorCode {
     ServerGarbage,
     /// Client and server are of different protocol versions.
     UnsupportedProtocol,
+    /// Whoever the user is to the server has as many connections to it as it may.
+    TooManyConnections,
     /// The room is full, for this client or whom it wants to let in.
     RoomFull,
     /// The room is locked, for everybody or for who was removed from it.
@@ -151,6 +153,7 @@ impl CallErrorCode {
             Self::ServerLost => "server_lost",
             Self::ServerGarbage => "server_garbage",
             Self::UnsupportedProtocol => "unsupported_protocol",
+            Self::TooManyConnections => "too_many_connections",
             Self::RoomFull => "room_full",
             Self::RoomLocked => "room_locked",
             Self::MatchingOff => "matching_off",

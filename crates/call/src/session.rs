@@ -161,6 +161,11 @@ impl Session {
         matches!(self, Self::Staying(Stay::Queued { .. } | Stay::Waiting { .. }))
     }
 
+    /// Whether the client waits for the welcome, and was not here before.
+    pub(crate) fn is_first_hello(&self) -> bool {
+        matches!(self, Self::Entering { step: Step::Welcome, lost: None, .. })
+    }
+
     pub(crate) fn is_at(&self, wanted: Step) -> bool {
         matches!(self, Self::Entering { step, .. } if *step == wanted)
     }

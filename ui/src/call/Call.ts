@@ -439,8 +439,11 @@ export class Call {
       // The participant left while the message was on its way; or the server only takes its time, or keeps no reports.
       case "unknown_participant":
       case "not_in_room":
-      case "rate_limited":
       case "unavailable":
+        return;
+      case "rate_limited":
+        // Nothing but the hello was said: it is refused. Who is on the way back tries again later.
+        if (session.isFirstHello(this.#session)) this.#fail("too_many_connections");
         return;
       case "unsupported_protocol":
       case "unauthorized":

@@ -122,6 +122,11 @@ export function isWaiting(session: Session): boolean {
   return session.type === "staying" && session.stay.type !== "in_room";
 }
 
+/** Whether the client waits for the welcome, and was not here before. */
+export function isFirstHello(session: Session): boolean {
+  return session.type === "entering" && session.step === "welcome" && session.lost === undefined;
+}
+
 export function isAt(session: Session, wanted: Step): boolean {
   return session.type === "entering" && session.step === wanted;
 }

@@ -3,4 +3,4 @@
 /**
  * Everything that can go wrong with a call, by stable code.
  */
-export type CallErrorCode = "server_unreachable" | "server_lost" | "server_garbage" | "unsupported_protocol" | "room_full" | "room_locked" | "matching_off" | "turned_away" | "removed" | "ended_by_host" | "unauthorized" | "forbidden" | "banned" | "message_refused" | "server_closing" | "negotiation_failed" | "path_failed";
+export type CallErrorCode = "server_unreachable" | "server_lost" | "server_garbage" | "unsupported_protocol" | "too_many_connections" | "room_full" | "room_locked" | "matching_off" | "turned_away" | "removed" | "ended_by_host" | "unauthorized" | "forbidden" | "banned" | "message_refused" | "server_closing" | "negotiation_failed" | "path_failed";

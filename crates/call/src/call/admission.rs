@@ -183,6 +183,10 @@ impl Call {
 
     pub(super) fn on_refusal(&mut self, code: ErrorCode, message: &str) {
         match code {
+            // Nothing but the hello was said: it is refused. Who is on the way back tries again later.
+            ErrorCode::RateLimited if self.session.is_first_hello() => {
+                self.fail(CallErrorCode::TooManyConnections);
+            }
             // The participant left while the message was on its way; or the server only takes its time, or keeps no
             // reports.
             ErrorCode::UnknownParticipant
