@@ -32,7 +32,7 @@ test("a tab meets the native engine, and then another tab", { timeout: 60_000 },
   await Promise.all([ada.sees(), cat.sees()]);
 
   await cat.leave();
-  await ada.page.getByText("They have left").waitFor();
+  await ada.page.getByRole("heading", { name: "They have left" }).waitFor();
   await ada.screenshot("strangers-left.png");
   bob.command({ type: "next" });
   await bob.event(({ type, event }) => type === "call" && event.state?.type === "queued", "to look for somebody");
