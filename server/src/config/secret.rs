@@ -9,6 +9,14 @@ use crate::random::random_text;
 /// What stands for a secret where the configuration is printed.
 pub(super) const HIDDEN: &str = "(hidden)";
 
+/// What stands for one in the sample of a configuration, and before whatever says more.
+const SAMPLE: &str = "replace-this";
+
+/// Whether a text is no secret, but what stands for one.
+pub(super) fn stands_for_one(text: &str) -> bool {
+    text == HIDDEN || text.starts_with(SAMPLE)
+}
+
 /// Fewest bytes of a secret: as many as its hash has (RFC 7518 section 3.2).
 const MIN_SECRET_BYTES: usize = 32;
 
@@ -22,8 +30,10 @@ pub struct Secret(String);
 pub enum SecretError {
     #[error("a secret of less than {MIN_SECRET_BYTES} bytes; `visavis-server generate-keys` makes good ones")]
     Short,
-    #[error("no secret, but what stands for one where a configuration is printed: put the secret back")]
-    Hidden,
+    #[error(
+        "no secret, but what stands for one in the sample or in a printed configuration: put the secret there"
+    )]
+    StandIn,
 }
 
 impl Secret {
@@ -37,7 +47,7 @@ impl TryFrom<String> for Secret {
 
     fn try_from(text: String) -> Result<Self, SecretError> {
         match text.len() {
-            _ if text == HIDDEN => Err(SecretError::Hidden),
+            _ if stands_for_one(&text) => Err(SecretError::StandIn),
             0..MIN_SECRET_BYTES => Err(SecretError::Short),
             _ => Ok(Self(text)),
         }
@@ -69,8 +79,10 @@ pub struct Password(String);
 pub enum PasswordError {
     #[error("a secret must not be empty")]
     Empty,
-    #[error("no secret, but what stands for one where a configuration is printed: put the secret back")]
-    Hidden,
+    #[error(
+        "no secret, but what stands for one in the sample or in a printed configuration: put the secret there"
+    )]
+    StandIn,
 }
 
 impl Password {
@@ -95,8 +107,8 @@ impl TryFrom<String> for Password {
 
     fn try_from(text: String) -> Result<Self, PasswordError> {
         match text.as_str() {
-            HIDDEN => Err(PasswordError::Hidden),
             "" => Err(PasswordError::Empty),
+            text if stands_for_one(text) => Err(PasswordError::StandIn),
             _ => Ok(Self(text)),
         }
     }
@@ -132,8 +144,10 @@ mod tests {
 
     #[test]
     fn what_stands_for_one_is_none() {
-        assert_eq!(Secret::try_from(HIDDEN.to_owned()), Err(SecretError::Hidden));
-        assert_eq!(Password::try_from(HIDDEN.to_owned()), Err(PasswordError::Hidden));
+        for text in [HIDDEN, "replace-this-by-a-secret-of-your-own"] {
+            assert_eq!(Secret::try_from(text.to_owned()), Err(SecretError::StandIn));
+            assert_eq!(Password::try_from(text.to_owned()), Err(PasswordError::StandIn));
+        }
         assert_eq!(Password::try_from(String::new()), Err(PasswordError::Empty));
     }
 }
