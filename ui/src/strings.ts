@@ -63,6 +63,7 @@ export const strings = {
     you: "You",
     muted: (name: string) => `${name} is muted`,
     speaking: (name: string) => `${name} is speaking`,
+    youSpeak: "You are speaking",
     cameraOff: (name: string) => `${name}'s camera is off`,
     screenOf: (name: string) => `${name}'s screen`,
     details: "Connection details",
