@@ -41,6 +41,8 @@ pub enum Input {
     SignalingClosed,
     /// A message of the server.
     Received { message: ServerMessage },
+    /// A message of a type that only later servers know.
+    ReceivedUnknown,
     /// A frame that is no message of this protocol.
     ReceivedGarbage,
 

@@ -14,7 +14,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use tracing::debug;
 use url::Url;
 use visavis_protocol::{
-    ClientMessage, MAX_SERVER_MESSAGE_BYTES, ServerMessage, parse_server_message, to_text,
+    ClientMessage, MAX_SERVER_MESSAGE_BYTES, ParseError, ServerMessage, parse_server_message, to_text,
 };
 
 use crate::network::Addresses;
@@ -33,6 +33,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(crate) enum SignalingEvent {
     Opened,
     Received(Box<ServerMessage>),
+    /// A message of a type that only later servers know.
+    Unknown,
     Garbage,
     Closed,
     /// It was left from an address that this host has lost; another connection may work at once.
@@ -279,6 +281,7 @@ fn local_address(socket: &WebSocketStream<MaybeTlsStream<TcpStream>>) -> Option<
 fn read(text: &str) -> SignalingEvent {
     match parse_server_message(text) {
         Ok(message) => SignalingEvent::Received(Box::new(message)),
+        Err(ParseError::UnknownType) => SignalingEvent::Unknown,
         Err(error) => {
             debug!(%error, "not a message of this protocol");
             SignalingEvent::Garbage

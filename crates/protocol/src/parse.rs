@@ -1,4 +1,6 @@
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::limits::{MAX_CANDIDATES_PER_MESSAGE, MAX_INTERESTS, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES};
 use crate::{Candidate, ClientMessage, ErrorCode, ServerMessage};
@@ -10,6 +12,9 @@ pub enum ParseError {
     TooLarge { bytes: usize, allowed: usize },
     #[error("{0}")]
     Invalid(#[from] serde_json::Error),
+    /// A message that a later server of this protocol version may say.
+    #[error("no message of this type is known")]
+    UnknownType,
     #[error("the message carries {0} candidates, {MAX_CANDIDATES_PER_MESSAGE} are allowed")]
     TooManyCandidates(usize),
     #[error("the message names {0} interests, {MAX_INTERESTS} are allowed")]
@@ -21,7 +26,7 @@ impl ParseError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
-            Self::Invalid(_) | Self::TooManyCandidates(_) | Self::TooManyInterests(_) => {
+            Self::Invalid(_) | Self::UnknownType | Self::TooManyCandidates(_) | Self::TooManyInterests(_) => {
                 ErrorCode::InvalidMessage
             }
         }
@@ -46,7 +51,9 @@ pub fn parse_client_message(text: &str) -> Result<ClientMessage, ParseError> {
 /// Reads one text frame from the server, within the limits of this protocol.
 pub fn parse_server_message(text: &str) -> Result<ServerMessage, ParseError> {
     check_size(text, MAX_SERVER_MESSAGE_BYTES)?;
-    let message: ServerMessage = serde_json::from_str(text)?;
+    let message = serde_json::from_str(text).map_err(|error| {
+        if is_of_unknown_type(text) { ParseError::UnknownType } else { ParseError::Invalid(error) }
+    })?;
     if let ServerMessage::Candidates { candidates, .. } = &message {
         check_candidates(candidates)?;
     }
@@ -60,6 +67,17 @@ pub fn parse_server_message(text: &str) -> Result<ServerMessage, ParseError> {
 pub fn to_text<M: Serialize>(message: &M) -> String {
     #[expect(clippy::expect_used, reason = "wire types have no map keys, no NaN and no fallible serializer")]
     serde_json::to_string(message).expect("wire types serialize")
+}
+
+/// Whether it is a message of the server, but none that is known.
+fn is_of_unknown_type(text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Envelope<'a> {
+        #[serde(rename = "type", borrow)]
+        of: Cow<'a, str>,
+    }
+
+    serde_json::from_str(text).is_ok_and(|Envelope { of }| !ServerMessage::TYPES.contains(&of.as_ref()))
 }
 
 fn check_size(text: &str, allowed: usize) -> Result<(), ParseError> {

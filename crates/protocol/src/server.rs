@@ -116,6 +116,29 @@ pub enum ServerMessage {
 }
 
 impl ServerMessage {
+    /// Every `type`.
+    pub const TYPES: [&str; 19] = [
+        "welcome",
+        "joined",
+        "waiting",
+        "queued",
+        "turned_away",
+        "knock",
+        "knock_ended",
+        "door",
+        "host",
+        "muted",
+        "participant_joined",
+        "participant_left",
+        "description",
+        "candidates",
+        "end_of_candidates",
+        "media",
+        "reported",
+        "blocked",
+        "error",
+    ];
+
     /// Whether the message has a number in its session. What answers a connection rather than a session has none.
     pub fn is_counted(&self) -> bool {
         !matches!(self, Self::Welcome { .. } | Self::Error { .. })

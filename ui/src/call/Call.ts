@@ -76,6 +76,8 @@ export class Call {
         return this.#onSignalingClosed(nowMs);
       case "received":
         return this.#onMessage(nowMs, input.message);
+      case "received_unknown":
+        return this.#conversation?.handleReceived();
       case "received_garbage":
         return this.#onGarbage();
       case "offer_created":

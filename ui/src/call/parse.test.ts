@@ -74,6 +74,10 @@ test("a room says only what is unusual about it", () => {
   for (const more of [{ host: "yes" }, { door: "ajar" }]) expect(parse(more)).toBeUndefined();
 });
 
+test.each(['{"type":"applause"}', '{"type":"toString","payload":{}}'])("%s is of a server of tomorrow", (frame) => {
+  expect(parseServerMessage(frame)).toBe("unknown");
+});
+
 test("an error may say when to go on", () => {
   const parse = (retry_after_ms: unknown) =>
     parseServerMessage(JSON.stringify({ type: "error", payload: { code: "rate_limited", message: "later", retry_after_ms } }));
@@ -86,7 +90,7 @@ test.each([
   ["no JSON", "{"],
   ["no object", "[]"],
   ["nothing", "null"],
-  ["an unknown type", '{"type":"toString","payload":{}}'],
+  ["a type that is none", '{"type":7,"payload":{}}'],
   ["an unknown code", '{"type":"error","payload":{"code":"later","message":""}}'],
   [
     "too many candidates",

@@ -78,13 +78,14 @@ const PAYLOADS: Record<ServerMessage["type"], Shape> = {
   error: object({ code: errorCode, message: text, retry_after_ms: optional(whole) }),
 };
 
-/** The message in a text frame, or undefined if it is none of this protocol. */
-export function parseServerMessage(frame: string): ServerMessage | undefined {
+/** The message in a text frame; "unknown" if only later servers know its type, and undefined if it is none of this protocol. */
+export function parseServerMessage(frame: string): ServerMessage | "unknown" | undefined {
   if (new TextEncoder().encode(frame).length > MAX_SERVER_MESSAGE_BYTES) return undefined;
   const message = parseJson(frame);
   if (typeof message !== "object" || message === null) return undefined;
   const { type, payload } = message as { type?: unknown; payload?: unknown };
-  if (typeof type !== "string" || !Object.hasOwn(PAYLOADS, type)) return undefined;
+  if (typeof type !== "string") return undefined;
+  if (!Object.hasOwn(PAYLOADS, type)) return "unknown";
   return PAYLOADS[type as ServerMessage["type"]](payload) ? (message as ServerMessage) : undefined;
 }
 

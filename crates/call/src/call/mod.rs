@@ -67,6 +67,7 @@ impl Call {
             Input::SignalingOpened => self.on_signaling_opened(now),
             Input::SignalingClosed => self.on_signaling_closed(now),
             Input::Received { message } => self.on_message(now, message),
+            Input::ReceivedUnknown => self.count_received(),
             Input::ReceivedGarbage => self.on_garbage(),
             Input::OfferCreated { peer, sdp } => {
                 self.with_peer(&peer, |peer, out| peer.handle_offer_created(sdp, out))

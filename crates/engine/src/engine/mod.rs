@@ -259,6 +259,7 @@ impl Actor {
         match event {
             SignalingEvent::Opened => self.feed(Input::SignalingOpened),
             SignalingEvent::Received(message) => self.feed(Input::Received { message: *message }),
+            SignalingEvent::Unknown => self.feed(Input::ReceivedUnknown),
             SignalingEvent::Garbage => self.feed(Input::ReceivedGarbage),
             SignalingEvent::Closed => self.feed(Input::SignalingClosed),
             SignalingEvent::Stranded => {

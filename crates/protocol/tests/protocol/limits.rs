@@ -62,6 +62,12 @@ fn interests_are_few() {
 fn a_server_of_tomorrow_may_say_more() {
     let text = r#"{"type":"welcome","payload":{"protocol":1,"server":"s","ice_servers":[],"motto":"hi"}}"#;
     assert!(parse_server_message(text).is_ok());
+    for text in [r#"{"type":"applause"}"#, r#"{"payload":[1],"type":"applause","of":"all"}"#] {
+        assert!(matches!(parse_server_message(text), Err(ParseError::UnknownType)), "{text}");
+    }
+    for text in [r#"{"type":"muted"}"#, r#"{"type":7}"#, "{}", "applause"] {
+        assert!(matches!(parse_server_message(text), Err(ParseError::Invalid(_))), "{text}");
+    }
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn no_message_is_without_a_snapshot() {
     assert_eq!(client, samples::types_of::<ClientMessage>());
     let server: BTreeSet<_> = samples::server().iter().map(|(_, text)| type_of(text)).collect();
     assert_eq!(server, samples::types_of::<ServerMessage>());
+    assert_eq!(server, ServerMessage::TYPES.map(str::to_owned).into());
 }
 
 #[test]

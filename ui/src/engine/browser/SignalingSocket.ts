@@ -4,7 +4,7 @@ import type { Input } from "../../generated/Input";
 
 type SignalingInput = Extract<
   Input,
-  { type: "signaling_opened" | "signaling_closed" | "received" | "received_garbage" }
+  { type: "signaling_opened" | "signaling_closed" | "received" | "received_unknown" | "received_garbage" }
 >;
 
 /** The one WebSocket to the server: opens, closes and sends as the call core asks, and reports what happens to it. */
@@ -35,7 +35,9 @@ export class SignalingSocket {
     socket.onclose = () => current({ type: "signaling_closed" });
     socket.onmessage = ({ data }: MessageEvent<unknown>) => {
       const message = typeof data === "string" ? parseServerMessage(data) : undefined;
-      current(message === undefined ? { type: "received_garbage" } : { type: "received", message });
+      if (message === undefined) current({ type: "received_garbage" });
+      else if (message === "unknown") current({ type: "received_unknown" });
+      else current({ type: "received", message });
     };
   }
 
