@@ -16,13 +16,15 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceServer, RTCIceTransportPolicy, SettingEngineBuilder,
+    RTCIceTransportPolicy, SettingEngineBuilder,
 };
 use webrtc::rtp_transceiver::RtpSender;
 
 use super::VideoKind;
 use super::chain::{self, CNAME, ScreenSsrcs, Wires};
 use super::follow::Following;
+use super::relay::Relays;
+use super::runtime::ConnectionRuntime;
 use super::sections;
 
 /// Without an answer to checks for this long the path counts as disconnected, and then as failed.
@@ -35,7 +37,6 @@ const ICE_KEEPALIVE: Duration = Duration::from_millis(400);
 /// Every pair is checked this often (RFC 8445 section 14.2 asks for 5 ms at least), this many times: five seconds.
 const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(25);
 const ICE_CHECKS: u16 = 200;
-
 /// What the screen and its sound are called together in session descriptions.
 const SCREEN_STREAM: &str = "visavis-screen";
 
@@ -80,6 +81,7 @@ pub(crate) struct OutgoingTrack {
 /// What a connection tells, and where it goes.
 pub(crate) struct Listeners<F> {
     pub(crate) handler: Arc<dyn PeerConnectionEventHandler>,
+    pub(crate) relays: Relays,
     pub(crate) wires: Wires<F>,
 }
 
@@ -153,28 +155,22 @@ where
         .with_discard_local_candidates_during_ice_restart(true)
         .with_multicast_dns_mode(mdns)
         .build();
-    let ice_servers = ice
-        .servers
-        .iter()
-        .map(|server| RTCIceServer {
-            urls: server.urls.clone(),
-            username: server.username.clone().unwrap_or_default(),
-            credential: server.credential.clone().unwrap_or_default(),
-        })
-        .collect();
     let policy = match ice.mode {
         Some(IceMode::Relay) => RTCIceTransportPolicy::Relay,
         Some(IceMode::All) | None => RTCIceTransportPolicy::All,
     };
-    let configuration =
-        RTCConfigurationBuilder::new().with_ice_servers(ice_servers).with_ice_transport_policy(policy);
+    let configuration = RTCConfigurationBuilder::new()
+        .with_ice_servers(listeners.relays.ice_servers())
+        .with_ice_transport_policy(policy);
+    let runtime =
+        ConnectionRuntime { following: listeners.wires.following.clone(), relays: listeners.relays.clone() };
     let pc = PeerConnectionBuilder::new()
         .with_configuration(configuration.build())
         .with_media_engine(media_engine)
         .with_setting_engine(settings)
         .with_interceptor_registry(registry)
         .with_handler(Arc::clone(&listeners.handler))
-        .with_runtime(listeners.wires.following.runtime())
+        .with_runtime(Arc::new(runtime))
         .with_udp_addrs(vec!["0.0.0.0:0", "[::]:0"])
         .build()
         .await?;

@@ -16,7 +16,7 @@ pub(crate) enum Notice {
     GatheringComplete,
     IceConnected,
     State(RTCPeerConnectionState),
-    /// The far side does not follow to the own address, which is another one.
+    /// The far side does not follow to the own address, which is another one; or the stream to the relay in use broke.
     RouteLost,
     Track(Arc<dyn TrackRemote>),
 }

@@ -7,6 +7,8 @@ mod downlink;
 mod follow;
 mod handler;
 mod lip_sync;
+mod relay;
+mod runtime;
 mod sections;
 mod stats;
 mod uplink;
@@ -40,6 +42,7 @@ use downlink::Destination;
 use follow::Following;
 use handler::{Handler, Notice};
 use lip_sync::Incoming;
+use relay::Relays;
 use stats::Sampler;
 
 pub(crate) use uplink::Media;
@@ -147,13 +150,18 @@ async fn run(context: PeerContext, mut commands: mpsc::Receiver<PeerCommand>) {
     let (captured, clocks) = watch::channel(CaptureClocks::new());
     let (remote_reports, reports) = watch::channel(RemoteReports::new());
     let on_event = Arc::clone(&context.on_event);
-    let route_notices = notices.clone();
-    let following = Following::new(move || {
-        // A full queue has more to tell than this, which is told again.
-        let _ = route_notices.try_send(Notice::RouteLost);
-    });
+    let on_lost = {
+        let notices = notices.clone();
+        move || {
+            // A full queue has more to tell than this, which is told again, or shows by silence.
+            let _ = notices.try_send(Notice::RouteLost);
+        }
+    };
+    let following = Following::new(on_lost.clone());
+    let relays = Relays::new(&context.ice.servers, on_lost);
     let listeners = Listeners {
         handler: Arc::new(Handler { notices }),
+        relays,
         wires: Wires {
             following,
             meter: Arc::clone(&meter),
@@ -331,6 +339,9 @@ impl Actor {
 
     async fn add_candidate(&self, candidate: Candidate) {
         if let Some(address) = sections::udp_address(&candidate.candidate) {
+            if Relays::is_stand_in(address) {
+                return debug!("a remote candidate has an address of nobody");
+            }
             self.connection.following.handle_candidate(address);
         }
         let init = RTCIceCandidateInit {

@@ -9,20 +9,15 @@ mod stun;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
 use std::io::{self, IoSliceMut};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rtc::mdns::MDNS_PORT;
 use tracing::{debug, info};
-use webrtc::runtime::{
-    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime,
-    TokioRuntime, Transmit,
-};
+use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 use follower::{Action, Follower, Route};
 
@@ -49,9 +44,10 @@ impl Following {
         Self(Arc::new(Shared { state: Mutex::new(state), on_lost: Box::new(on_lost) }))
     }
 
-    /// The runtime that makes the sockets of the connection.
-    pub(super) fn runtime(&self) -> Arc<dyn Runtime> {
-        Arc::new(FollowingRuntime(self.clone()))
+    /// A socket of the connection's, as its agent sees it.
+    pub(super) fn wrap(&self, local: SocketAddr, inner: Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> {
+        self.add_socket(local, &inner);
+        Arc::new(Socket { inner, local, following: self.clone() })
     }
 
     /// The `ice-pwd` of the far side's present description.
@@ -184,61 +180,6 @@ impl AsyncUdpSocket for Socket {
 
     fn max_gro_segments(&self) -> usize {
         self.inner.max_gro_segments()
-    }
-}
-
-/// Tokio, but for the UDP sockets.
-#[derive(Debug)]
-struct FollowingRuntime(Following);
-
-type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-impl Runtime for FollowingRuntime {
-    fn spawn(&self, future: Boxed<'static, ()>) -> Box<dyn JoinHandle> {
-        TokioRuntime.spawn(future)
-    }
-
-    fn spawn_reactor(&self, pool_size: usize, future: Boxed<'static, ()>) -> Box<dyn JoinHandle> {
-        TokioRuntime.spawn_reactor(pool_size, future)
-    }
-
-    fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        let local = socket.local_addr()?;
-        let inner = TokioRuntime.wrap_udp_socket(socket)?;
-        self.0.add_socket(local, &inner);
-        Ok(Arc::new(Socket { inner, local, following: self.0.clone() }))
-    }
-
-    fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
-        TokioRuntime.wrap_tcp_listener(listener)
-    }
-
-    fn connect_tcp<'a>(&'a self, remote: SocketAddr) -> Boxed<'a, io::Result<Arc<dyn AsyncTcpStream>>> {
-        TokioRuntime.connect_tcp(remote)
-    }
-
-    fn resolve_host<'a>(&'a self, host: &'a str) -> Boxed<'a, io::Result<Vec<SocketAddr>>> {
-        TokioRuntime.resolve_host(host)
-    }
-
-    fn sleep(&self, duration: Duration) -> Boxed<'static, ()> {
-        TokioRuntime.sleep(duration)
-    }
-
-    fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
-        TokioRuntime.interval(period)
-    }
-
-    fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
-        TokioRuntime.block_on(future);
-    }
-
-    fn yield_now(&self) -> Boxed<'static, ()> {
-        TokioRuntime.yield_now()
-    }
-
-    fn name(&self) -> &'static str {
-        TokioRuntime.name()
     }
 }
 
