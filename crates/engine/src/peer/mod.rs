@@ -328,7 +328,7 @@ impl Actor {
     }
 
     async fn set_local(&mut self, description: RTCSessionDescription) -> Result<String> {
-        let sdp = description.sdp.clone();
+        let sdp = sections::without_bases(&description.sdp);
         // Known before candidates of this generation are gathered.
         self.ufrag =
             sections::first_ufrag(&sdp).ok_or(Error::ErrSessionDescriptionMissingIceUfrag)?.to_owned();
@@ -380,8 +380,8 @@ impl Actor {
     fn on_candidate(&self, event: &RTCPeerConnectionIceEvent) {
         match event.candidate.to_json() {
             Ok(init) if !init.candidate.is_empty() => {
-                let candidate =
-                    Candidate { candidate: init.candidate, mid: "0".to_owned(), ufrag: self.ufrag.clone() };
+                let candidate = sections::without_bases(&init.candidate);
+                let candidate = Candidate { candidate, mid: "0".to_owned(), ufrag: self.ufrag.clone() };
                 (self.context.on_event)(PeerEvent::Candidate(candidate));
             }
             Ok(_) => {}

@@ -24,6 +24,31 @@ pub(super) fn udp_address(candidate: &str) -> Option<SocketAddr> {
     is_udp.then_some(SocketAddr::new(address, port))
 }
 
+/// A description, or a candidate, that does not tell from where a relay is reached (RFC 8839 section 5.1): where media is
+/// relayed, the far side is not to learn that address.
+pub(super) fn without_bases(text: &str) -> String {
+    text.split_inclusive('\n')
+        .map(|line| if is_relayed(line) { without_base(line) } else { line.to_owned() })
+        .collect()
+}
+
+fn is_relayed(line: &str) -> bool {
+    line.trim_start_matches("a=").starts_with("candidate:") && line.contains(" typ relay")
+}
+
+fn without_base(line: &str) -> String {
+    let mut before = "";
+    let words = line.split(' ').map(|word| {
+        let end = word.trim_start_matches(|c: char| !c.is_whitespace());
+        match std::mem::replace(&mut before, word) {
+            "raddr" => format!("{}{end}", if word.contains(':') { "::" } else { "0.0.0.0" }),
+            "rport" => format!("9{end}"),
+            _ => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// The SSRC (RFC 5576) of the second video section: the screen, by `docs/protocol.md`.
 pub(super) fn screen_ssrc(sdp: &str) -> Option<u32> {
     second_ssrc(sdp, "video ")
@@ -80,6 +105,22 @@ mod tests {
             "",
         ] {
             assert_eq!(address(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_relayed_candidate_does_not_tell_its_base() {
+        let relayed = "candidate:1 1 udp 16777215 192.0.2.7 50000 typ relay raddr 10.0.0.5 rport 40000";
+        let hidden = "candidate:1 1 udp 16777215 192.0.2.7 50000 typ relay raddr 0.0.0.0 rport 9";
+        assert_eq!(without_bases(relayed), hidden);
+        let six = "candidate:1 1 udp 1 2001:db8::7 9 typ relay raddr fd00::5 rport 40000 ufrag Yx7k";
+        let six_hidden = "candidate:1 1 udp 1 2001:db8::7 9 typ relay raddr :: rport 9 ufrag Yx7k";
+        assert_eq!(without_bases(six), six_hidden);
+        let reflexive = "a=candidate:1 1 udp 1 192.0.2.9 9 typ srflx raddr 10.0.0.5 rport 40000\r\n";
+        let description = |relayed: &str| format!("v=0\r\n{reflexive}a={relayed}\r\na=end-of-candidates\r\n");
+        assert_eq!(without_bases(&description(relayed)), description(hidden));
+        for other in ["", "a=", "candidate: typ relay raddr", "a=candidate: typ relay raddr \r\n"] {
+            without_bases(other);
         }
     }
 
