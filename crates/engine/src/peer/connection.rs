@@ -37,6 +37,9 @@ const ICE_KEEPALIVE: Duration = Duration::from_millis(400);
 /// Every pair is checked this often (RFC 8445 section 14.2 asks for 5 ms at least), this many times: five seconds.
 const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(25);
 const ICE_CHECKS: u16 = 200;
+/// The agent keeps the pair that it takes first: a direct one has this long to be found before a relayed one is taken.
+const RELAY_WAIT: Duration = Duration::from_secs(1);
+
 /// What the screen and its sound are called together in session descriptions.
 const SCREEN_STREAM: &str = "visavis-screen";
 
@@ -144,6 +147,11 @@ where
         RTCRtpCodecParameters { rtp_codec: rtx(), payload_type: RTX_PAYLOAD_TYPE },
         RtpCodecKind::Video,
     )?;
+    // Relays are the best there is where nothing else may be used; elsewhere a direct path gets the time to be found.
+    let (policy, relay_wait) = match ice.mode {
+        Some(IceMode::Relay) => (RTCIceTransportPolicy::Relay, Duration::ZERO),
+        Some(IceMode::All) | None => (RTCIceTransportPolicy::All, RELAY_WAIT),
+    };
     let registry = chain::build(&mut media_engine, listeners.wires.clone(), screen)?;
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(Some(ICE_DISCONNECTED), Some(ICE_FAILED), Some(ICE_KEEPALIVE))
@@ -151,14 +159,11 @@ where
         // A direct pair is taken as soon as it works; waiting for a better one costs up to a second.
         .with_host_acceptance_min_wait(Some(Duration::ZERO))
         .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
+        .with_relay_acceptance_min_wait(Some(relay_wait))
         // The sockets are bound to the addresses that there were: a restart binds them to those that there are.
         .with_discard_local_candidates_during_ice_restart(true)
         .with_multicast_dns_mode(mdns)
         .build();
-    let policy = match ice.mode {
-        Some(IceMode::Relay) => RTCIceTransportPolicy::Relay,
-        Some(IceMode::All) | None => RTCIceTransportPolicy::All,
-    };
     let configuration = RTCConfigurationBuilder::new()
         .with_ice_servers(listeners.relays.ice_servers())
         .with_ice_transport_policy(policy);
