@@ -1,3 +1,4 @@
+import { until } from "./deadline.mjs";
 import { run } from "./process.mjs";
 
 const HOSTS = ["left", "right"];
@@ -114,6 +115,65 @@ export class Internet {
       `add rule ip nat out ip saddr ${left} meta l4proto udp masquerade to :${from}-${from + 999}`,
     );
     await run(this.#scope, "conntrack", ["-F"], { namespace: this.namespaces.router });
+  }
+
+  /** Has the hosts reach the router and no longer each other. */
+  async part() {
+    await run(this.#scope, "sysctl", ["-qw", "net.ipv4.ip_forward=0"], { namespace: this.namespaces.router });
+  }
+
+  /**
+   * Lets nothing of the hosts reach the router but connections to these ports of TCP.
+   *
+   * @param {number[]} ports
+   */
+  async letInOnly(ports) {
+    await this.#nft(
+      "add table ip fence",
+      "add chain ip fence input { type filter hook input priority filter; policy drop; }",
+      "add rule ip fence input iifname lo accept",
+      `add rule ip fence input tcp dport { ${ports.join(", ")} } accept`,
+    );
+  }
+
+  /** Breaks the left host's connections to a port of the router, the one time that it next says something there. */
+  async breakConnections(port) {
+    await this.#nft(
+      "add table ip cut",
+      "add counter ip cut broken",
+      "add chain ip cut input { type filter hook input priority filter - 1; }",
+      `add rule ip cut input iifname "left*" tcp dport ${port} counter name broken reject with tcp reset`,
+    );
+    await until(5_000, "a connection to break", async () => (await this.#counted("cut")).broken.packets > 0);
+    await this.#nft("delete table ip cut");
+  }
+
+  /** Counts from here on what the hosts send to a port of the router. */
+  async count(port) {
+    await this.#nft(
+      "add table ip scale",
+      "add counter ip scale datagrams",
+      "add counter ip scale segments",
+      "add chain ip scale arriving { type filter hook input priority filter - 2; }",
+      `add rule ip scale arriving udp dport ${port} counter name datagrams`,
+      `add rule ip scale arriving tcp dport ${port} counter name segments`,
+    );
+  }
+
+  /** @returns {Promise<{ udpBytes: number, tcpBytes: number }>} what was counted */
+  async counted() {
+    const { datagrams, segments } = await this.#counted("scale");
+    return { udpBytes: datagrams.bytes, tcpBytes: segments.bytes };
+  }
+
+  /** @returns {Promise<Record<string, { packets: number, bytes: number }>>} the counters of a table */
+  async #counted(table) {
+    const { nftables } = JSON.parse(await this.#nftAsk("list", "counters", "table", "ip", table));
+    return Object.fromEntries(nftables.filter((it) => "counter" in it).map(({ counter }) => [counter.name, counter]));
+  }
+
+  #nftAsk(...words) {
+    return run(this.#scope, "nft", ["-j", ...words], { namespace: this.namespaces.router });
   }
 
   #nft(...lines) {

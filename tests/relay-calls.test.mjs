@@ -1,0 +1,144 @@
+/**
+ * Two who cannot reach each other call through a relay, whatever way to it their networks leave them: UDP, TCP or TLS; our own
+ * relay and Debian's coturn. Needs root, for the networks.
+ */
+
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Certificate } from "./support/certificate.mjs";
+import { Coturn } from "./support/coturn.mjs";
+import { observe } from "./support/deadline.mjs";
+import { Internet } from "./support/internet.mjs";
+import { Peer } from "./support/peer.mjs";
+import { checkPicture, longestGapMs } from "./support/picture.mjs";
+import { Scope } from "./support/scope.mjs";
+import { Server } from "./support/server.mjs";
+import { Tab } from "./support/tab.mjs";
+
+const RELAY_PORT = 3478;
+const SECONDS = 3;
+const CUT_S = 8;
+const LONGEST_CUT_MS = 3_000;
+const RELAYED = { local: "relay", remote: "relay" };
+/** What requests to a relay that is not taken come to; a second of video is twice that. */
+const HARDLY_ANYTHING_BYTES = 20_000;
+
+/** @typedef {"udp" | "tcp" | "tls"} Transport */
+/** @typedef {"all" | "relay"} Mode */
+
+for (const transport of /** @type {Transport[]} */ (["udp", "tcp", "tls"])) {
+  for (const clients of ["peer and peer", "peer and tab"]) {
+    for (const mode of /** @type {Mode[]} */ (["all", "relay"])) {
+      test(`${clients}, our relay over ${transport}, mode ${mode}`, { timeout: 60_000 }, (t) => calls(t, { clients, transport, mode }));
+    }
+    test(`${clients}, coturn over ${transport}`, { timeout: 60_000 }, (t) => calls(t, { clients, transport, mode: "relay", coturn: true }));
+  }
+}
+
+/** @param {{ clients: string, transport: Transport, mode: Mode, coturn?: boolean }} situation */
+async function calls(t, { clients, transport, mode, coturn }) {
+  const scope = new Scope(t);
+  const world = await build(scope, { transport, mode, coturn });
+  const { internet } = world;
+  if (transport === "udp") await internet.count(RELAY_PORT);
+  const ends = await enter(scope, world, clients);
+  await Promise.all(ends.map((end) => end.sees()));
+  const seen = await Promise.all(ends.map((end) => end.watch(SECONDS)));
+  for (const [index, end] of ends.entries()) {
+    checkPicture(t, end.name, seen[index], { seconds: SECONDS });
+    const { peers: [{ candidate_pair }], milestones } = await end.stats();
+    assert.deepEqual(candidate_pair, RELAYED, end.name);
+    t.diagnostic(`${end.name}: first picture ${milestones.first_frame_ms - milestones.peer_present_ms} ms after the other was there`);
+  }
+  if (transport === "udp") {
+    const { udpBytes, tcpBytes } = await internet.counted();
+    assert.ok(udpBytes > 2 * SECONDS * HARDLY_ANYTHING_BYTES, `${udpBytes} bytes over UDP`);
+    assert.ok(tcpBytes < HARDLY_ANYTHING_BYTES, `${tcpBytes} bytes over TCP, though UDP works`);
+  }
+}
+
+for (const clients of ["peer and peer", "peer and tab"]) {
+  test(`${clients}: the stream to the relay breaks, and the call is back`, { timeout: 60_000 }, async (t) => {
+    const scope = new Scope(t);
+    const world = await build(scope, { transport: "tcp", mode: "all" });
+    const ends = await enter(scope, world, clients);
+    await Promise.all(ends.map((end) => end.sees()));
+    await observe(1000);
+    const watched = ends.map((end) => end.watch(CUT_S));
+    await observe(1000);
+    await world.internet.breakConnections(RELAY_PORT);
+    const seen = await Promise.all(watched);
+    for (const [index, end] of ends.entries()) {
+      const { arrivalsMs } = seen[index];
+      const gapMs = Math.round(longestGapMs(arrivalsMs));
+      t.diagnostic(`${end.name} sees nothing for ${gapMs} ms`);
+      assert.ok(gapMs <= LONGEST_CUT_MS, `${end.name} saw nothing for ${gapMs} ms`);
+      assert.ok(arrivalsMs.length >= 14 * (CUT_S - LONGEST_CUT_MS / 1000), `${end.name} saw ${arrivalsMs.length} pictures`);
+      assert.deepEqual((await end.stats()).peers[0].candidate_pair, RELAYED, end.name);
+    }
+  });
+}
+
+/**
+ * Two hosts that reach a server and a relay, and not each other; and the relay in one way alone, but for UDP, beside which TCP
+ * is open.
+ *
+ * @param {{ transport: Transport, mode: Mode, coturn?: boolean }} situation
+ */
+async function build(scope, { transport, mode, coturn = false }) {
+  const internet = await Internet.up(scope);
+  await internet.part();
+  const [namespace, address] = [internet.namespaces.router, internet.address];
+  const certificate = await Certificate.make(scope, scope.folder, address);
+  const settings = [`[ice]\nmode = "${mode}"`];
+  if (coturn) {
+    const { secret } = await Coturn.start(scope, { namespace, address, certificate });
+    const ways = ["udp", "tcp"].map((way) => `turn:${address}:${Coturn.port}?transport=${way}`);
+    const urls = transport === "tls" ? [`turns:${address}:${Coturn.tlsPort}?transport=tcp`] : ways;
+    settings.push(`[[ice.turn]]\nurls = ${JSON.stringify(urls)}\nsecret = "${secret}"`);
+  } else {
+    settings.push(`[turn]\nenabled = true\nlisten = "${address}:${RELAY_PORT}"`);
+    if (transport === "tls") settings.push(`[tls]\ncertificate = "${certificate.file}"\nkey = "${certificate.key}"`);
+  }
+  const file = join(scope.folder, "server.toml");
+  writeFileSync(file, `${settings.join("\n")}\n`);
+  const server = await Server.start(scope, { address, args: ["--config", file], namespace });
+  // The way over TLS to our own relay is that of the page.
+  const wayToRelay = { tcp: RELAY_PORT, tls: Coturn.tlsPort };
+  if (transport !== "udp") await internet.letInOnly([Number(new URL(server.origin).port), wayToRelay[transport]]);
+  return { internet, server, certificate };
+}
+
+/**
+ * Somebody on each host enters a room.
+ *
+ * @param {Awaited<ReturnType<typeof build>>} world
+ */
+async function enter(scope, { internet, server, certificate }, clients) {
+  const link = server.room();
+  const { left, right } = internet.namespaces;
+  const trusting = { env: { SSL_CERT_FILE: certificate.file } };
+  const bob = Peer.start(scope, link, { name: "Bob", record: true, namespace: left, ...trusting });
+  await bob.inRoom();
+  if (clients === "peer and peer") {
+    const ada = Peer.start(scope, link, { name: "Ada", record: true, namespace: right, ...trusting });
+    return [endOf(bob), endOf(ada)];
+  }
+  const ada = await Tab.open(scope, link, { name: "Ada", namespace: right, trusts: certificate });
+  return [endOf(bob), { name: "Ada", sees: () => ada.sees(), watch: async (seconds) => (await ada.watch(seconds)).picture, stats: () => ada.stats() }];
+}
+
+function endOf(peer) {
+  return {
+    name: peer.program.name,
+    sees: () => peer.sees(),
+    watch: async (seconds) => {
+      const stop = peer.recording.watch();
+      await observe(seconds * 1000);
+      return stop();
+    },
+    stats: () => peer.stats().at(-1),
+  };
+}
