@@ -1,4 +1,4 @@
-//! A socket of the agent's that reaches the stand-ins.
+//! A socket of the agent's that reaches the stand-ins, and notes what goes to relays.
 
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
@@ -82,13 +82,15 @@ impl AsyncUdpSocket for Socket {
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        let datagrams = transmit.contents.chunks(transmit.segment_size.unwrap_or(usize::MAX).max(1));
+        if datagrams.clone().next().and_then(Packet::new).is_some() {
+            self.relays.handle_relayed();
+        }
         let index = index_of(transmit.destination);
         let Some((index, server)) = index.and_then(|index| Some((index, self.relays.server(index)?))) else {
             return self.inner.poll_send(cx, transmit);
         };
-        for datagram in transmit.contents.chunks(transmit.segment_size.unwrap_or(usize::MAX).max(1)) {
-            self.send(index, server, transmit.destination, datagram);
-        }
+        datagrams.for_each(|datagram| self.send(index, server, transmit.destination, datagram));
         Poll::Ready(Ok(transmit.contents.len()))
     }
 
