@@ -9,6 +9,7 @@ use visavis_protocol::{DisplayName, RoomName};
 
 use crate::access::{Identity, Order, Permission};
 use crate::config::{ConfigError, LogFormat, StunUrl};
+use crate::health::Question;
 use crate::{Config, Origin};
 
 /// The Visavis server: brings people into the same call, and serves the page to call from.
@@ -47,6 +48,22 @@ pub enum Task {
     GenerateKeys,
     /// Print which ports are used for what and who has to reach them.
     Ports,
+    /// Ask the server that runs with this configuration how it is; fails unless it is well.
+    Health(HealthOptions),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct HealthOptions {
+    /// Ask whether clients are to be sent to it, not only whether it runs.
+    #[arg(long)]
+    ready: bool,
+}
+
+impl HealthOptions {
+    /// What to ask.
+    pub fn question(&self) -> Question {
+        if self.ready { Question::Ready } else { Question::Alive }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]

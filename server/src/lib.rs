@@ -13,6 +13,7 @@ mod config;
 mod connection;
 mod conversation;
 mod front;
+mod health;
 mod http;
 mod hub;
 mod ice;
@@ -32,7 +33,7 @@ mod turn;
 #[doc(hidden)]
 pub use access::fuzz_token;
 pub use access::{AccessError, Identity, IdentityError, Order, Permission, TokenError, generate_keys, issue};
-pub use args::{Args, Task, TokenOptions};
+pub use args::{Args, HealthOptions, Task, TokenOptions};
 pub use config::{
     AccessConfig, AcmeConfig, AdminConfig, AdminToken, AdminTokenError, CertificateSource, Config,
     ConfigError, DatabaseUrl, DatabaseUrlError, IceConfig, JwksUrl, JwksUrlError, KeyAlgorithm, LimitsConfig,
@@ -41,6 +42,7 @@ pub use config::{
     StunUrlError, Timing, TlsConfig, TlsConfigError, TurnAccess, TurnConfig, TurnLimits, TurnService,
     TurnUrl,
 };
+pub use health::{HealthError, Question, check_health};
 pub use moderation::OpenError;
 pub use origin::{Origin, OriginError};
 pub use ports::Ports;

@@ -23,6 +23,11 @@ async fn main() -> anyhow::Result<()> {
             writeln!(stdout, "{token}")?;
             return Ok(());
         }
+        Some(Task::Health(options)) => {
+            visavis_server::check_health(&config, options.question()).await?;
+            writeln!(stdout, "ok")?;
+            return Ok(());
+        }
         Some(Task::GenerateKeys) => {
             write!(stdout, "{}", visavis_server::generate_keys())?;
             return Ok(());

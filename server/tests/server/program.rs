@@ -101,3 +101,25 @@ async fn logs_are_objects_when_asked_for() {
     let entry: serde_json::Value = serde_json::from_str(&line).expect("an object");
     assert!(entry["fields"]["message"].is_string(), "{line}");
 }
+
+#[tokio::test]
+async fn it_says_of_a_server_how_that_is() {
+    let operators =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let operators = format!("--admin-listen={operators}");
+    let asked = ["--listen=127.0.0.1:0", &operators];
+    let health = async |options: &[&str]| {
+        let output =
+            within(program(&[&asked[..], &["health"], options].concat()).output()).await.expect("run");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (is_well, why) = health(&[]).await;
+    assert!(!is_well && why.contains("does not answer"), "{why}");
+
+    let mut child = program(&asked).spawn().expect("start");
+    first_line(&mut child).await;
+    for options in [&[][..], &["--ready"]] {
+        let (is_well, why) = health(options).await;
+        assert!(is_well, "{options:?}: {why}");
+    }
+}
