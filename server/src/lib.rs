@@ -21,6 +21,7 @@ mod limits;
 mod matchmaking;
 mod metrics;
 mod moderation;
+mod notify;
 mod origin;
 mod ports;
 mod random;
@@ -44,6 +45,7 @@ pub use config::{
 };
 pub use health::{HealthError, Question, check_health};
 pub use moderation::OpenError;
+pub use notify::{Notice, Supervisor};
 pub use origin::{Origin, OriginError};
 pub use ports::Ports;
 pub use run::{Server, ServerError};

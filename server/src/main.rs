@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
-use visavis_server::{Args, LogFormat, Ports, Server, Task};
+use visavis_server::{Args, LogFormat, Notice, Ports, Server, Supervisor, Task};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -47,6 +47,7 @@ async fn main() -> anyhow::Result<()> {
         LogFormat::Json => log.json().init(),
     }
 
+    let supervisor = Supervisor::from_environment();
     let [stop, hurry] = [told_to_stop(1), told_to_stop(2)];
     let (stop, hurry) =
         (stop.context("cannot listen for signals")?, hurry.context("cannot listen for signals")?);
@@ -55,6 +56,11 @@ async fn main() -> anyhow::Result<()> {
         writeln!(stdout, "listening on {}://{address}", server.scheme())?;
     }
     stdout.flush()?;
+    supervisor.tell(Notice::Ready);
+    let stop = async {
+        stop.await;
+        supervisor.tell(Notice::Stopping);
+    };
     server.run(stop, hurry).await?;
     Ok(())
 }

@@ -123,3 +123,27 @@ async fn it_says_of_a_server_how_that_is() {
         assert!(is_well, "{options:?}: {why}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_service_manager_is_told_when_it_serves_and_when_it_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("notify");
+    let socket = tokio::net::UnixDatagram::bind(&path).expect("bind");
+    let heard = async || {
+        let mut buffer = [0; 64];
+        let length = within(socket.recv(&mut buffer)).await.expect("a datagram");
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    let mut child = program(&["--listen", "127.0.0.1:0"]).env("NOTIFY_SOCKET", &path).spawn().expect("start");
+    assert_eq!(heard().await, "READY=1");
+    let line = first_line(&mut child).await;
+    let address = line.trim().strip_prefix("listening on http://").expect("where it listens");
+    tokio::net::TcpStream::connect(address).await.expect("it listens there");
+
+    let id = child.id().expect("it runs").to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status().await.expect("send the signal");
+    assert!(sent.success());
+    assert_eq!(heard().await, "STOPPING=1");
+    assert!(within(child.wait()).await.expect("it ends").success());
+}
