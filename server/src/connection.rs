@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::debug;
+use tracing::{Instrument as _, debug};
 use visavis_protocol::{
     AccessToken, ErrorCode, Hello, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, ServerMessage, to_text,
 };
@@ -20,6 +20,7 @@ use crate::ice::Ice;
 use crate::limits::{Admission, Identities, Pace, Source};
 use crate::metrics::Metrics;
 use crate::sessions::ConnectionId;
+use crate::telemetry::spans;
 use crate::{LimitsConfig, Timing};
 
 /// How often a client is told at most that it says too much.
@@ -149,7 +150,14 @@ impl Connection {
             Message::Ping(_) => return Ok(()),
         };
         match reaction {
-            Reaction::Welcome(hello) => self.on_hello(hello).await,
+            Reaction::Welcome(hello) => {
+                let span = spans::hello();
+                let greeted = self.on_hello(hello).instrument(span.clone()).await;
+                if let Err(Ending::Told(complaint) | Ending::ToldUnheard(complaint)) = &greeted {
+                    spans::fail(&span, complaint.code.as_str());
+                }
+                greeted
+            }
             Reaction::Pass(message) => self.shared.hub.say(self.id, message).await.map_err(hub_gone),
             Reaction::Refuse(complaint) => {
                 self.shared.metrics.error(complaint.code);

@@ -8,7 +8,7 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
@@ -22,6 +22,7 @@ use crate::connection::{self, Shared};
 use crate::front::Peer;
 use crate::limits::{Gate, TooMany};
 use crate::origin::{self, Origin};
+use crate::telemetry::spans;
 
 /// What an idle WebSocket costs is mostly this buffer; larger messages make it grow for as long as they are read.
 const READ_BUFFER_BYTES: usize = 4096;
@@ -104,6 +105,7 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/meet", get(index))
         .fallback(ui)
         .layer(from_fn_with_state(site.transport.clone(), with_security_headers))
+        .layer(from_fn(spans::request))
         .with_state(Arc::new(site))
 }
 

@@ -28,6 +28,7 @@ mod random;
 mod rooms;
 mod run;
 mod sessions;
+mod telemetry;
 mod tls;
 mod turn;
 
@@ -49,5 +50,6 @@ pub use notify::{Notice, Supervisor};
 pub use origin::{Origin, OriginError};
 pub use ports::Ports;
 pub use run::{Server, ServerError};
+pub use telemetry::{Telemetry, TelemetryError};
 pub use tls::{PairError, TlsError};
 pub use turn::TurnError;

@@ -5,8 +5,7 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
-use visavis_server::{Args, LogFormat, Notice, Ports, Server, Supervisor, Task};
+use visavis_server::{Args, Config, Notice, Ports, Server, Supervisor, Task, Telemetry};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -38,16 +37,15 @@ async fn main() -> anyhow::Result<()> {
         }
         None => {}
     }
-    // It warns of every packet that is not STUN: anybody could fill the disk.
-    let filter = EnvFilter::try_new(format!("stun_types=off,{}", config.log))
-        .context("log is not a filter such as info or debug")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match config.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
+    let telemetry = Telemetry::begin(&config.log, config.log_format)?;
+    let served = serve(config, &mut stdout).await;
+    telemetry.flush().await;
+    served
+}
 
+async fn serve(config: Config, stdout: &mut impl io::Write) -> anyhow::Result<()> {
     let supervisor = Supervisor::from_environment();
+
     let [stop, hurry] = [told_to_stop(1), told_to_stop(2)];
     let (stop, hurry) =
         (stop.context("cannot listen for signals")?, hurry.context("cannot listen for signals")?);

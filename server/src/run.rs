@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::middleware::from_fn;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -25,6 +26,7 @@ use crate::moderation::api::Office;
 use crate::moderation::{Archive, ArchiveHandle, OpenError, Register};
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
+use crate::telemetry::spans;
 use crate::tls::{self, Keeper, Tls, TlsError};
 use crate::turn::{TurnError, TurnServer};
 use crate::{Config, ModerationConfig, Timing};
@@ -237,7 +239,8 @@ impl Server {
         }
         if let Some((listener, address)) = admin {
             info!(%address, "listening for operators");
-            let router = admin::router(metrics, ready.subscribe()).merge(office.router());
+            let router = admin::router(metrics, ready.subscribe())
+                .merge(office.router().layer(from_fn(spans::request)));
             tokio::spawn(axum::serve(listener, router).into_future());
         }
         let archive = archive.map(|(archive, handle)| (tokio::spawn(archive.run()), handle));

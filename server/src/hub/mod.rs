@@ -12,7 +12,7 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 use tracing::{debug, info};
-use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage};
+use visavis_protocol::{ClientMessage, ErrorCode, Resume, Resumed, ServerMessage};
 
 use crate::access::Grant;
 use crate::limits::Source;
@@ -21,6 +21,7 @@ use crate::metrics::{Metrics, gauged};
 use crate::moderation::{ArchiveHandle, Moment, Register};
 use crate::rooms::{Delivery, Rooms};
 use crate::sessions::{ConnectionId, SessionId, Sessions};
+use crate::telemetry::spans;
 pub(crate) use handle::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting, WeakHubHandle};
 use handle::{Event, Outbox};
 
@@ -117,6 +118,7 @@ impl Hub {
         }
         let is_join = matches!(message, ClientMessage::Join(_));
         let (deliveries, meeting) = self.handle(session, message, at);
+        let refusal = is_join.then(|| refusal(&deliveries)).flatten();
         self.deliver(deliveries);
         if let Some(meeting) = meeting {
             self.on_meeting(meeting);
@@ -125,7 +127,9 @@ impl Hub {
             self.dismiss(connection, Dismissal::ShuttingDown);
         }
         if is_join {
-            self.metrics.join_duration.observe(at.elapsed().as_secs_f64());
+            let lasted = at.elapsed();
+            self.metrics.join_duration.observe(lasted.as_secs_f64());
+            spans::ended("join", lasted, refusal.map(ErrorCode::as_str));
         }
     }
 
@@ -365,6 +369,13 @@ enum Posted {
     /// It is queued, or the connection is over and says so next.
     Queued,
     Overflowed,
+}
+
+/// The code that somebody is refused with.
+fn refusal(deliveries: &[Delivery]) -> Option<ErrorCode> {
+    deliveries.iter().find_map(|Delivery { message, .. }| {
+        if let ServerMessage::Error { code, .. } = message { Some(*code) } else { None }
+    })
 }
 
 async fn until(time: Option<Instant>) {

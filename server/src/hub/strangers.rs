@@ -10,6 +10,7 @@ use crate::matchmaking::{Meeting, Sought, Strangers};
 use crate::moderation::Register;
 use crate::rooms::{Delivery, Refusal, Rooms};
 use crate::sessions::SessionId;
+use crate::telemetry::spans;
 
 /// What follows from a message, for whoever hears of it: what somebody who seeks a stranger says is for the queue, and
 /// everything else for the rooms.
@@ -76,6 +77,7 @@ impl Hub {
     pub(super) fn on_meeting(&mut self, meeting: Meeting) {
         self.metrics.matches.inc();
         self.metrics.match_wait.observe(meeting.waited.as_secs_f64());
+        spans::ended("match", meeting.waited, None);
         let deliveries = self.rooms.open_for(meeting.first, meeting.second);
         self.deliver(deliveries);
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
-use tracing::debug;
+use tracing::{Instrument as _, Span, debug};
 use visavis_protocol::{ParticipantId, ServerMessage};
 
 use super::ban::Ban;
@@ -18,6 +18,7 @@ use crate::config::{DatabaseUrl, ModerationConfig};
 use crate::hub::WeakHubHandle;
 use crate::metrics::{Metrics, gauged};
 use crate::sessions::SessionId;
+use crate::telemetry::spans;
 
 /// Commands that may wait for the database.
 const COMMANDS_QUEUED: usize = 256;
@@ -29,7 +30,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Archive {
     clerk: Clerk,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<Order>,
     hub: WeakHubHandle,
     metrics: Arc<Metrics>,
     /// Blocks that were made before are known.
@@ -66,10 +67,41 @@ pub(crate) enum Command {
     Close,
 }
 
+/// A command on its way, in the trace of who gave it.
+#[derive(Debug)]
+pub(crate) struct Order {
+    command: Command,
+    span: Span,
+}
+
+impl From<Command> for Order {
+    fn from(command: Command) -> Self {
+        let span = spans::database(command.name());
+        Self { command, span }
+    }
+}
+
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+            Self::Block { .. } => "block",
+            Self::Reports { .. } => "reports",
+            Self::Resolve { .. } => "resolve",
+            Self::Bans { .. } => "bans",
+            Self::Ban { .. } => "ban",
+            Self::Lift { .. } => "lift",
+            Self::Audit { .. } => "audit",
+            Self::Forget { .. } => "forget",
+            Self::Close => "close",
+        }
+    }
+}
+
 /// How everybody else talks to the archive.
 #[derive(Debug, Clone)]
 pub(crate) struct ArchiveHandle {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<Order>,
 }
 
 impl Archive {
@@ -77,7 +109,7 @@ impl Archive {
     pub(crate) async fn open(
         url: &DatabaseUrl,
         config: &ModerationConfig,
-        commands: mpsc::Receiver<Command>,
+        commands: mpsc::Receiver<Order>,
         hub: WeakHubHandle,
         metrics: Arc<Metrics>,
     ) -> Result<Self, OpenError> {
@@ -96,8 +128,10 @@ impl Archive {
         loop {
             tokio::select! {
                 command = self.commands.recv() => match command {
-                    Some(Command::Close) | None => break,
-                    Some(command) => self.on_command(Moment::from(SystemTime::now()), command).await,
+                    Some(Order { command: Command::Close, .. }) | None => break,
+                    Some(Order { command, span }) => {
+                        self.on_command(Moment::from(SystemTime::now()), command).instrument(span).await;
+                    }
                 },
                 _ = looks.tick() => self.on_look(Moment::from(SystemTime::now())).await,
             }
@@ -224,7 +258,7 @@ fn refusal(_: ArchiveError) -> ServerMessage {
 
 impl ArchiveHandle {
     /// A handle, and what comes over it and its clones.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Command>) {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Order>) {
         let (sender, commands) = mpsc::channel(COMMANDS_QUEUED);
         (Self { commands: sender }, commands)
     }
@@ -286,7 +320,7 @@ impl ArchiveHandle {
     /// Has the archive end when it has done what it was asked for.
     pub(crate) async fn close(&self) {
         // One that has ended already is closed.
-        self.commands.send(Command::Close).await.ok();
+        self.commands.send(Command::Close.into()).await.ok();
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, ArchiveError> {
@@ -296,6 +330,6 @@ impl ArchiveHandle {
     }
 
     fn send(&self, command: Command) -> Result<(), ArchiveError> {
-        self.commands.try_send(command).map_err(|_| ArchiveError::Unavailable)
+        self.commands.try_send(command.into()).map_err(|_| ArchiveError::Unavailable)
     }
 }

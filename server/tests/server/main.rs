@@ -20,5 +20,7 @@ mod slow_client;
 mod sockets;
 mod support;
 mod tls;
+#[cfg(all(feature = "otel", unix))]
+mod traces;
 mod turn;
 mod ui;
