@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     node.arg(script);
     let requirements = folder.join(format!("{}.requirements.txt", args.name));
     if requirements.is_file() {
-        node.env("VISAVIS_BENCH_PYTHON", python::install(&requirements)?);
+        node.env("VISAVIS_BENCH_PYTHON", python::install("bench-python", &requirements)?);
     }
     if let Some(json) = &args.json {
         node.arg("--json").arg(json);

@@ -1,4 +1,4 @@
-//! The Python side: what a benchmark needs from the Python Package Index, in a virtual environment.
+//! The Python side: what a benchmark or a test needs from the Python Package Index, in a virtual environment.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,13 @@ use anyhow::Context as _;
 
 use crate::{process, workspace};
 
-/// The environment, in the target folder.
-const FOLDER: &str = "bench-python";
 /// A copy of the requirements that it was made from.
 const INSTALLED: &str = "xtask-requirements.txt";
 
-/// Installs what `requirements` lists, unless it is there already, and says which Python has it.
-pub(crate) fn install(requirements: &Path) -> anyhow::Result<PathBuf> {
-    let folder = workspace::target()?.join(FOLDER);
+/// Installs what `requirements` lists into `folder` of the target folder, unless it is there already, and says which Python has
+/// it.
+pub(crate) fn install(folder: &str, requirements: &Path) -> anyhow::Result<PathBuf> {
+    let folder = workspace::target()?.join(folder);
     let python = folder.join("bin").join("python");
     if is_installed(requirements, &folder) {
         return Ok(python);

@@ -39,6 +39,8 @@ pub(crate) enum Probe {
     Answers(&'static str, &'static str),
     /// A library that pkg-config knows.
     Library(&'static str),
+    /// A module that Python has.
+    Module(&'static str),
 }
 
 const TABLE: &[Package] = &[
@@ -106,6 +108,13 @@ const TABLE: &[Package] = &[
         "an authority that gives certificates by ACME",
     ),
     test("python3", "python3", Probe::Program("python3"), "emulates such links, packet by packet"),
+    test(
+        "python3-venv",
+        "python3",
+        Probe::Module("ensurepip"),
+        "keeps what checks the files of deploy/ in a folder of its own, and what scores pictures and speech",
+    ),
+    test("systemd", "systemd", Probe::Program("systemd-analyze"), "checks the server's unit"),
     test("qemu-system-x86", "qemu-system-x86", Probe::Program("qemu-system-x86_64"), "the camera machine"),
     test("busybox-static", "busybox", Probe::Program("busybox"), "first process of the camera machine"),
     test("cpio", "cpio", Probe::Program("cpio"), "packs the camera machine's disk"),
@@ -114,12 +123,6 @@ const TABLE: &[Package] = &[
     test("coturn", "coturn", Probe::Program("turnserver"), "a client of TURN, and a server beside ours"),
     test("v4l-utils", "v4l-utils", Probe::Program("v4l2-ctl"), "stalls and unplugs cameras"),
     bench("ffmpeg", "ffmpeg-free", Probe::Program("ffmpeg"), "pictures for the encoders to compare"),
-    bench(
-        "python3-venv",
-        "python3",
-        Probe::Program("python3"),
-        "keeps what scores pictures and speech in a folder of its own",
-    ),
     bench(
         "python3-dev",
         "python3-devel",
@@ -181,6 +184,7 @@ impl Probe {
         match self {
             Self::Program(name) => process::output(name, &["--version"]).is_some(),
             Self::Answers(name, word) => process::output(name, &[word]).is_some(),
+            Self::Module(name) => process::output("python3", &["-c", &format!("import {name}")]).is_some(),
             Self::Library(name) => process::output("pkg-config", &["--modversion", name])
                 .is_some_and(|version| !version.is_empty()),
         }
@@ -240,5 +244,6 @@ mod tests {
     fn what_is_not_there_is_not_found() {
         assert!(!Probe::Program("visavis-no-such-program").is_there());
         assert!(!Probe::Library("visavis-no-such-library").is_there());
+        assert!(!Probe::Module("visavis_no_such_module").is_there());
     }
 }

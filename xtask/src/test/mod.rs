@@ -15,7 +15,7 @@ use tally::Runner;
 
 use crate::binaries::{self, Profile};
 use crate::system::{self, Purpose};
-use crate::{process, ui, workspace};
+use crate::{process, python, ui, workspace};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -67,6 +67,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if args.includes(Kind::Ui) {
         report.run(ui_tests(&args.filters))?;
     }
+    if args.includes(Kind::Rust) && args.filters.is_empty() {
+        report.run(traces())?;
+    }
     if args.includes(Kind::Rust) || args.includes(Kind::Cross) {
         // Without it, the others would say the same again, or test yesterday's programs.
         if report.run(build())? {
@@ -108,6 +111,15 @@ fn build() -> Step {
     Step { name: "build", runner: Runner::Silent, command }
 }
 
+/// The server with its feature `otel`, before the build of everything, which leaves a server without. Only it is built a second
+/// time.
+fn traces() -> Step {
+    let mut command = process::cargo();
+    command.args(["test", "--locked", "--package", "visavis-server", "--features", "otel", "--"]);
+    command.args(["telemetry", "traces"]);
+    Step { name: "traces", runner: Runner::Cargo, command }
+}
+
 fn rust(filters: &[String]) -> Step {
     let mut command = process::cargo();
     command.args(["test", "--locked", "--workspace", "--no-fail-fast", "--"]).args(filters);
@@ -136,6 +148,10 @@ fn cross(filters: &[String]) -> anyhow::Result<Option<Step>> {
         return Ok(None);
     }
     let mut command = Command::new("node");
+    if files.iter().any(|file| file.ends_with("deploy.test.mjs")) {
+        let requirements = workspace::root().join("tests").join("deploy.requirements.txt");
+        command.env("VISAVIS_TEST_PYTHON", python::install("test-python", &requirements)?);
+    }
     command.current_dir(workspace::root());
     command.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
     binaries::name_in(&mut command, Profile::Dev)?;
