@@ -112,10 +112,30 @@ pub struct Resume {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
 pub struct Join {
     pub room: RoomName,
     pub name: DisplayName,
     pub media: MediaState,
+    /// The client's stay in this room, if a server has forgotten it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
+}
+
+/// What a client knows of a stay that it wants to go on with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Again {
+    /// Who the client was. The server takes its word for it if the session's token proves it.
+    pub you: ParticipantId,
+    /// Who was in the room with it: they may come in again, should the client be the one who opens the room anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<ParticipantId>>")]
+    pub others: Vec<ParticipantId>,
+    /// How the door was; the room is opened anew with it.
+    #[serde(default, skip_serializing_if = "Door::is_open")]
+    #[ts(optional, as = "Option<Door>")]
+    pub door: Door,
 }
 
 /// What somebody has to say about another participant, to those who run the server.

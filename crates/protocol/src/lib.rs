@@ -15,7 +15,9 @@ mod participant;
 mod server;
 
 pub use candidate::Candidate;
-pub use client::{ClientMessage, Hello, HostAction, Join, MatchKind, Report, ReportReason, Resume, Seek};
+pub use client::{
+    Again, ClientMessage, Hello, HostAction, Join, MatchKind, Report, ReportReason, Resume, Seek,
+};
 pub use description::{Description, DescriptionKind};
 pub use error::ErrorCode;
 pub use ids::{

@@ -120,6 +120,7 @@ impl Hub {
         let (deliveries, meeting) = self.handle(session, message, at);
         let refusal = is_join.then(|| refusal(&deliveries)).flatten();
         self.deliver(deliveries);
+        self.end_replaced();
         if let Some(meeting) = meeting {
             self.on_meeting(meeting);
         }
@@ -286,6 +287,16 @@ impl Hub {
         let connections: Vec<_> = self.links.keys().copied().collect();
         for connection in connections {
             self.dismiss(connection, Dismissal::ShuttingDown);
+        }
+    }
+
+    /// Ends sessions whose clients go on in others.
+    fn end_replaced(&mut self) {
+        for session in self.rooms.take_replaced() {
+            if let Some(connection) = self.sessions.connection_of(session) {
+                self.dismiss(connection, Dismissal::Superseded);
+            }
+            self.end(session);
         }
     }
 

@@ -27,8 +27,8 @@ impl Hub {
             }
         }
         let Self { sessions, strangers, rooms, register, .. } = self;
-        let Some(grant) = sessions.grant(from) else { return (Vec::new(), None) };
-        let outcome = strangers::handle(strangers.as_mut(), rooms, register, now, (from, grant), message);
+        let Some(speaker) = sessions.speaker(from) else { return (Vec::new(), None) };
+        let outcome = strangers::handle(strangers.as_mut(), rooms, register, now, speaker, message);
         self.note_partings(now);
         outcome
     }

@@ -5,11 +5,11 @@ use std::time::Instant;
 use visavis_protocol::ClientMessage;
 
 use super::Hub;
-use crate::access::{Grant, Identity};
+use crate::access::Identity;
 use crate::matchmaking::{Meeting, Sought, Strangers};
 use crate::moderation::Register;
 use crate::rooms::{Delivery, Refusal, Rooms};
-use crate::sessions::SessionId;
+use crate::sessions::{SessionId, Speaker};
 use crate::telemetry::spans;
 
 /// What follows from a message, for whoever hears of it: what somebody who seeks a stranger says is for the queue, and
@@ -19,11 +19,12 @@ pub(super) fn handle(
     rooms: &mut Rooms,
     register: &Register,
     now: Instant,
-    (session, grant): (SessionId, &Grant),
+    speaker: Speaker<'_>,
     message: ClientMessage,
 ) -> (Vec<Delivery>, Option<Meeting>) {
+    let Speaker { session, grant, .. } = speaker;
     let Some(strangers) = strangers else {
-        return (rooms.handle(session, grant, message), None);
+        return (rooms.handle(speaker, message), None);
     };
     let is_blocked = |one: &Identity, other: &Identity| register.is_blocked(one, other);
     match message {
@@ -57,7 +58,7 @@ pub(super) fn handle(
         | ClientMessage::Media(_)
         | ClientMessage::Host(_)
         | ClientMessage::Report(_)
-        | ClientMessage::Block { .. } => (rooms.handle(session, grant, message), None),
+        | ClientMessage::Block { .. } => (rooms.handle(speaker, message), None),
     }
 }
 
@@ -78,7 +79,11 @@ impl Hub {
         self.metrics.matches.inc();
         self.metrics.match_wait.observe(meeting.waited.as_secs_f64());
         spans::ended("match", meeting.waited, None);
-        let deliveries = self.rooms.open_for(meeting.first, meeting.second);
+        let Self { sessions, rooms, .. } = self;
+        let [first, second] =
+            [&meeting.first, &meeting.second].map(|stranger| sessions.speaker(stranger.session));
+        let (Some(first), Some(second)) = (first, second) else { return };
+        let deliveries = rooms.open_for([(meeting.first, first.token), (meeting.second, second.token)]);
         self.deliver(deliveries);
     }
 

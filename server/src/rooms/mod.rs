@@ -3,8 +3,10 @@
 //! [`Rooms`] takes what sessions say and gives what is to be delivered to which session. It owns no socket,
 //! clock, task or lock. What participants say to each other it forwards without looking into it.
 
+mod certified;
 mod hosting;
 mod refusal;
+mod returning;
 mod room;
 #[cfg(test)]
 mod tests;
@@ -15,12 +17,14 @@ use std::num::NonZeroUsize;
 use rand::rngs::StdRng;
 use visavis_protocol::{
     ClientMessage, DisplayName, Door, Join, LeaveReason, MediaState, ParticipantId, RoomName, ServerMessage,
+    SessionToken,
 };
 
-use crate::access::{Grant, Identity};
-use crate::random::random_text;
-use crate::sessions::SessionId;
+use crate::access::Identity;
+use crate::sessions::{SessionId, Speaker};
+use certified::Circle;
 pub(crate) use refusal::Refusal;
+use returning::Recalled;
 use room::{Entry, Member, Room, Standing};
 
 /// A message for one session.
@@ -51,9 +55,6 @@ pub(crate) struct Meeting {
     pub(crate) room: RoomName,
 }
 
-/// Characters of a participant's id: 96 random bits, so that ids neither repeat nor can be guessed.
-const ID_LENGTH: usize = 16;
-
 /// All rooms of this server. A room comes to be with its first participant and is gone with its last.
 #[derive(Debug)]
 pub(crate) struct Rooms {
@@ -66,19 +67,23 @@ pub(crate) struct Rooms {
     stays: HashMap<SessionId, RoomName>,
     /// Who is no longer in a room with whom, since somebody asked.
     partings: Vec<Meeting>,
+    /// Sessions whose places others have taken over, since somebody asked.
+    replaced: Vec<SessionId>,
 }
 
 impl Rooms {
     /// Rooms of at most `size` participants, whose ids are drawn from `rng`, with such a door to begin with.
     pub(crate) fn new(size: NonZeroUsize, door: Door, rng: StdRng) -> Self {
-        Self { size, door, rng, rooms: HashMap::new(), stays: HashMap::new(), partings: Vec::new() }
+        let (rooms, stays) = (HashMap::new(), HashMap::new());
+        Self { size, door, rng, rooms, stays, partings: Vec::new(), replaced: Vec::new() }
     }
 
-    /// What follows from a message that was said after the hello, by somebody with this grant.
-    pub(crate) fn handle(&mut self, from: SessionId, grant: &Grant, message: ClientMessage) -> Vec<Delivery> {
+    /// What follows from a message that was said after the hello.
+    pub(crate) fn handle(&mut self, speaker: Speaker<'_>, message: ClientMessage) -> Vec<Delivery> {
+        let from = speaker.session;
         let outcome = match message {
             ClientMessage::Hello(_) => Err(Refusal::SecondHello),
-            ClientMessage::Join(join) => self.on_join(from, grant, join),
+            ClientMessage::Join(join) => self.on_join(speaker, join),
             ClientMessage::Leave => self.remove(from, LeaveReason::Left).ok_or(Refusal::NotInRoom),
             ClientMessage::Seek(_) | ClientMessage::Next => Err(Refusal::MatchingOff),
             ClientMessage::Description { to, description } => {
@@ -98,12 +103,12 @@ impl Rooms {
     }
 
     /// Puts two who are in no room into one of their own, which nobody else comes into.
-    pub(crate) fn open_for(&mut self, first: Stranger, second: Stranger) -> Vec<Delivery> {
-        let name = self.draw_name();
+    pub(crate) fn open_for(&mut self, two: [(Stranger, &SessionToken); 2]) -> Vec<Delivery> {
+        let name = certified::draw_strangers(&mut self.rng, [two[0].1, two[1].1]);
         let mut room = Room::for_strangers();
         let mut deliveries = Vec::new();
-        for Stranger { session, identity, name: called, media } in [first, second] {
-            let id = self.draw_id();
+        for (Stranger { session, identity, name: called, media }, token) in two {
+            let id = certified::draw_participant(&mut self.rng, token, &name);
             let member = Member { session, identity, id, name: called, media, standing: Standing::Guest };
             deliveries.extend(room.enter(name.clone(), member));
             self.stays.insert(session, name.clone());
@@ -167,31 +172,46 @@ impl Rooms {
         std::mem::take(&mut self.partings)
     }
 
-    fn on_join(&mut self, from: SessionId, grant: &Grant, join: Join) -> Result<Vec<Delivery>, Refusal> {
-        if self.stays.contains_key(&from) {
+    /// Sessions whose places others have taken over since this was asked last: they are over.
+    pub(crate) fn take_replaced(&mut self) -> Vec<SessionId> {
+        std::mem::take(&mut self.replaced)
+    }
+
+    fn on_join(&mut self, from: Speaker<'_>, join: Join) -> Result<Vec<Delivery>, Refusal> {
+        let Speaker { session, token, grant } = from;
+        if self.stays.contains_key(&session) {
             return Err(Refusal::AlreadyInRoom);
         }
-        if !grant.may_enter(&join.room) {
-            return Err(Refusal::AnotherRoom);
-        }
-        let opens = !self.rooms.contains_key(&join.room);
-        if opens && !grant.may_create() {
-            return Err(Refusal::RoomNotOpen);
-        }
-        let newcomer = Member {
-            session: from,
+        let again = join.again.filter(|again| certified::is_participant(&again.you, token, &join.room));
+        let is_open = self.rooms.contains_key(&join.room);
+        let standing = match certified::circle(&join.room, token) {
+            Circle::OneOfTwo if again.is_some() => Standing::Guest,
+            Circle::OneOfTwo | Circle::TwoOthers => return Err(Refusal::RoomLocked),
+            Circle::Anybody if !grant.may_enter(&join.room) => return Err(Refusal::AnotherRoom),
+            Circle::Anybody if !is_open && !grant.may_create() => return Err(Refusal::RoomNotOpen),
+            Circle::Anybody if grant.is_host() => Standing::Host,
+            Circle::Anybody if is_open => Standing::Guest,
+            Circle::Anybody => Standing::ActingHost,
+        };
+        let mut newcomer = Member {
+            session,
             identity: grant.identity.clone(),
-            id: self.draw_id(),
+            id: certified::draw_participant(&mut self.rng, token, &join.room),
             name: grant.name.clone().unwrap_or(join.name),
             media: join.media,
-            standing: if grant.is_host() {
-                Standing::Host
-            } else if opens {
-                Standing::ActingHost
-            } else {
-                Standing::Guest
-            },
+            standing,
         };
+        if let Some(again) = again {
+            match self.recall(&join.room, &again.you) {
+                Recalled::Member(old) => return self.take_over(join.room, old, newcomer),
+                Recalled::Gone => {}
+                Recalled::Possible => newcomer.id = again.you,
+                Recalled::Forgotten => {
+                    newcomer.id = again.you.clone();
+                    self.open_again(&join.room, token, again);
+                }
+            }
+        }
         self.come(join.room, newcomer, grant.bypasses_lobby())
     }
 
@@ -227,17 +247,6 @@ impl Rooms {
         }
         let (absent, id) = room.longest_absent().ok_or(Refusal::RoomFull)?;
         Ok(self.take_out(absent, id, LeaveReason::Disconnected))
-    }
-
-    #[expect(clippy::expect_used, reason = "the alphabet holds nothing that an id may not hold")]
-    fn draw_id(&mut self) -> ParticipantId {
-        ParticipantId::new(random_text(&mut self.rng, ID_LENGTH))
-            .expect("letters, digits, '-' and '_' are an id")
-    }
-
-    #[expect(clippy::expect_used, reason = "the alphabet holds nothing that a room's name may not hold")]
-    fn draw_name(&mut self) -> RoomName {
-        RoomName::new(random_text(&mut self.rng, ID_LENGTH)).expect("letters, digits, '-' and '_' are a name")
     }
 
     fn on_media(&mut self, from: SessionId, media: MediaState) -> Result<Vec<Delivery>, Refusal> {

@@ -1,3 +1,5 @@
+use std::collections::VecDeque;
+
 use visavis_protocol::{
     DisplayName, Door, Knock, MediaState, Participant, ParticipantId, Role, RoomName, ServerMessage,
 };
@@ -10,6 +12,9 @@ use crate::sessions::SessionId;
 /// People who may wait for a host at a time.
 pub(super) const LOBBY_SIZE: usize = 32;
 
+/// Ids of those who left that are kept: who was away for that long finds out by itself that its connections are of no use.
+const LEFT_KEPT: usize = 64;
+
 /// One room: its members in the order they came, and who waits to become one.
 #[derive(Debug, Default)]
 pub(super) struct Room {
@@ -21,6 +26,10 @@ pub(super) struct Room {
     absent: Vec<SessionId>,
     /// Who may not come in again.
     removed: Vec<Identity>,
+    /// Who was here before the room was opened anew, and comes in whatever the door.
+    expected: Vec<ParticipantId>,
+    /// Who has left, the last ones.
+    left: VecDeque<ParticipantId>,
     /// Whether somebody was here whom a token makes a host; then nobody else becomes one.
     has_hosts_of_its_own: bool,
 }
@@ -109,6 +118,7 @@ impl Room {
         }
         match self.door {
             Door::Open => Ok(Entry::Room),
+            Door::Lobby | Door::Locked if self.expects(&newcomer.id) => Ok(Entry::Room),
             Door::Lobby | Door::Locked if newcomer.is_host() => Ok(Entry::Room),
             Door::Lobby if bypasses_lobby => Ok(Entry::Room),
             Door::Lobby if self.lobby.len() < LOBBY_SIZE => Ok(Entry::Lobby),
@@ -134,8 +144,45 @@ impl Room {
         deliveries
             .extend(self.tell_others(newcomer.session, &ServerMessage::ParticipantJoined { participant }));
         self.has_hosts_of_its_own |= newcomer.standing == Standing::Host;
+        self.expected.retain(|id| *id != newcomer.id);
         self.members.push(newcomer);
         deliveries
+    }
+
+    /// Tells somebody who has been here all the time what it has to know, with the roles that the others know of.
+    pub(super) fn welcome_back(&self, name: RoomName, session: SessionId) -> Vec<Delivery> {
+        let Some(position) = self.members.iter().position(|member| member.session == session) else {
+            return Vec::new();
+        };
+        let (earlier, later) = self.members.split_at(position);
+        let Some((member, later)) = later.split_first() else { return Vec::new() };
+        let earlier = earlier.iter().map(|other| other.as_seen_with(Role::Offerer));
+        let later = later.iter().map(|other| other.as_seen_with(Role::Answerer));
+        let message = ServerMessage::Joined {
+            room: name,
+            you: member.id.clone(),
+            participants: earlier.chain(later).collect(),
+            host: member.is_host(),
+            door: self.door,
+        };
+        let mut deliveries = vec![Delivery { to: session, message }];
+        if member.is_host() {
+            deliveries.extend(self.knocks_for(session));
+        }
+        deliveries
+    }
+
+    /// Those may come in who were here before.
+    pub(super) fn expect(&mut self, ids: Vec<ParticipantId>) {
+        self.expected = ids;
+    }
+
+    pub(super) fn has_seen_leave(&self, id: &ParticipantId) -> bool {
+        self.left.contains(id)
+    }
+
+    fn expects(&self, id: &ParticipantId) -> bool {
+        self.expected.contains(id)
     }
 
     /// Lets somebody wait, and the hosts know.
@@ -150,7 +197,12 @@ impl Room {
     pub(super) fn remove(&mut self, session: SessionId) -> Option<Member> {
         self.handle_return(session);
         let position = self.members.iter().position(|member| member.session == session)?;
-        Some(self.members.remove(position))
+        let leaver = self.members.remove(position);
+        if self.left.len() == LEFT_KEPT {
+            self.left.pop_front();
+        }
+        self.left.push_back(leaver.id.clone());
+        Some(leaver)
     }
 
     /// Takes somebody out of the lobby, and tells the hosts.

@@ -4,8 +4,10 @@ use visavis_protocol::{
 };
 
 use super::*;
+use crate::access::Grant;
 
 mod hosting;
+mod returning;
 
 const ADA: SessionId = SessionId(1);
 const BOB: SessionId = SessionId(2);
@@ -23,7 +25,15 @@ fn room(name: &str) -> RoomName {
 
 /// Said by a guest.
 fn say(rooms: &mut Rooms, who: SessionId, message: ClientMessage) -> Vec<Delivery> {
-    rooms.handle(who, &guest(who), message)
+    rooms.handle(speaker(who, &token(who), &guest(who)), message)
+}
+
+fn token(who: SessionId) -> SessionToken {
+    SessionToken::new(format!("token-{}", who.0)).expect("a token")
+}
+
+fn speaker<'a>(session: SessionId, token: &'a SessionToken, grant: &'a Grant) -> Speaker<'a> {
+    Speaker { session, token, grant }
 }
 
 fn guest(who: SessionId) -> Grant {
@@ -36,7 +46,8 @@ fn join(rooms: &mut Rooms, who: SessionId, name: &str) -> Vec<Delivery> {
 
 fn join_with(rooms: &mut Rooms, who: SessionId, name: &str, grant: &Grant) -> Vec<Delivery> {
     let name = DisplayName::new(name).expect("a name");
-    rooms.handle(who, grant, ClientMessage::Join(Join { room: room("owl"), name, media: ALL_OFF }))
+    let join = Join { room: room("owl"), name, media: ALL_OFF, again: None };
+    rooms.handle(speaker(who, &token(who), grant), ClientMessage::Join(join))
 }
 
 /// Joins, and gives the newcomer's id and whom it sees.
@@ -106,7 +117,7 @@ fn rooms_do_not_hear_each_other() {
     let mut rooms = rooms(2);
     let (ada, _) = joined(&mut rooms, ADA, "Ada");
     let name = DisplayName::new("Eve").expect("a name");
-    say(&mut rooms, EVE, ClientMessage::Join(Join { room: room("fox"), name, media: ALL_OFF }));
+    say(&mut rooms, EVE, ClientMessage::Join(Join { room: room("fox"), name, media: ALL_OFF, again: None }));
 
     let message = ClientMessage::Description { to: ada, description: offer() };
     assert_refused(&say(&mut rooms, EVE, message), EVE, ErrorCode::UnknownParticipant);

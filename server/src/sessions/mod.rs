@@ -16,7 +16,7 @@ use rand::rngs::StdRng;
 use visavis_protocol::{Resume, ServerMessage, SessionToken};
 
 use crate::access::Grant;
-use crate::random::random_text;
+use crate::random::{is_random_text, random_text};
 pub(crate) use outgoing::MESSAGES_KEPT;
 use outgoing::Outgoing;
 
@@ -30,6 +30,16 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 /// One session; clients know it by its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SessionId(pub(crate) u64);
+
+/// A session, as far as what it says is concerned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Speaker<'a> {
+    pub(crate) session: SessionId,
+    /// What its client knows it by.
+    pub(crate) token: &'a SessionToken,
+    /// What its client may do.
+    pub(crate) grant: &'a Grant,
+}
 
 /// How a connection stands after its hello.
 #[derive(Debug)]
@@ -96,15 +106,26 @@ impl Sessions {
         }
     }
 
-    /// A connection has said hello: it gets the session that it names, if that is its own, or else a new one.
+    /// A connection has said hello: it gets the session that it names, if that is its own, or else a new one. A token that
+    /// means nothing here, for another run of the server has given it out, names the new session: the client can prove
+    /// by it who it was.
     pub(crate) fn open(&mut self, connection: ConnectionId, resume: Option<Resume>, grant: Grant) -> Opening {
-        match resume.and_then(|resume| self.resume(connection, &resume, &grant)) {
-            Some(opening) => opening,
-            None => self.begin(connection, grant),
+        let Some(resume) = resume else {
+            let token = self.draw_token();
+            return self.begin(connection, token, grant);
+        };
+        if let Some(opening) = self.resume(connection, &resume, &grant) {
+            return opening;
         }
+        let token = if self.may_keep(&resume.session, &grant) { resume.session } else { self.draw_token() };
+        self.begin(connection, token, grant)
     }
 
-    /// What the client of a session may do.
+    /// The session as one that says something.
+    pub(crate) fn speaker(&self, session: SessionId) -> Option<Speaker<'_>> {
+        self.sessions.get(&session).map(|it| Speaker { session, token: &it.token, grant: &it.grant })
+    }
+
     pub(crate) fn grant(&self, id: SessionId) -> Option<&Grant> {
         self.sessions.get(&id).map(|session| &session.grant)
     }
@@ -164,7 +185,10 @@ impl Sessions {
     /// A session is over.
     pub(crate) fn end(&mut self, id: SessionId) {
         let Some(session) = self.sessions.remove(&id) else { return };
-        self.by_token.remove(&session.token);
+        // Another session may have the token by then.
+        if self.by_token.get(&session.token) == Some(&id) {
+            self.by_token.remove(&session.token);
+        }
         match session.carrier {
             Carrier::Connection(connection) => {
                 self.by_connection.remove(&connection);
@@ -199,10 +223,9 @@ impl Sessions {
         Some(id)
     }
 
-    fn begin(&mut self, connection: ConnectionId, grant: Grant) -> Opening {
+    fn begin(&mut self, connection: ConnectionId, token: SessionToken, grant: Grant) -> Opening {
         let id = SessionId(self.next);
         self.next += 1;
-        let token = self.draw_token();
         let session = Session {
             token: token.clone(),
             carrier: Carrier::Connection(connection),
@@ -214,6 +237,15 @@ impl Sessions {
         self.by_token.insert(token.clone(), id);
         self.by_connection.insert(connection, id);
         Opening { session: token, resumed: None }
+    }
+
+    /// Whether a session that begins may have this token: nobody else has it, or the client that has it cannot go on with
+    /// its session, since too much was missed.
+    fn may_keep(&self, token: &SessionToken, grant: &Grant) -> bool {
+        match self.by_token.get(token).and_then(|id| self.sessions.get(id)) {
+            Some(session) => grant.may_resume(&session.grant),
+            None => is_random_text(token.as_str(), TOKEN_LENGTH),
+        }
     }
 
     fn resume(&mut self, connection: ConnectionId, resume: &Resume, grant: &Grant) -> Option<Opening> {

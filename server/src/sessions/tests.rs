@@ -109,7 +109,7 @@ fn the_grace_period_ends_a_session_that_is_not_resumed() {
 
     let opening = resume(&mut sessions, SECOND, &token, 0);
     assert!(opening.resumed.is_none());
-    assert_ne!(opening.session, token);
+    assert_ne!(sessions.session_of(SECOND), Some(id));
 }
 
 #[test]
@@ -157,6 +157,40 @@ fn what_was_read_is_not_kept() {
 }
 
 #[test]
+fn a_token_of_another_run_names_the_new_session() {
+    let mut sessions = sessions();
+    let token = Sessions::new(GRACE, StdRng::seed_from_u64(8)).draw_token();
+    let opening = resume(&mut sessions, FIRST, &token, 7);
+    assert!(opening.resumed.is_none());
+    assert_eq!(opening.session, token);
+    // It is a session like any other from then on: a second client with it takes over.
+    let opening = resume(&mut sessions, SECOND, &token, 0);
+    assert_eq!(opening.resumed.and_then(|resumed| resumed.superseded), Some(FIRST));
+}
+
+#[test]
+fn what_is_no_token_of_ours_names_nothing() {
+    let mut sessions = sessions();
+    for text in ["x", "0123456789abcdefghijklm", "0123456789abcdefghijklm.", "0123456789abcdefghijklmno"] {
+        let token = SessionToken::new(text).expect("a token");
+        assert_ne!(resume(&mut sessions, FIRST, &token, 0).session, token, "{text}");
+    }
+}
+
+#[test]
+fn who_has_missed_too_much_keeps_its_token_and_the_old_session_ends_by_itself() {
+    let (mut sessions, start) = (sessions(), Instant::now());
+    let (id, token) = opened(&mut sessions);
+    sessions.detach(start, FIRST);
+    let opening = resume(&mut sessions, SECOND, &token, 900);
+    assert!(opening.resumed.is_none());
+    assert_eq!(opening.session, token);
+    assert_eq!(sessions.poll_ended(start + GRACE), Some(id));
+    let opening = resume(&mut sessions, THIRD, &token, 0);
+    assert!(opening.resumed.is_some(), "the token is that of the new one");
+}
+
+#[test]
 fn tokens_are_not_shown() {
     let mut sessions = sessions();
     let (_, token) = opened(&mut sessions);
@@ -169,8 +203,11 @@ fn who_has_learnt_the_token_of_somebody_elses_session_gets_a_session_of_its_own(
     let begun = sessions.open(FIRST, None, Grant::invited("ada")).session;
     let resume = Resume { session: begun.clone(), received: 0 };
     for other in [Grant::invited("eve"), Grant::newcomer()] {
-        let opening = sessions.open(SECOND, Some(resume.clone()), other);
-        assert!(opening.resumed.is_none() && opening.session != begun);
+        for received in [0, 900] {
+            let resume = Resume { received, ..resume.clone() };
+            let opening = sessions.open(SECOND, Some(resume), other.clone());
+            assert!(opening.resumed.is_none() && opening.session != begun);
+        }
     }
     assert_eq!(sessions.session_of(FIRST), Some(SessionId(0)), "she has it still");
 

@@ -15,6 +15,7 @@ mod moderation;
 mod origins;
 mod program;
 mod resumption;
+mod returning;
 mod shutdown;
 mod slow_client;
 mod sockets;

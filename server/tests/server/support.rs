@@ -332,6 +332,7 @@ pub(crate) fn join(room: &str, name: &str) -> ClientMessage {
         room: RoomName::new(room).expect("a room name"),
         name: DisplayName::new(name).expect("a display name"),
         media: MEDIA,
+        again: None,
     })
 }
 

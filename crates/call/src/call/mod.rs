@@ -57,7 +57,7 @@ impl Call {
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
             Input::Join { room, name, media, token } => {
-                self.begin(now, Wish { meeting: Meeting::Join(Join { room, name, media }), token });
+                self.begin(now, Wish { meeting: Meeting::Join(Join { room, name, media, again: None }), token });
             }
             Input::Seek { seek, token } => self.begin(now, Wish { meeting: Meeting::Seek(seek), token }),
             Input::Next => self.next(now),

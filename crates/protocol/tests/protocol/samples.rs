@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use ts_rs::{Config, TS};
 use visavis_protocol::{
-    AccessToken, Candidate, ClientMessage, Description, DescriptionKind, DisplayName, Door, ErrorCode, Hello,
-    HostAction, IceMode, IceServer, Interest, Join, Knock, LeaveReason, MatchKind, MediaState, Participant,
-    ParticipantId, Region, Report, ReportId, ReportReason, ReportWords, Resume, Resumed, Role, RoomName,
-    Seek, ServerMessage, SessionToken,
+    AccessToken, Again, Candidate, ClientMessage, Description, DescriptionKind, DisplayName, Door, ErrorCode,
+    Hello, HostAction, IceMode, IceServer, Interest, Join, Knock, LeaveReason, MatchKind, MediaState,
+    Participant, ParticipantId, Region, Report, ReportId, ReportReason, ReportWords, Resume, Resumed, Role,
+    RoomName, Seek, ServerMessage, SessionToken,
 };
 
 const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: false };
@@ -42,8 +42,17 @@ pub(crate) fn client() -> Vec<(ClientMessage, &'static str)> {
             r#"{"type":"hello","payload":{"protocol":1,"client":"visavis-peer/0.1.0","token":"eyJh.eyJz.c2ln"}}"#,
         ),
         (
-            ClientMessage::Join(Join { room: room(), name: name(), media: MEDIA }),
+            ClientMessage::Join(Join { room: room(), name: name(), media: MEDIA, again: None }),
             r#"{"type":"join","payload":{"room":"blue-owl","name":"Ada L.","media":{"microphone":true,"camera":false}}}"#,
+        ),
+        (
+            ClientMessage::Join(Join {
+                room: room(),
+                name: name(),
+                media: MEDIA,
+                again: Some(Again { you: id(), others: vec![id()], door: Door::Locked }),
+            }),
+            r#"{"type":"join","payload":{"room":"blue-owl","name":"Ada L.","media":{"microphone":true,"camera":false},"again":{"you":"Ab3-_xyz","others":["Ab3-_xyz"],"door":"locked"}}}"#,
         ),
         (ClientMessage::Leave, r#"{"type":"leave"}"#),
         (
