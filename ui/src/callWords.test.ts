@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { stateWords } from "./callWords";
+import { errorToShow, stateWords } from "./callWords";
 import { callErrorWords, deviceErrorWords } from "./errors";
 import type { PeerState } from "./generated/PeerState";
 import { SILENT } from "./level";
@@ -26,8 +26,21 @@ test("the worst path is the one that is told", () => {
 });
 
 test("a lost server is told before the paths", () => {
-  const words = stateWords({ call: { type: "reconnecting" }, others: [other("Ben", "connected")] });
+  const words = stateWords({ call: { type: "reconnecting" }, others: [other("Ben", "reconnecting")] });
   expect(words).toEqual({ text: "Connection to the server lost. Trying again…", tone: "busy" });
+});
+
+test("a lost server worries nobody while media flows", () => {
+  const others = [other("Ben", "connected")];
+  expect(stateWords({ call: { type: "reconnecting" }, others })).toEqual({
+    text: "Connected. Reaching the server again…",
+    tone: "calm",
+  });
+  for (const callError of ["server_lost", "server_closing"] as const) {
+    expect(errorToShow({ callError, others })).toBeUndefined();
+    expect(errorToShow({ callError, others: [] })).toBe(callError);
+  }
+  expect(errorToShow({ callError: "path_failed", others })).toBe("path_failed");
 });
 
 test("every error says what happened and what to do", () => {

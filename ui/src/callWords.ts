@@ -1,3 +1,4 @@
+import type { CallErrorCode } from "./generated/CallErrorCode";
 import type { Model, Other } from "./model";
 import { strings } from "./strings";
 
@@ -21,12 +22,24 @@ export function stateWords({ call, others }: Pick<Model, "call" | "others">): St
     case "waiting":
       return { text: strings.state.lobby, tone: "busy" };
     case "reconnecting":
-      return { text: strings.state.reconnecting, tone: "busy" };
+      return mediaFlows(others)
+        ? { text: strings.state.serverAway, tone: "calm" }
+        : { text: strings.state.reconnecting, tone: "busy" };
     case "ended":
       return { text: strings.state.ended, tone: "calm" };
     case "in_room":
       return othersWords(others);
   }
+}
+
+/** What went wrong, as far as the user has to know: a server that is away is no matter while people see each other. */
+export function errorToShow({ callError, others }: Pick<Model, "callError" | "others">): CallErrorCode | undefined {
+  const isServerAway = callError === "server_lost" || callError === "server_closing";
+  return isServerAway && mediaFlows(others) ? undefined : callError;
+}
+
+function mediaFlows(others: Other[]): boolean {
+  return others.some(({ peer }) => peer === "connected");
 }
 
 function othersWords(others: Other[]): StateWords {

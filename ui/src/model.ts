@@ -133,6 +133,8 @@ function reduceCall(model: Model, event: CallEvent): Model {
       return { ...model, others: [...model.others, newcomer(event.participant)] };
     case "participant_left":
       return { ...model, others: model.others.filter(({ id }) => id !== event.participant) };
+    case "participant_changed":
+      return withOther(model, event.participant.id, { host: false, ...event.participant });
     case "media":
       return withOther(model, event.participant, { media: event.media });
     case "peer":

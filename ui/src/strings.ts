@@ -131,6 +131,7 @@ export const strings = {
     lobby: "Waiting to be let in",
     queued: "Looking for somebody",
     reconnecting: "Connection to the server lost. Trying again…",
+    serverAway: "Connected. Reaching the server again…",
     ended: "Call ended",
     connecting: (name: string) => `Connecting to ${name}…`,
     connected: "Connected",

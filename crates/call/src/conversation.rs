@@ -29,6 +29,11 @@ impl Conversation {
         session == Some(&self.session)
     }
 
+    /// Differs from client to client.
+    pub(crate) fn seed(&self) -> &str {
+        self.session.as_str()
+    }
+
     pub(crate) fn resume(&self) -> Resume {
         Resume { session: self.session.clone(), received: self.received }
     }

@@ -16,6 +16,10 @@ pub enum CallEvent {
         participant: ParticipantId,
         reason: LeaveReason,
     },
+    /// Somebody who has been here all the time is like this from now on; the server was lost meanwhile.
+    ParticipantChanged {
+        participant: Participant,
+    },
     Media {
         participant: ParticipantId,
         media: MediaState,

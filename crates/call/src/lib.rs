@@ -5,6 +5,7 @@
 //! virtual time; `scenarios/` holds such calls as data, which this crate and the browser's implementation of the same
 //! core (`ui/src/call`) must both reproduce exactly.
 
+mod backoff;
 mod call;
 mod conversation;
 mod event;
@@ -13,6 +14,7 @@ mod negotiation;
 mod output;
 mod path;
 mod peer;
+mod remote_end;
 mod session;
 mod trickle;
 

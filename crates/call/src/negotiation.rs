@@ -54,6 +54,21 @@ impl Negotiation {
         Self { role, state: State::Stable, own_number: 0, peer_number: 0, wanted: None, waiting: None }
     }
 
+    /// Between two new connections; what was counted goes on, so that nothing old is taken for new.
+    pub(crate) fn anew(&self) -> Self {
+        Self { own_number: self.own_number, ..Self::new(self.role) }
+    }
+
+    /// The server says who offers first from now on.
+    pub(crate) fn set_role(&mut self, role: Role) {
+        self.role = role;
+    }
+
+    /// Whether an own offer, or what the peer says to it, may have been lost with the server.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        matches!(self.state, State::AwaitingAnswer { .. })
+    }
+
     /// Asks for an offer; it is made when the state allows it.
     pub(crate) fn want(&mut self, offer: Offer) -> Vec<Step> {
         self.wanted = self.wanted.max(Some(offer));

@@ -101,6 +101,17 @@ impl Path {
         }
     }
 
+    /// Both sides are back after the server was lost: what was said meanwhile is lost with it, so what is down is tried anew,
+    /// by the offerer at once.
+    pub(crate) fn handle_return(&mut self, now: Instant, role: Role) {
+        self.role = role;
+        let due = self.after_change(now) + delay(role);
+        if let Phase::Down { act_at, restarts } = &mut self.phase {
+            *act_at = due;
+            *restarts = 0;
+        }
+    }
+
     /// The other side offers, which may restart ICE: its attempt gets the time that an own one would.
     pub(crate) fn handle_remote_offer(&mut self, now: Instant) {
         if let Phase::Down { act_at, restarts } = &mut self.phase {

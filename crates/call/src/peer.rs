@@ -1,7 +1,7 @@
 //! One other participant: what is known of them, and the negotiation with them.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use visavis_protocol::{
     Candidate, ClientMessage, Description, DescriptionKind, IceMode, IceServer, Participant, Role,
@@ -12,10 +12,17 @@ use crate::input::PathState;
 use crate::negotiation::{Negotiation, Offer, Step};
 use crate::output::Output;
 use crate::path::{Path, PathAction};
+use crate::remote_end::RemoteEnd;
 use crate::trickle::{self, Trickle, Trickled};
 
+/// How long somebody who was here before the server was lost may take to come back, too.
+const RETURN_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How often a connection to one peer may begin anew; beyond that somebody plays with it.
+const MOST_RENEWALS: u32 = 8;
+
 /// Where paths are found, and which of them media may take.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Ice {
     pub(crate) servers: Vec<IceServer>,
     pub(crate) mode: Option<IceMode>,
@@ -24,12 +31,20 @@ pub(crate) struct Ice {
 #[derive(Debug)]
 pub(crate) struct Peer {
     participant: Participant,
+    /// What the connection was opened with.
+    ice: Ice,
+    /// Whether that may mean nothing any more: relays end with their server.
+    is_ice_old: bool,
+    remote_end: RemoteEnd,
+    renewals: u32,
     negotiation: Negotiation,
     path: Path,
     /// What the user was last told of the path.
     told: PeerState,
     local: Trickle,
     remote: Trickle,
+    /// Until when it has to be back, if the server has lost it.
+    missing_until: Option<Instant>,
 }
 
 impl Peer {
@@ -42,14 +57,15 @@ impl Peer {
             told: PeerState::Connecting,
             local: Trickle::default(),
             remote: Trickle::default(),
+            missing_until: None,
+            is_ice_old: false,
+            remote_end: RemoteEnd::default(),
+            renewals: 0,
+            ice,
             participant,
         };
         tell(out, CallEvent::ParticipantJoined { participant: peer.participant.clone() });
-        out.push_back(Output::OpenPeer {
-            peer: peer.participant.id.clone(),
-            ice_servers: ice.servers,
-            ice_mode: ice.mode,
-        });
+        peer.open_connection(out);
         match role {
             Role::Offerer => {
                 let steps = peer.negotiation.want(Offer::Media);
@@ -58,6 +74,43 @@ impl Peer {
             Role::Answerer => {}
         }
         peer
+    }
+
+    /// The server, which had forgotten both, knows both again: the connection goes on. It is negotiated anew only if it is
+    /// down, or if what was said of it may be lost.
+    pub(crate) fn go_on(
+        &mut self,
+        now: Instant,
+        participant: Participant,
+        ice: &Ice,
+        out: &mut VecDeque<Output>,
+    ) {
+        self.missing_until = None;
+        self.negotiation.set_role(participant.role);
+        self.path.handle_return(now, participant.role);
+        self.is_ice_old |= self.ice != *ice;
+        tell(out, CallEvent::ParticipantChanged { participant: participant.clone() });
+        self.participant = participant;
+        if !self.is_open() {
+            self.offer_anew(now, ice, out);
+        } else if self.negotiation.is_unanswered() {
+            let steps = self.negotiation.want(Offer::IceRestart);
+            self.take(steps, out);
+        }
+    }
+
+    /// The server knows this client again, and not this peer yet.
+    pub(crate) fn handle_missing(&mut self, now: Instant) {
+        self.missing_until = Some(now + RETURN_TIMEOUT);
+    }
+
+    /// Whether it has had the time to come back. `reachable` says whether the server could tell: without it there is time.
+    pub(crate) fn has_missed_return(&mut self, now: Instant, reachable: bool) -> bool {
+        let is_due = self.missing_until.is_some_and(|due| due <= now);
+        if is_due && !reachable {
+            self.handle_missing(now);
+        }
+        is_due && reachable
     }
 
     /// Closes the peer connection, unless that is done already.
@@ -71,16 +124,21 @@ impl Peer {
         &mut self,
         now: Instant,
         description: Description,
+        ice: &Ice,
         out: &mut VecDeque<Output>,
     ) {
-        if self.is_open() {
-            match description.kind {
-                DescriptionKind::Offer => self.path.handle_remote_offer(now),
-                DescriptionKind::Answer => {}
-            }
-            let steps = self.negotiation.handle_description(description);
-            self.take(steps, out);
+        if !self.is_open() {
+            return;
         }
+        if self.remote_end.handle_description(&description.sdp) {
+            return self.handle_other_end(now, description, ice, out);
+        }
+        match description.kind {
+            DescriptionKind::Offer => self.path.handle_remote_offer(now),
+            DescriptionKind::Answer => {}
+        }
+        let steps = self.negotiation.handle_description(description);
+        self.take(steps, out);
     }
 
     pub(crate) fn handle_remote_trickle(&mut self, trickled: Trickled, out: &mut VecDeque<Output>) {
@@ -144,8 +202,16 @@ impl Peer {
         self.path.handle_network_change(now);
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Instant, reachable: bool, out: &mut VecDeque<Output>) {
+    pub(crate) fn handle_timeout(
+        &mut self,
+        now: Instant,
+        reachable: bool,
+        ice: &Ice,
+        out: &mut VecDeque<Output>,
+    ) {
+        let reachable = reachable && self.missing_until.is_none();
         match self.path.handle_timeout(now, reachable) {
+            Some(PathAction::RestartIce) if self.is_ice_old => self.offer_anew(now, ice, out),
             Some(PathAction::RestartIce) => {
                 let steps = self.negotiation.want(Offer::IceRestart);
                 self.take(steps, out);
@@ -159,7 +225,63 @@ impl Peer {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.path.poll_timeout()
+        [self.path.poll_timeout(), self.missing_until].into_iter().flatten().min()
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.path.state() == PeerState::Connected
+    }
+
+    /// The far side has another connection than before: what there is here is of no use to it.
+    fn handle_other_end(
+        &mut self,
+        now: Instant,
+        description: Description,
+        ice: &Ice,
+        out: &mut VecDeque<Output>,
+    ) {
+        match description.kind {
+            DescriptionKind::Offer => {
+                if self.begin_anew(now, ice, out) {
+                    self.remote_end.handle_description(&description.sdp);
+                    let steps = self.negotiation.handle_description(description);
+                    self.take(steps, out);
+                }
+            }
+            // It answers to the old connection.
+            DescriptionKind::Answer => self.offer_anew(now, ice, out),
+        }
+    }
+
+    fn offer_anew(&mut self, now: Instant, ice: &Ice, out: &mut VecDeque<Output>) {
+        if self.begin_anew(now, ice, out) {
+            let steps = self.negotiation.want(Offer::Media);
+            self.take(steps, out);
+        }
+    }
+
+    /// Opens another connection in place of the present one. Whether that may be.
+    fn begin_anew(&mut self, now: Instant, ice: &Ice, out: &mut VecDeque<Output>) -> bool {
+        if self.renewals == MOST_RENEWALS {
+            return false;
+        }
+        self.renewals += 1;
+        self.close(out);
+        self.negotiation = self.negotiation.anew();
+        self.path = Path::new(now, self.participant.role);
+        (self.local, self.remote) = (Trickle::default(), Trickle::default());
+        self.remote_end = RemoteEnd::default();
+        self.ice = ice.clone();
+        self.is_ice_old = false;
+        self.open_connection(out);
+        self.tell_state(out);
+        true
+    }
+
+    fn open_connection(&self, out: &mut VecDeque<Output>) {
+        let Ice { servers, mode } = self.ice.clone();
+        let peer = self.participant.id.clone();
+        out.push_back(Output::OpenPeer { peer, ice_servers: servers, ice_mode: mode });
     }
 
     fn is_open(&self) -> bool {

@@ -2,22 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use visavis_protocol::{AccessToken, ClientMessage, Door, Join, MediaState, ParticipantId, RoomName, Seek};
+use visavis_protocol::{
+    AccessToken, Again, ClientMessage, Door, Join, MediaState, ParticipantId, RoomName, Seek,
+};
 
+use crate::backoff;
 use crate::event::CallState;
 
 /// How long the server may take to accept a connection, to welcome, and to let the client in.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Pauses before each new try to reach a lost server; after the last one the call ends.
-const RETRY_PAUSES: [Duration; 6] = [
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(8),
-    Duration::from_secs(8),
-];
 
 /// What the user wants; kept while the call lasts, to enter the room again after the server was lost.
 #[derive(Debug, Clone)]
@@ -42,6 +35,15 @@ impl Meeting {
             Self::Join(join) => ClientMessage::Join(join.clone()),
             Self::Seek(seek) => ClientMessage::Seek(seek.clone()),
         }
+    }
+
+    /// The way back into a room that was entered this way.
+    pub(crate) fn return_message(&self, room: RoomName, again: Again) -> ClientMessage {
+        let (name, media) = match self {
+            Self::Join(join) => (join.name.clone(), join.media),
+            Self::Seek(seek) => (seek.name.clone(), seek.media),
+        };
+        ClientMessage::Join(Join { room, name, media, again: Some(again) })
     }
 
     pub(crate) fn media_mut(&mut self) -> &mut MediaState {
@@ -107,6 +109,8 @@ pub(crate) struct Lost {
     pub(crate) stay: Stay,
     /// How often it has tried to come back.
     pub(crate) tries: usize,
+    /// Whether the others know that the stay is over: there is none to go on with.
+    pub(crate) is_over: bool,
 }
 
 /// What the client waits for on its way in.
@@ -134,7 +138,7 @@ impl Session {
     /// begins anew. True if a connection is to be opened.
     pub(crate) fn handle_network_change(&mut self, now: Instant) -> bool {
         let lost = match self {
-            Self::Pausing { lost, .. } => Some(Lost { stay: lost.stay.clone(), tries: 0 }),
+            Self::Pausing { lost, .. } => Some(Lost { tries: 0, ..lost.clone() }),
             Self::Entering { step: Step::Connection, lost, .. } => lost.clone(),
             Self::Off | Self::Entering { step: Step::Welcome | Step::Admission, .. } | Self::Staying(_) => {
                 return false;
@@ -170,9 +174,36 @@ impl Session {
         matches!(self, Self::Entering { step, .. } if *step == wanted)
     }
 
-    /// The pause before the next try, or `None` when there were enough.
-    pub(crate) fn pausing(now: Instant, lost: Lost) -> Option<Self> {
-        let pause = *RETRY_PAUSES.get(lost.tries)?;
+    /// The room that was lost and may be gone on with, who the client was there, and its door.
+    pub(crate) fn lost_room(&self) -> Option<(&RoomName, &ParticipantId, Door)> {
+        match self {
+            Self::Entering {
+                lost: Some(Lost { stay: Stay::InRoom { room, you, door, .. }, is_over: false, .. }),
+                ..
+            } => Some((room, you, *door)),
+            Self::Entering { .. } | Self::Off | Self::Staying(_) | Self::Pausing { .. } => None,
+        }
+    }
+
+    /// Whether the server will not have the client back as it was, and there are tries left in which that may change.
+    pub(crate) fn may_try_again(&self) -> bool {
+        matches!(self, Self::Entering { lost: Some(lost), .. } if !lost.is_over && lost.tries < backoff::TRIES)
+    }
+
+    /// There is nothing to go on with any more.
+    pub(crate) fn give_stay_up(&mut self) {
+        if let Self::Entering { lost: Some(lost), .. } = self {
+            lost.is_over = true;
+        }
+    }
+
+    /// The pause before the next try, which depends on the seed, or `None` when there were enough. `persists`: there are
+    /// never enough.
+    pub(crate) fn pausing(now: Instant, lost: Lost, seed: &str, persists: bool) -> Option<Self> {
+        if lost.tries >= backoff::TRIES && !persists {
+            return None;
+        }
+        let pause = backoff::pause(lost.tries, seed);
         let lost = Lost { tries: lost.tries + 1, ..lost };
         Some(Self::Pausing { retry_at: now + pause, lost })
     }

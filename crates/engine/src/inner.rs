@@ -21,6 +21,8 @@ pub(crate) enum Inner {
     },
     Peer {
         id: ParticipantId,
+        /// Of the connection: somebody may have had another one before.
+        generation: u64,
         event: PeerEvent,
     },
     DeviceStarted(DeviceKind),

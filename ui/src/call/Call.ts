@@ -1,6 +1,7 @@
 /** The call as a whole: the session with the server, and a peer for each other participant. */
 
 import type { AccessToken } from "../generated/AccessToken";
+import type { Again } from "../generated/Again";
 import type { CallErrorCode } from "../generated/CallErrorCode";
 import type { CallState } from "../generated/CallState";
 import type { ClientMessage } from "../generated/ClientMessage";
@@ -40,6 +41,8 @@ export class Call {
   /** There once the server has named a session. */
   #conversation: Conversation | undefined;
   #wish: Wish | undefined;
+  /** Whether the server knows what stranger is sought. */
+  #isSought = false;
   #ice: Ice = { ice_servers: [] };
   #peers = new Map<ParticipantId, Peer>();
   /** Who waits in the lobby, as far as this client, a host, knows. */
@@ -183,12 +186,13 @@ export class Call {
         lost = this.#session.lost;
         break;
       case "staying":
-        lost = { stay: this.#session.stay, tries: 0 };
+        lost = { stay: this.#session.stay, tries: 0, isOver: false };
         this.#tellError("server_lost");
         this.#tellState({ type: "reconnecting" });
         break;
     }
-    const pausing = session.pausing(nowMs, lost);
+    const mediaFlows = this.#peersInOrder().some((peer) => peer.isConnected);
+    const pausing = session.pausing(nowMs, lost, this.#conversation?.seed ?? "", mediaFlows);
     if (pausing === undefined) this.#fail("server_unreachable");
     else this.#session = pausing;
   }
@@ -249,7 +253,7 @@ export class Call {
       case "description":
         return this.#peers
           .get(message.payload.from)
-          ?.handleDescription(nowMs, message.payload.description, this.#out);
+          ?.handleDescription(nowMs, message.payload.description, this.#ice, this.#out);
       case "candidates":
         for (const candidate of message.payload.candidates) {
           this.#peers.get(message.payload.from)?.handleRemoteTrickle({ type: "candidate", candidate }, this.#out);
@@ -269,7 +273,7 @@ export class Call {
       case "blocked":
         return;
       case "error":
-        return this.#onRefusal(message.payload.code, message.payload.message);
+        return this.#onRefusal(nowMs, message.payload.code, message.payload.message);
     }
   }
 
@@ -285,7 +289,10 @@ export class Call {
     this.#conversation = token === undefined ? undefined : new Conversation(token);
     this.#session = session.advance(this.#session, nowMs, "admission");
     // The server has kept a place that this client cannot take up again.
-    if (resumed !== undefined) this.#send({ type: "leave" });
+    if (resumed !== undefined) {
+      this.#send({ type: "leave" });
+      this.#session = session.withoutStay(this.#session);
+    }
     this.#enter(nowMs);
   }
 
@@ -313,7 +320,30 @@ export class Call {
   #enter(nowMs: number): void {
     if (this.#wish === undefined) return;
     this.#session = session.advance(this.#session, nowMs, "admission");
-    this.#send(this.#wish.meeting);
+    const lost = session.lostRoom(this.#session);
+    const { meeting } = this.#wish;
+    const message = lost === undefined ? meeting : session.returning(meeting, lost.room, this.#again(lost));
+    this.#isSought = message.type === "seek";
+    this.#send(message);
+  }
+
+  #again({ you, door }: Extract<Stay, { type: "in_room" }>): Again {
+    const others = this.#peersInOrder().map(({ id }) => id);
+    return { you, ...(others.length > 0 && { others }), ...(door !== "open" && { door }) };
+  }
+
+  /** The server has no place in the lost room for this client. */
+  #onNoReturn(nowMs: number, code: CallErrorCode): void {
+    if (this.#wish?.meeting.type !== "seek" || session.lostRoom(this.#session) === undefined) return this.#refuse(code);
+    this.#session = session.withoutStay(this.#session);
+    this.#enter(nowMs);
+  }
+
+  /** Who may open the room is perhaps not back yet. */
+  #onForbidden(nowMs: number): void {
+    if (session.lostRoom(this.#session) === undefined || !session.mayTryAgain(this.#session)) return this.#refuse("forbidden");
+    this.#out.push({ type: "close_signaling" });
+    this.#onSignalingClosed(nowMs);
   }
 
   /** The server has taken this client out of the room: a host wanted it, or it was away when somebody else needed the place. */
@@ -331,7 +361,7 @@ export class Call {
 
   #askForAnotherPlace(nowMs: number): void {
     if (this.#session.type !== "staying") return;
-    const lost = { stay: this.#session.stay, tries: 0 };
+    const lost = { stay: this.#session.stay, tries: 0, isOver: true };
     this.#tellState({ type: "reconnecting" });
     this.#session = session.connecting(nowMs, lost);
     this.#enter(nowMs);
@@ -346,8 +376,19 @@ export class Call {
     { room, you, participants, host = false, door = "open" }: Extract<ServerMessage, { type: "joined" }>["payload"],
   ): void {
     if (!session.isAt(this.#session, "admission") && !session.isWaiting(this.#session)) return;
-    this.#beginStay({ type: "in_room", room, you, host, door });
+    const stay: Stay = { type: "in_room", room, you, host, door };
+    // The client is who it was before the server was lost, so that the others know it, too.
+    if (session.lostRoom(this.#session)?.you === you) this.#goOn(nowMs, stay, participants);
+    else this.#beginStay(stay);
     for (const participant of participants) this.#onParticipantJoined(nowMs, participant);
+  }
+
+  /** The stay goes on, with those who were there before; who is not back yet has some time for it. */
+  #goOn(nowMs: number, stay: Stay, participants: Participant[]): void {
+    this.#forgetKnocks();
+    this.#stay(stay);
+    const present = new Set(participants.map(({ id }) => id));
+    for (const peer of this.#peersInOrder()) if (!present.has(peer.id)) peer.handleMissing(nowMs);
   }
 
   #onWaiting(room: RoomName): void {
@@ -369,15 +410,21 @@ export class Call {
     this.#leavePeers("left");
     this.#session = session.advance(session.connecting(nowMs, undefined), nowMs, "admission");
     this.#tellState({ type: "joining" });
-    this.#send({ type: "next" });
+    if (this.#isSought) return this.#send({ type: "next" });
+    this.#send({ type: "leave" });
+    this.#enter(nowMs);
   }
 
-  /** After a lost server everybody is somebody new; the media of the old stay is over now, not before. */
+  /** Everybody is somebody new; the media of an old stay is over now, not before. */
   #beginStay(stay: Stay): void {
     this.#leavePeers("disconnected");
-    // The server tells of those who wait anew.
-    for (const participant of this.#knocks.splice(0)) tell(this.#out, { type: "knock_ended", participant });
+    this.#forgetKnocks();
     this.#stay(stay);
+  }
+
+  /** In another stay the server tells of those who wait anew. */
+  #forgetKnocks(): void {
+    for (const participant of this.#knocks.splice(0)) tell(this.#out, { type: "knock_ended", participant });
   }
 
   #leavePeers(reason: LeaveReason): void {
@@ -424,7 +471,13 @@ export class Call {
 
   #onParticipantJoined(nowMs: number, participant: Participant): void {
     if (!session.isInRoom(this.#session)) return;
-    if (this.#isMe(participant.id) || this.#peers.has(participant.id)) return;
+    if (this.#isMe(participant.id)) return;
+    const known = this.#peers.get(participant.id);
+    if (known !== undefined) {
+      known.goOn(nowMs, participant, this.#ice, this.#out);
+      known.handleTimeout(nowMs, true, this.#ice, this.#out);
+      return;
+    }
     this.#peers.set(participant.id, Peer.open(nowMs, participant, this.#ice, this.#out));
   }
 
@@ -436,7 +489,7 @@ export class Call {
     tell(this.#out, { type: "participant_left", participant: id, reason });
   }
 
-  #onRefusal(code: ErrorCode, message: string): void {
+  #onRefusal(nowMs: number, code: ErrorCode, message: string): void {
     switch (code) {
       // The participant left while the message was on its way; or the server only takes its time, or keeps no reports.
       case "unknown_participant":
@@ -452,8 +505,10 @@ export class Call {
         return this.#fail(code);
       case "room_full":
       case "room_locked":
-      case "matching_off":
+        return this.#onNoReturn(nowMs, code);
       case "forbidden":
+        return this.#onForbidden(nowMs);
+      case "matching_off":
         return this.#refuse(code);
       case "banned":
         tell(this.#out, { type: "notice", text: [...message].slice(0, LONGEST_NOTICE).join("") });
@@ -496,7 +551,12 @@ export class Call {
 
   #handlePeerTimeouts(nowMs: number): void {
     const reachable = session.isInRoom(this.#session);
-    for (const peer of this.#peersInOrder()) peer.handleTimeout(nowMs, reachable, this.#out);
+    const gone: ParticipantId[] = [];
+    for (const peer of this.#peersInOrder()) {
+      peer.handleTimeout(nowMs, reachable, this.#ice, this.#out);
+      if (peer.hasMissedReturn(nowMs, reachable)) gone.push(peer.id);
+    }
+    for (const id of gone) this.#onParticipantLeft(id, "disconnected");
   }
 
   /** Gives a message a number in its session. Whether it is to be sent; if not, it waits for the session to go on. */

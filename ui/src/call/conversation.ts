@@ -26,6 +26,11 @@ export class Conversation {
     return session === this.#session;
   }
 
+  /** Differs from client to client. */
+  get seed(): string {
+    return this.#session;
+  }
+
   resume(): Resume {
     return { session: this.#session, received: this.#received };
   }

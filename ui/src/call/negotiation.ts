@@ -26,7 +26,7 @@ export type Step =
   | { type: "send_description"; description: Description };
 
 export class Negotiation {
-  readonly #role: Role;
+  #role: Role;
   #state: State = { type: "stable" };
   /** Number of the own last offer. */
   #ownNumber = 0;
@@ -39,6 +39,23 @@ export class Negotiation {
 
   constructor(role: Role) {
     this.#role = role;
+  }
+
+  /** Between two new connections; what was counted goes on, so that nothing old is taken for new. */
+  anew(): Negotiation {
+    const next = new Negotiation(this.#role);
+    next.#ownNumber = this.#ownNumber;
+    return next;
+  }
+
+  /** The server says who offers first from now on. */
+  setRole(role: Role): void {
+    this.#role = role;
+  }
+
+  /** Whether an own offer, or what the peer says to it, may have been lost with the server. */
+  get isUnanswered(): boolean {
+    return this.#state.type === "awaiting_answer";
   }
 
   /** Asks for an offer; it is made when the state allows it. */

@@ -26,14 +26,14 @@ type Phase =
 export type PathAction = "restart_ice" | "give_up";
 
 export class Path {
-  readonly #delayMs: number;
+  #delayMs: number;
   #phase: Phase;
   #everConnected = false;
   /** When ICE was last restarted from here. */
   #restartedAtMs: number | undefined;
 
   constructor(nowMs: number, role: Role) {
-    this.#delayMs = role === "offerer" ? 0 : ANSWERER_DELAY_MS;
+    this.#delayMs = delayMs(role);
     this.#phase = { type: "down", actAtMs: nowMs + CONNECT_TIMEOUT_MS + this.#delayMs, restarts: 0 };
   }
 
@@ -78,6 +78,15 @@ export class Path {
     if (this.#phase.type !== "down") return;
     this.#phase.actAtMs = Math.min(this.#phase.actAtMs, this.#afterChangeMs(nowMs));
     this.#phase.restarts = 0;
+  }
+
+  /**
+   * Both sides are back after the server was lost: what was said meanwhile is lost with it, so what is down is tried anew, by
+   * the offerer at once.
+   */
+  handleReturn(nowMs: number, role: Role): void {
+    this.#delayMs = delayMs(role);
+    if (this.#phase.type === "down") this.#goDown(this.#afterChangeMs(nowMs) + this.#delayMs);
   }
 
   /** The other side offers, which may restart ICE: its attempt gets the time that an own one would. */
@@ -125,4 +134,8 @@ export class Path {
   #afterChangeMs(nowMs: number): number {
     return this.#restartedAtMs === undefined ? nowMs : Math.max(nowMs, this.#restartedAtMs + CHANGE_PAUSE_MS);
   }
+}
+
+function delayMs(role: Role): number {
+  return role === "offerer" ? 0 : ANSWERER_DELAY_MS;
 }

@@ -8,32 +8,51 @@ import type { Participant } from "../generated/Participant";
 import type { ParticipantId } from "../generated/ParticipantId";
 import type { PathState } from "../generated/PathState";
 import type { PeerState } from "../generated/PeerState";
+import type { Role } from "../generated/Role";
 import { Negotiation, type Step } from "./negotiation";
 import { Path } from "./path";
+import { RemoteEnd } from "./remoteEnd";
 import * as trickle from "./trickle";
 import { Trickle, type Trickled } from "./trickle";
+
+/** How long somebody who was here before the server was lost may take to come back, too. */
+const RETURN_TIMEOUT_MS = 15_000;
+
+/** How often a connection to one peer may begin anew; beyond that somebody plays with it. */
+const MOST_RENEWALS = 8;
 
 /** Where paths are found, and which of them media may take. */
 export type Ice = Pick<Extract<Output, { type: "open_peer" }>, "ice_servers" | "ice_mode">;
 
 export class Peer {
   readonly id: ParticipantId;
-  readonly #negotiation: Negotiation;
-  readonly #path: Path;
+  #negotiation: Negotiation;
+  #path: Path;
+  #role: Role;
+  /** What the connection was opened with. */
+  #ice: Ice;
+  /** Whether that may mean nothing any more: relays end with their server. */
+  #isIceOld = false;
+  #remoteEnd = new RemoteEnd();
+  #renewals = 0;
   /** What the user was last told of the path. */
   #told: PeerState = "connecting";
-  readonly #local = new Trickle();
-  readonly #remote = new Trickle();
+  #local = new Trickle();
+  #remote = new Trickle();
+  /** Until when it has to be back, if the server has lost it. */
+  #missingUntilMs: number | undefined;
 
-  private constructor(nowMs: number, { id, role }: Participant) {
+  private constructor(nowMs: number, { id, role }: Participant, ice: Ice) {
     this.id = id;
+    this.#role = role;
+    this.#ice = ice;
     this.#negotiation = new Negotiation(role);
     this.#path = new Path(nowMs, role);
   }
 
   /** Opens the peer connection; the offerer makes its first offer at once. */
   static open(nowMs: number, participant: Participant, ice: Ice, out: Output[]): Peer {
-    const peer = new Peer(nowMs, participant);
+    const peer = new Peer(nowMs, participant, ice);
     tell(out, { type: "participant_joined", participant });
     out.push({ type: "open_peer", peer: participant.id, ...ice });
     switch (participant.role) {
@@ -46,13 +65,45 @@ export class Peer {
     return peer;
   }
 
+  /**
+   * The server, which had forgotten both, knows both again: the connection goes on. It is negotiated anew only if it is down,
+   * or if what was said of it may be lost.
+   */
+  goOn(nowMs: number, participant: Participant, ice: Ice, out: Output[]): void {
+    this.#missingUntilMs = undefined;
+    this.#role = participant.role;
+    this.#negotiation.setRole(participant.role);
+    this.#path.handleReturn(nowMs, participant.role);
+    this.#isIceOld ||= JSON.stringify(ice) !== JSON.stringify(this.#ice);
+    tell(out, { type: "participant_changed", participant });
+    if (!this.#isOpen()) this.#offerAnew(nowMs, ice, out);
+    else if (this.#negotiation.isUnanswered) this.#take(this.#negotiation.want("ice_restart"), out);
+  }
+
+  /** The server knows this client again, and not this peer yet. */
+  handleMissing(nowMs: number): void {
+    this.#missingUntilMs = nowMs + RETURN_TIMEOUT_MS;
+  }
+
+  /** Whether it has had the time to come back. `reachable` says whether the server could tell: without it there is time. */
+  hasMissedReturn(nowMs: number, reachable: boolean): boolean {
+    const isDue = this.#missingUntilMs !== undefined && this.#missingUntilMs <= nowMs;
+    if (isDue && !reachable) this.handleMissing(nowMs);
+    return isDue && reachable;
+  }
+
+  get isConnected(): boolean {
+    return this.#path.state === "connected";
+  }
+
   /** Closes the peer connection, unless that is done already. */
   close(out: Output[]): void {
     if (this.#isOpen()) out.push({ type: "close_peer", peer: this.id });
   }
 
-  handleDescription(nowMs: number, description: Description, out: Output[]): void {
+  handleDescription(nowMs: number, description: Description, ice: Ice, out: Output[]): void {
     if (!this.#isOpen()) return;
+    if (this.#remoteEnd.handleDescription(description.sdp)) return this.#handleOtherEnd(nowMs, description, ice, out);
     switch (description.kind) {
       case "offer":
         this.#path.handleRemoteOffer(nowMs);
@@ -114,9 +165,10 @@ export class Peer {
     this.#path.handleNetworkChange(nowMs);
   }
 
-  handleTimeout(nowMs: number, reachable: boolean, out: Output[]): void {
-    switch (this.#path.handleTimeout(nowMs, reachable)) {
+  handleTimeout(nowMs: number, reachable: boolean, ice: Ice, out: Output[]): void {
+    switch (this.#path.handleTimeout(nowMs, reachable && this.#missingUntilMs === undefined)) {
       case "restart_ice":
+        if (this.#isIceOld) return this.#offerAnew(nowMs, ice, out);
         return this.#take(this.#negotiation.want("ice_restart"), out);
       case "give_up":
         tell(out, { type: "error", code: "path_failed" });
@@ -127,7 +179,42 @@ export class Peer {
   }
 
   pollTimeoutMs(): number | undefined {
-    return this.#path.pollTimeoutMs();
+    const dues = [this.#path.pollTimeoutMs(), this.#missingUntilMs].filter((due) => due !== undefined);
+    return dues.length === 0 ? undefined : Math.min(...dues);
+  }
+
+  /** The far side has another connection than before: what there is here is of no use to it. */
+  #handleOtherEnd(nowMs: number, description: Description, ice: Ice, out: Output[]): void {
+    switch (description.kind) {
+      case "offer":
+        if (!this.#beginAnew(nowMs, ice, out)) return;
+        this.#remoteEnd.handleDescription(description.sdp);
+        return this.#take(this.#negotiation.handleDescription(description), out);
+      // It answers to the old connection.
+      case "answer":
+        return this.#offerAnew(nowMs, ice, out);
+    }
+  }
+
+  #offerAnew(nowMs: number, ice: Ice, out: Output[]): void {
+    if (this.#beginAnew(nowMs, ice, out)) this.#take(this.#negotiation.want("media"), out);
+  }
+
+  /** Opens another connection in place of the present one. Whether that may be. */
+  #beginAnew(nowMs: number, ice: Ice, out: Output[]): boolean {
+    if (this.#renewals === MOST_RENEWALS) return false;
+    this.#renewals += 1;
+    this.close(out);
+    this.#negotiation = this.#negotiation.anew();
+    this.#path = new Path(nowMs, this.#role);
+    this.#local = new Trickle();
+    this.#remote = new Trickle();
+    this.#remoteEnd = new RemoteEnd();
+    this.#ice = ice;
+    this.#isIceOld = false;
+    out.push({ type: "open_peer", peer: this.id, ...ice });
+    this.#tellState(out);
+    return true;
   }
 
   #isOpen(): boolean {

@@ -1,6 +1,7 @@
 /** How this client stands with the server. */
 
 import type { AccessToken } from "../generated/AccessToken";
+import type { Again } from "../generated/Again";
 import type { CallState } from "../generated/CallState";
 import type { Door } from "../generated/Door";
 import type { Join } from "../generated/Join";
@@ -8,12 +9,10 @@ import type { MediaState } from "../generated/MediaState";
 import type { ParticipantId } from "../generated/ParticipantId";
 import type { RoomName } from "../generated/RoomName";
 import type { Seek } from "../generated/Seek";
+import * as backoff from "./backoff";
 
 /** How long the server may take to accept a connection, to welcome, and to let the client in. */
 const ANSWER_TIMEOUT_MS = 10_000;
-
-/** Pauses before each new try to reach a lost server; after the last one the call ends. */
-const RETRY_PAUSES_MS = [500, 1000, 2000, 4000, 8000, 8000];
 
 /** What the user wants; kept while the call lasts, to enter the room again after the server was lost. */
 export interface Wish {
@@ -33,6 +32,12 @@ export function withMedia(meeting: Meeting, media: MediaState): Meeting {
     case "seek":
       return { type: "seek", payload: { ...meeting.payload, media } };
   }
+}
+
+/** The way back into a room that was entered this way. */
+export function returning(meeting: Meeting, room: RoomName, again: Again): Meeting {
+  const { name, media } = meeting.payload;
+  return { type: "join", payload: { room, name, media, again } };
 }
 
 export type Session =
@@ -70,6 +75,8 @@ export interface Lost {
   stay: Stay;
   /** How often it has tried to come back. */
   tries: number;
+  /** Whether the others know that the stay is over: there is none to go on with. */
+  isOver: boolean;
 }
 
 /** What the client waits for on its way in. */
@@ -131,11 +138,31 @@ export function isAt(session: Session, wanted: Step): boolean {
   return session.type === "entering" && session.step === wanted;
 }
 
-/** The pause before the next try, or undefined when there were enough. */
-export function pausing(nowMs: number, lost: Lost): Session | undefined {
-  const pauseMs = RETRY_PAUSES_MS[lost.tries];
-  if (pauseMs === undefined) return undefined;
-  return { type: "pausing", retryAtMs: nowMs + pauseMs, lost: { ...lost, tries: lost.tries + 1 } };
+/** The room that was lost and may be gone on with, as the client was in it. */
+export function lostRoom(session: Session): Extract<Stay, { type: "in_room" }> | undefined {
+  if (session.type !== "entering" || session.lost === undefined || session.lost.isOver) return undefined;
+  return session.lost.stay.type === "in_room" ? session.lost.stay : undefined;
+}
+
+/** Whether the server will not have the client back as it was, and there are tries left in which that may change. */
+export function mayTryAgain(session: Session): boolean {
+  return session.type === "entering" && session.lost !== undefined && !session.lost.isOver && session.lost.tries < backoff.TRIES;
+}
+
+/** There is nothing to go on with any more. */
+export function withoutStay(session: Session): Session {
+  if (session.type !== "entering" || session.lost === undefined) return session;
+  return { ...session, lost: { ...session.lost, isOver: true } };
+}
+
+/**
+ * The pause before the next try, which depends on the seed, or undefined when there were enough. `persists`: there are never
+ * enough.
+ */
+export function pausing(nowMs: number, lost: Lost, seed: string, persists: boolean): Session | undefined {
+  if (lost.tries >= backoff.TRIES && !persists) return undefined;
+  const retryAtMs = nowMs + backoff.pauseMs(lost.tries, seed);
+  return { type: "pausing", retryAtMs, lost: { ...lost, tries: lost.tries + 1 } };
 }
 
 export function pollTimeoutMs(session: Session): number | undefined {

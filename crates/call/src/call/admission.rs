@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use visavis_protocol::{
-    AccessToken, ClientMessage, ErrorCode, Hello, LeaveReason, PROTOCOL_VERSION, Participant, Resumed,
+    AccessToken, Again, ClientMessage, ErrorCode, Hello, LeaveReason, PROTOCOL_VERSION, Participant, Resumed,
     RoomName, SessionToken,
 };
 
@@ -11,7 +11,7 @@ use super::Call;
 use crate::conversation::Conversation;
 use crate::event::{CallErrorCode, CallEvent, CallState};
 use crate::output::Output;
-use crate::peer::{Ice, tell};
+use crate::peer::{Ice, Peer, tell};
 use crate::session::{Lost, Meeting, Session, Stay, Step};
 
 /// Characters of what the server wants the user to read.
@@ -39,10 +39,12 @@ impl Call {
                 let stay = stay.clone();
                 tell(&mut self.out, CallEvent::Error { code: CallErrorCode::ServerLost });
                 self.tell_state(CallState::Reconnecting);
-                Lost { stay, tries: 0 }
+                Lost { stay, tries: 0, is_over: false }
             }
         };
-        match Session::pausing(now, lost) {
+        let seed = self.conversation.as_ref().map_or("", Conversation::seed);
+        let media_flows = self.peers.values().any(Peer::is_connected);
+        match Session::pausing(now, lost, seed, media_flows) {
             Some(session) => self.session = session,
             None => self.fail(CallErrorCode::ServerUnreachable),
         }
@@ -67,6 +69,7 @@ impl Call {
         if resumed.is_some() {
             // The server has kept a place that this client cannot take up again.
             self.send(ClientMessage::Leave);
+            self.session.give_stay_up();
         }
         self.enter(now);
     }
@@ -101,7 +104,37 @@ impl Call {
     fn enter(&mut self, now: Instant) {
         let Some(wish) = self.wish.clone() else { return };
         self.session.advance(now, Step::Admission);
-        self.send(wish.meeting.message());
+        let lost = self.session.lost_room().map(|(room, you, door)| (room.clone(), you.clone(), door));
+        let message = match lost {
+            Some((room, you, door)) => {
+                let others = self.peers.keys().cloned().collect();
+                wish.meeting.return_message(room, Again { you, others, door })
+            }
+            None => wish.meeting.message(),
+        };
+        self.is_sought = matches!(message, ClientMessage::Seek(_));
+        self.send(message);
+    }
+
+    /// The server has no place in the lost room for this client.
+    fn on_no_return(&mut self, now: Instant, code: CallErrorCode) {
+        let seeks = self.wish.as_ref().is_some_and(|wish| matches!(wish.meeting, Meeting::Seek(_)));
+        if seeks && self.session.lost_room().is_some() {
+            self.session.give_stay_up();
+            self.enter(now);
+        } else {
+            self.refuse(code);
+        }
+    }
+
+    /// Who may open the room is perhaps not back yet.
+    fn on_forbidden(&mut self, now: Instant) {
+        if self.session.lost_room().is_some() && self.session.may_try_again() {
+            self.out.push_back(Output::CloseSignaling);
+            self.on_signaling_closed(now);
+        } else {
+            self.refuse(CallErrorCode::Forbidden);
+        }
     }
 
     /// The server has taken this client out of the room: a host wanted it, or it was away when somebody else needed the place.
@@ -115,7 +148,7 @@ impl Call {
 
     fn ask_for_another_place(&mut self, now: Instant) {
         let Session::Staying(stay) = &self.session else { return };
-        let lost = Lost { stay: stay.clone(), tries: 0 };
+        let lost = Lost { stay: stay.clone(), tries: 0, is_over: true };
         self.tell_state(CallState::Reconnecting);
         self.session = Session::connecting(now, Some(lost));
         self.enter(now);
@@ -125,9 +158,30 @@ impl Call {
         if !self.session.is_at(Step::Admission) && !self.session.is_waiting() {
             return;
         }
-        self.begin_stay(stay);
+        if self.is_same_stay(&stay) {
+            self.go_on(now, stay, &participants);
+        } else {
+            self.begin_stay(stay);
+        }
         for participant in participants {
             self.on_participant_joined(now, participant);
+        }
+    }
+
+    /// Whether the client is who it was before the server was lost, so that the others know it, too.
+    fn is_same_stay(&self, stay: &Stay) -> bool {
+        let Stay::InRoom { you, .. } = stay else { return false };
+        self.session.lost_room().is_some_and(|(_, lost, _)| lost == you)
+    }
+
+    /// The stay goes on, with those who were there before; who is not back yet has some time for it.
+    fn go_on(&mut self, now: Instant, stay: Stay, participants: &[Participant]) {
+        self.forget_knocks();
+        self.stay(stay);
+        for (id, peer) in &mut self.peers {
+            if !participants.iter().any(|participant| participant.id == *id) {
+                peer.handle_missing(now);
+            }
         }
     }
 
@@ -152,7 +206,12 @@ impl Call {
             self.session = Session::connecting(now, None);
             self.session.advance(now, Step::Admission);
             self.tell_state(CallState::Joining);
-            self.send(ClientMessage::Next);
+            if self.is_sought {
+                self.send(ClientMessage::Next);
+            } else {
+                self.send(ClientMessage::Leave);
+                self.enter(now);
+            }
         }
     }
 
@@ -162,7 +221,7 @@ impl Call {
         }
     }
 
-    /// After a lost server everybody is somebody new; the media of the old stay is over now, not before.
+    /// Everybody is somebody new; the media of an old stay is over now, not before.
     fn begin_stay(&mut self, stay: Stay) {
         self.leave_peers(LeaveReason::Disconnected);
         self.forget_knocks();
@@ -181,7 +240,7 @@ impl Call {
         self.session = Session::Staying(stay);
     }
 
-    pub(super) fn on_refusal(&mut self, code: ErrorCode, message: &str) {
+    pub(super) fn on_refusal(&mut self, now: Instant, code: ErrorCode, message: &str) {
         match code {
             // Nothing but the hello was said: it is refused. Who is on the way back tries again later.
             ErrorCode::RateLimited if self.session.is_first_hello() => {
@@ -194,11 +253,11 @@ impl Call {
             | ErrorCode::RateLimited
             | ErrorCode::Unavailable => {}
             ErrorCode::UnsupportedProtocol => self.fail(CallErrorCode::UnsupportedProtocol),
-            ErrorCode::RoomFull => self.refuse(CallErrorCode::RoomFull),
-            ErrorCode::RoomLocked => self.refuse(CallErrorCode::RoomLocked),
+            ErrorCode::RoomFull => self.on_no_return(now, CallErrorCode::RoomFull),
+            ErrorCode::RoomLocked => self.on_no_return(now, CallErrorCode::RoomLocked),
             ErrorCode::MatchingOff => self.refuse(CallErrorCode::MatchingOff),
             ErrorCode::Unauthorized => self.fail(CallErrorCode::Unauthorized),
-            ErrorCode::Forbidden => self.refuse(CallErrorCode::Forbidden),
+            ErrorCode::Forbidden => self.on_forbidden(now),
             ErrorCode::Banned => {
                 let text = message.chars().take(LONGEST_NOTICE).collect();
                 tell(&mut self.out, CallEvent::Notice { text });

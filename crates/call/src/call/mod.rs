@@ -29,6 +29,8 @@ pub struct Call {
     /// There once the server has named a session.
     conversation: Option<Conversation>,
     wish: Option<Wish>,
+    /// Whether the server knows what stranger is sought.
+    is_sought: bool,
     ice: Ice,
     peers: BTreeMap<ParticipantId, Peer>,
     /// Who waits in the lobby, as far as this client, a host, knows.
@@ -46,6 +48,7 @@ impl Call {
             session: Session::Off,
             conversation: None,
             wish: None,
+            is_sought: false,
             ice: Ice::default(),
             peers: BTreeMap::new(),
             knocks: Vec::new(),
@@ -57,7 +60,10 @@ impl Call {
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
             Input::Join { room, name, media, token } => {
-                self.begin(now, Wish { meeting: Meeting::Join(Join { room, name, media, again: None }), token });
+                self.begin(
+                    now,
+                    Wish { meeting: Meeting::Join(Join { room, name, media, again: None }), token },
+                );
             }
             Input::Seek { seek, token } => self.begin(now, Wish { meeting: Meeting::Seek(seek), token }),
             Input::Next => self.next(now),
@@ -208,7 +214,10 @@ impl Call {
                 self.on_participant_left(&participant, reason)
             }
             ServerMessage::Description { from, description } => {
-                self.with_peer(&from, |peer, out| peer.handle_description(now, description, out));
+                let Self { peers, ice, out, .. } = self;
+                if let Some(peer) = peers.get_mut(&from) {
+                    peer.handle_description(now, description, ice, out);
+                }
             }
             ServerMessage::Candidates { from, candidates } => self.with_peer(&from, |peer, out| {
                 for candidate in candidates {
@@ -225,7 +234,7 @@ impl Call {
             }
             // Answers to what only a shell asks.
             ServerMessage::Reported { .. } | ServerMessage::Blocked { .. } => {}
-            ServerMessage::Error { code, message, .. } => self.on_refusal(code, &message),
+            ServerMessage::Error { code, message, .. } => self.on_refusal(now, code, &message),
         }
     }
 
@@ -235,7 +244,12 @@ impl Call {
 
     fn on_participant_joined(&mut self, now: Instant, participant: Participant) {
         let id = participant.id.clone();
-        if !self.session.is_in_room() || self.is_me(&id) || self.peers.contains_key(&id) {
+        if !self.session.is_in_room() || self.is_me(&id) {
+            return;
+        }
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.go_on(now, participant, &self.ice, &mut self.out);
+            peer.handle_timeout(now, true, &self.ice, &mut self.out);
             return;
         }
         let peer = Peer::open(now, participant, self.ice.clone(), &mut self.out);
@@ -271,8 +285,15 @@ impl Call {
 
     fn handle_peer_timeouts(&mut self, now: Instant) {
         let reachable = self.session.is_in_room();
-        for peer in self.peers.values_mut() {
-            peer.handle_timeout(now, reachable, &mut self.out);
+        let mut gone = Vec::new();
+        for (id, peer) in &mut self.peers {
+            peer.handle_timeout(now, reachable, &self.ice, &mut self.out);
+            if peer.has_missed_return(now, reachable) {
+                gone.push(id.clone());
+            }
+        }
+        for id in gone {
+            self.on_participant_left(&id, LeaveReason::Disconnected);
         }
     }
 

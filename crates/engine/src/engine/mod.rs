@@ -13,7 +13,7 @@ use visavis_media::audio::voice::VoiceSettings;
 use visavis_media::video::Frame;
 use visavis_media::video::screen::{self as screens, ScreenError};
 use visavis_media::{DeviceChoice, DeviceKind, DeviceList, ScreenChoice};
-use visavis_protocol::{MatchKind, MediaState, ParticipantId, Seek};
+use visavis_protocol::{MatchKind, MediaState, Participant, ParticipantId, Seek};
 
 use crate::api::{CallStats, Command, Event, Milestones, StreamId};
 use crate::devices::{self, Devices};
@@ -80,6 +80,8 @@ struct Actor {
     /// Tells the present connection to the server from earlier ones.
     attempt: u64,
     peers: BTreeMap<ParticipantId, Peer>,
+    /// Of the last connection that was opened.
+    generation: u64,
     connected: HashSet<ParticipantId>,
     devices: Devices,
     voices: Voices,
@@ -116,6 +118,7 @@ impl Actor {
             closing: None,
             attempt: 0,
             peers: BTreeMap::new(),
+            generation: 0,
             connected: HashSet::new(),
             devices,
             voices: Voices::default(),
@@ -206,7 +209,7 @@ impl Actor {
         match inner {
             Inner::Signaling { attempt, event } if attempt == self.attempt => self.on_signaling(event),
             Inner::Signaling { .. } => {}
-            Inner::Peer { id, event } => self.on_peer(id, event),
+            Inner::Peer { id, generation, event } => self.on_peer(id, generation, event),
             Inner::DeviceStarted(device) => {
                 self.devices.handle_started(device);
                 self.emit(Event::DeviceStarted { device });
@@ -364,7 +367,8 @@ impl Actor {
                 self.devices.set_microphone(false);
                 self.tell_media();
             }
-            CallEvent::Media { participant, media } => {
+            CallEvent::Media { participant, media }
+            | CallEvent::ParticipantChanged { participant: Participant { id: participant, media, .. } } => {
                 if let Some(event) = self.others_screens.handle_shared(participant, media.screen) {
                     self.emit(event);
                 }

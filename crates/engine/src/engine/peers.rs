@@ -14,8 +14,8 @@ use crate::inner::{Inner, tell};
 use crate::peer::{IceConfig, PeerCommand, PeerContext, PeerEvent, VideoKind};
 
 impl Actor {
-    pub(super) fn on_peer(&mut self, peer: ParticipantId, event: PeerEvent) {
-        if !self.peers.contains_key(&peer) {
+    pub(super) fn on_peer(&mut self, peer: ParticipantId, generation: u64, event: PeerEvent) {
+        if self.peers.get(&peer).is_none_or(|present| present.generation() != generation) {
             return;
         }
         let input = match event {
@@ -117,10 +117,13 @@ impl Actor {
         }
     }
 
-    pub(super) fn peer_context(&self, id: &ParticipantId, ice: IceConfig) -> PeerContext {
+    pub(super) fn peer_context(&mut self, id: &ParticipantId, ice: IceConfig) -> PeerContext {
+        self.generation += 1;
+        let generation = self.generation;
         let streams = (StreamId::Participant(id.clone()), StreamId::Screen(id.clone()));
         let (frames, inner, id) = (Arc::clone(&self.frames), self.inner.clone(), id.clone());
         PeerContext {
+            generation,
             ice,
             media: self.media.clone(),
             speaker: self.devices.speaker(),
@@ -129,7 +132,7 @@ impl Actor {
                 VideoKind::Camera => frames(&streams.0, frame),
                 VideoKind::Screen => frames(&streams.1, frame),
             }),
-            on_event: Arc::new(move |event| tell(&inner, Inner::Peer { id: id.clone(), event })),
+            on_event: Arc::new(move |event| tell(&inner, Inner::Peer { id: id.clone(), generation, event })),
         }
     }
 

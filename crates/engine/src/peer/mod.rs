@@ -111,6 +111,8 @@ pub(crate) enum VideoKind {
 
 /// What a connection is given by its engine.
 pub(crate) struct PeerContext {
+    /// Tells the connection from others to the same peer.
+    pub(crate) generation: u64,
     pub(crate) ice: IceConfig,
     pub(crate) media: broadcast::Sender<Media>,
     pub(crate) speaker: Arc<AudioSink>,
@@ -125,14 +127,20 @@ pub(crate) struct PeerContext {
 /// The handle of a connection. Dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct Peer {
+    generation: u64,
     commands: mpsc::Sender<PeerCommand>,
 }
 
 impl Peer {
     pub(crate) fn open(context: PeerContext) -> Self {
         let (commands, inbox) = mpsc::channel(QUEUE);
+        let generation = context.generation;
         tokio::spawn(run(context, inbox));
-        Self { commands }
+        Self { generation, commands }
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Queues a command. The queue holds more than a call ever asks at once; a flood beyond it is dropped.

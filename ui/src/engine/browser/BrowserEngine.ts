@@ -323,10 +323,10 @@ export class BrowserEngine implements CallEngine {
         if (event.state === "connected") this.#stats?.reached("connected_ms");
         break;
       case "media":
-        if (this.#remoteScreens.has(event.participant)) {
-          const { participant, media } = event;
-          this.#setVideo({ type: "screen", participant }, media.screen ? this.#remoteScreens.get(participant) : undefined);
-        }
+        this.#onMedia(event.participant, event.media);
+        break;
+      case "participant_changed":
+        this.#onMedia(event.participant.id, event.participant.media);
         break;
       case "muted":
         this.#local.setMicrophone(false);
@@ -340,6 +340,11 @@ export class BrowserEngine implements CallEngine {
         break;
     }
     this.#emit({ type: "call", event });
+  }
+
+  #onMedia(participant: ParticipantId, media: MediaState): void {
+    const screen = this.#remoteScreens.get(participant);
+    if (screen !== undefined) this.#setVideo({ type: "screen", participant }, media.screen ? screen : undefined);
   }
 
   #endStay(): void {
