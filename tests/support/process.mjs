@@ -120,6 +120,12 @@ export class Program {
     }
   }
 
+  /** Ends it without a word, as a crash would, and waits for that. @returns {Promise<Exit>} */
+  async kill() {
+    this.#child.kill("SIGKILL");
+    return await this.exited;
+  }
+
   /** What it holds at the moment. @returns {Resources} */
   resources() {
     const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
