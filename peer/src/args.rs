@@ -60,6 +60,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TOKEN", env = "VISAVIS_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<AccessToken>,
 
+    /// Let strangers know this peer's addresses, for a direct path, if they would do so too
+    #[arg(long, env = "VISAVIS_DIRECT")]
+    pub(crate) direct: bool,
+
     /// Leave after this many seconds; stays until interrupted without it
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) duration: Option<Duration>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use visavis_call::{CallErrorCode, CallEvent, CallState};
+use visavis_call::{CallErrorCode, CallEvent, CallState, Consent};
 use visavis_engine::api::{Command, Event};
 use visavis_engine::{Engine, EngineConfig, InviteLink};
 use visavis_media::video::screen::Screen;
@@ -125,8 +125,11 @@ async fn attend(
             // A guest's identity is a secret, and nobody here keeps it.
             Event::MicrophoneLevel { .. } | Event::ParticipantLevels { .. } | Event::Guest { .. } => continue,
             Event::Call { event: CallEvent::Error { code } } => failure = Some(*code),
-            Event::Call { event: CallEvent::State { state: CallState::InRoom { .. } } } => {
+            Event::Call { event: CallEvent::State { state: CallState::InRoom { consent, .. } } } => {
                 failure = None;
+                if args.direct && matches!(consent, Some(Consent::Nobody | Consent::Other)) {
+                    engine.send(Command::Consent).await;
+                }
                 if let Some(screen) = args.screen.clone() {
                     engine.send(Command::ShareScreen { screen, sound: args.screen_sound }).await;
                 }

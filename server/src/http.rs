@@ -76,6 +76,8 @@ pub(crate) struct Site {
 pub(crate) struct Features {
     /// Whether strangers are brought together.
     pub(crate) strangers: bool,
+    /// Whether reports and blocks are kept.
+    pub(crate) reports: bool,
 }
 
 /// What carries the requests here.

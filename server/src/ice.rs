@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use visavis_protocol::{IceMode, IceServer, SessionToken};
 
-use crate::config::{IceConfig, StunUrl, TurnAccess, TurnService, TurnUrl};
+use crate::config::{IceConfig, MatchRelay, MatchingConfig, StunUrl, TurnAccess, TurnService, TurnUrl};
 use crate::turn::{Credentials, TurnServer, id_of, mint};
 
 /// The servers of `welcome`, but for what is different for each session.
@@ -90,6 +90,25 @@ impl Ice {
     }
 }
 
+/// Strangers are to be relayed always, and there is no relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoRelay;
+
+/// Whether strangers are relayed until both want a direct path, with or without a relay of our own. Where the welcome has
+/// everybody relayed, that stays so.
+pub(crate) fn relays_strangers(
+    matching: MatchingConfig,
+    ice: &IceConfig,
+    has_own: bool,
+) -> Result<bool, NoRelay> {
+    let has_relay = has_own || !ice.turn.is_empty();
+    match (matching.relay, ice.mode) {
+        (MatchRelay::Always, _) if matching.enabled && !has_relay => Err(NoRelay),
+        (MatchRelay::Never, _) | (_, IceMode::Relay) => Ok(false),
+        (MatchRelay::Auto | MatchRelay::Always, IceMode::All) => Ok(has_relay),
+    }
+}
+
 impl SecureRelay {
     /// Clients hold the certificate against the name (RFC 8489 section 6.2.3), so one that is in it is better than an address.
     fn urls(&self, hosts: &[String]) -> Vec<String> {
@@ -108,6 +127,7 @@ impl Relay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Config;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -143,6 +163,25 @@ mod tests {
         assert_eq!(urls(Some("calls.example.org")), ["turns:calls.example.org:443?transport=tcp"]);
         let by_address = ["turns:192.0.2.7:443?transport=tcp", "turns:[2001:db8::7]:443?transport=tcp"];
         assert_eq!(urls(None), by_address);
+    }
+
+    #[test]
+    fn strangers_are_relayed_where_there_is_a_relay_and_the_operator_does_not_say_otherwise() {
+        let service = "[[ice.turn]]\nurls = ['turn:a.example']\nsecret = 'north'";
+        for (text, relayed) in [
+            ("", Ok(false)),
+            (service, Ok(true)),
+            ("[turn]\nenabled = true", Ok(true)),
+            ("[matching]\nenabled = true\nrelay = 'always'\n[turn]\nenabled = true", Ok(true)),
+            ("[matching]\nenabled = true\nrelay = 'always'", Err(NoRelay)),
+            ("[matching]\nrelay = 'always'", Ok(false)),
+            ("[matching]\nrelay = 'never'\n[turn]\nenabled = true", Ok(false)),
+            // Everybody is relayed, and nothing can be consented to.
+            ("[ice]\nmode = 'relay'\n[turn]\nenabled = true", Ok(false)),
+        ] {
+            let Config { matching, ice, turn, .. } = toml::from_str(text).expect("valid");
+            assert_eq!(relays_strangers(matching, &ice, turn.enabled), relayed, "{text}");
+        }
     }
 
     #[test]

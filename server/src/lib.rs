@@ -39,8 +39,8 @@ pub use args::{Args, HealthOptions, Task, TokenOptions};
 pub use config::{
     AccessConfig, AcmeConfig, AdminConfig, AdminToken, AdminTokenError, CertificateSource, Config,
     ConfigError, DatabaseUrl, DatabaseUrlError, IceConfig, JwksUrl, JwksUrlError, KeyAlgorithm, LimitsConfig,
-    LogFormat, MatchingConfig, ModerationConfig, ModeratorConfig, Password, PasswordError, PortRange,
-    PublicKeyConfig, Realm, RoomsConfig, Secret, SecretConfig, SecretError, SecretSource, StunUrl,
+    LogFormat, MatchRelay, MatchingConfig, ModerationConfig, ModeratorConfig, Password, PasswordError,
+    PortRange, PublicKeyConfig, Realm, RoomsConfig, Secret, SecretConfig, SecretError, SecretSource, StunUrl,
     StunUrlError, Timing, TlsConfig, TlsConfigError, TurnAccess, TurnConfig, TurnLimits, TurnService,
     TurnUrl,
 };

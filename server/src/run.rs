@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
+use visavis_protocol::IceMode;
 
 use crate::access::{Access, AccessError};
 use crate::admin;
@@ -18,7 +19,7 @@ use crate::connection::Shared;
 use crate::front::{self, Front, Patience, StunConnection};
 use crate::http::{self, Features, Site, Transport};
 use crate::hub::{Hub, HubHandle};
-use crate::ice::{Ice, SecureRelay};
+use crate::ice::{Ice, NoRelay, SecureRelay, relays_strangers};
 use crate::limits::{Gate, Identities};
 use crate::matchmaking::Strangers;
 use crate::metrics::Metrics;
@@ -70,6 +71,10 @@ pub enum ServerError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("cannot read the UI from {}", folder.display())]
     Ui { folder: PathBuf, source: io::Error },
+    #[error(
+        "strangers are to be relayed (matching.relay), and there is no relay: see [turn] and [[ice.turn]]"
+    )]
+    NoRelay,
     #[error("the keys of tokens cannot be used")]
     Access(#[from] AccessError),
     #[error("TLS cannot be used")]
@@ -111,8 +116,13 @@ impl Server {
         let (ready, is_ready) = watch::channel(true);
         let (archive_handle, commands) = ArchiveHandle::new();
         let ModerationConfig { database, appeal, .. } = &config.moderation;
+        let are_relayed = relays_strangers(config.matching, &config.ice, config.turn.enabled)
+            .map_err(|NoRelay| ServerError::NoRelay)?;
+        if config.matching.enabled && !are_relayed && config.ice.mode == IceMode::All {
+            warn!("strangers learn each other's addresses: they are not relayed");
+        }
         let (hub, handle) = Hub::new(
-            Rooms::new(config.rooms.size, config.rooms.door, rand::make_rng()),
+            Rooms::new(config.rooms.size, config.rooms.door, are_relayed, rand::make_rng()),
             Sessions::new(config.timing.grace, rand::make_rng()),
             config.matching.enabled.then(|| Strangers::new(config.matching)),
             Register::new(appeal.clone()),
@@ -148,7 +158,10 @@ impl Server {
             gate: Arc::clone(&gate),
             ready: is_ready,
             transport,
-            features: Features { strangers: config.matching.enabled },
+            features: Features {
+                strangers: config.matching.enabled,
+                reports: config.moderation.database.is_some(),
+            },
         };
         let timing = config.timing;
         let (tls, keeper) = tls.map(|Tls { config, keeper }| (config, keeper)).unzip();

@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
-use visavis_protocol::{DisplayName, Door, LeaveReason, MediaState, Participant, ParticipantId, RoomName};
+use visavis_protocol::{
+    DisplayName, Door, LeaveReason, MediaState, Participant, ParticipantId, ReportId, RoomName,
+};
 
 /// What the user is told about the call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -45,6 +47,18 @@ pub enum CallEvent {
     Muted {
         by: ParticipantId,
     },
+    /// What the user reported is where the moderators look; this names it, should the user want to ask after it.
+    Reported {
+        report: ReportId,
+    },
+    /// The user and this participant do not meet again by chance.
+    Blocked {
+        participant: ParticipantId,
+    },
+    /// A report or a block came to nothing.
+    NotKept {
+        why: NotKept,
+    },
     /// What the server wants the user to read, in its own words; it tells more of the error that follows.
     Notice {
         text: String,
@@ -53,6 +67,18 @@ pub enum CallEvent {
     Error {
         code: CallErrorCode,
     },
+}
+
+/// Why a report or a block came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum NotKept {
+    /// The participant has been gone for too long.
+    TooLate,
+    /// The user, or whoever else is at this address, has said too much of that lately.
+    TooMany,
+    /// The server keeps no reports, or cannot at the moment; or it was lost, and may have kept it or not.
+    Unavailable,
 }
 
 /// Where this client stands.
@@ -78,6 +104,10 @@ pub enum CallState {
         #[serde(default, skip_serializing_if = "is_open")]
         #[ts(optional, as = "Option<Door>")]
         door: Door,
+        /// Who would let the other know its addresses, in a room where that is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        consent: Option<Consent>,
     },
     /// The server is lost; media goes on while the connection to the server is tried again.
     Reconnecting,
@@ -93,6 +123,19 @@ fn is_not(host: &bool) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_open(door: &Door) -> bool {
     *door == Door::Open
+}
+
+/// Who would let the other know its addresses. Media is relayed until both would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Consent {
+    Nobody,
+    /// The user, and the other has not said so yet.
+    Own,
+    /// The other, and the user has not said so yet.
+    Other,
+    /// Media may take a direct path.
+    Both,
 }
 
 /// How the media path to one participant stands.

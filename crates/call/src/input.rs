@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use visavis_protocol::{
-    AccessToken, Candidate, DisplayName, HostAction, MediaState, ParticipantId, RoomName, Seek, ServerMessage,
+    AccessToken, Candidate, DisplayName, HostAction, MediaState, ParticipantId, Report, RoomName, Seek,
+    ServerMessage,
 };
 
 /// Something that happened to the call: a wish of the user, a message, or a result of work the core asked for.
@@ -32,6 +33,12 @@ pub enum Input {
     Leave,
     /// The user switched the microphone or the camera.
     SetMedia { media: MediaState },
+    /// The user would let the other know its addresses. Ignored where nobody asks.
+    Consent,
+    /// The user wants the moderators to know of somebody who is here, or was lately.
+    Report { report: Report },
+    /// The user does not want to meet somebody by chance again who is here, or was lately.
+    Block { participant: ParticipantId },
     /// The user, a host, wants this done with the room. Ignored while the server is lost.
     Host { action: HostAction },
 

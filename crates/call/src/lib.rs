@@ -14,11 +14,12 @@ mod negotiation;
 mod output;
 mod path;
 mod peer;
+mod relayed;
 mod remote_end;
 mod session;
 mod trickle;
 
 pub use call::Call;
-pub use event::{CallErrorCode, CallEvent, CallState, PeerState};
+pub use event::{CallErrorCode, CallEvent, CallState, Consent, NotKept, PeerState};
 pub use input::{Input, PathState};
 pub use output::Output;

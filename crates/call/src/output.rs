@@ -29,6 +29,11 @@ pub enum Output {
         #[ts(optional)]
         ice_mode: Option<IceMode>,
     },
+    /// From the next ICE restart on its media may take these paths.
+    SetIceMode {
+        peer: ParticipantId,
+        ice_mode: IceMode,
+    },
     /// Close it for good.
     ClosePeer {
         peer: ParticipantId,

@@ -12,6 +12,7 @@ use crate::input::PathState;
 use crate::negotiation::{Negotiation, Offer, Step};
 use crate::output::Output;
 use crate::path::{Path, PathAction};
+use crate::relayed;
 use crate::remote_end::RemoteEnd;
 use crate::trickle::{self, Trickle, Trickled};
 
@@ -31,7 +32,7 @@ pub(crate) struct Ice {
 #[derive(Debug)]
 pub(crate) struct Peer {
     participant: Participant,
-    /// What the connection was opened with.
+    /// What the connection was opened with, and which paths its media may take.
     ice: Ice,
     /// Whether that may mean nothing any more: relays end with their server.
     is_ice_old: bool,
@@ -120,6 +121,23 @@ impl Peer {
         }
     }
 
+    /// From here on media may take these paths, which are more; the offerer sees to it.
+    pub(crate) fn widen(&mut self, mode: Option<IceMode>, out: &mut VecDeque<Output>) {
+        self.ice.mode = mode;
+        if !self.is_open() {
+            return;
+        }
+        let ice_mode = mode.unwrap_or(IceMode::All);
+        out.push_back(Output::SetIceMode { peer: self.participant.id.clone(), ice_mode });
+        match self.participant.role {
+            Role::Offerer => {
+                let steps = self.negotiation.want(Offer::IceRestart);
+                self.take(steps, out);
+            }
+            Role::Answerer => {}
+        }
+    }
+
     pub(crate) fn handle_description(
         &mut self,
         now: Instant,
@@ -137,12 +155,13 @@ impl Peer {
             DescriptionKind::Offer => self.path.handle_remote_offer(now),
             DescriptionKind::Answer => {}
         }
-        let steps = self.negotiation.handle_description(description);
-        self.take(steps, out);
+        self.negotiate(description, out);
     }
 
     pub(crate) fn handle_remote_trickle(&mut self, trickled: Trickled, out: &mut VecDeque<Output>) {
-        if self.is_open() {
+        if let Some(trickled) = self.trickle_on_the_wire(trickled)
+            && self.is_open()
+        {
             let ready = self.remote.handle(trickled);
             trickle::add(&self.participant.id, ready.into_iter().collect(), out);
         }
@@ -244,13 +263,18 @@ impl Peer {
             DescriptionKind::Offer => {
                 if self.begin_anew(now, ice, out) {
                     self.remote_end.handle_description(&description.sdp);
-                    let steps = self.negotiation.handle_description(description);
-                    self.take(steps, out);
+                    self.negotiate(description, out);
                 }
             }
             // It answers to the old connection.
             DescriptionKind::Answer => self.offer_anew(now, ice, out),
         }
+    }
+
+    fn negotiate(&mut self, description: Description, out: &mut VecDeque<Output>) {
+        let sdp = self.on_the_wire(description.sdp);
+        let steps = self.negotiation.handle_description(Description { sdp, ..description });
+        self.take(steps, out);
     }
 
     fn offer_anew(&mut self, now: Instant, ice: &Ice, out: &mut VecDeque<Output>) {
@@ -289,6 +313,7 @@ impl Peer {
     }
 
     fn handle_local_trickle(&mut self, trickled: Trickled, out: &mut VecDeque<Output>) {
+        let Some(trickled) = self.trickle_on_the_wire(trickled) else { return };
         let ready = self.local.handle(trickled);
         trickle::send(&self.participant.id, ready.into_iter().collect(), out);
     }
@@ -311,6 +336,8 @@ impl Peer {
                     trickle::add(&id, waited, out);
                 }
                 Step::SendDescription(description) => {
+                    let sdp = self.on_the_wire(description.sdp);
+                    let description = Description { sdp, ..description };
                     let waited = self.local.handle_description(&description.sdp);
                     out.push_back(Output::Send {
                         message: ClientMessage::Description { to: peer, description },
@@ -318,6 +345,26 @@ impl Peer {
                     trickle::send(&id, waited, out);
                 }
             }
+        }
+    }
+
+    /// What of a description goes to the other side, or is taken from it: no address but a relay's, where media is relayed.
+    fn on_the_wire(&self, sdp: String) -> String {
+        match self.ice.mode {
+            Some(IceMode::Relay) => relayed::description(&sdp),
+            Some(IceMode::All) | None => sdp,
+        }
+    }
+
+    /// And of what is trickled.
+    fn trickle_on_the_wire(&self, trickled: Trickled) -> Option<Trickled> {
+        match (self.ice.mode, trickled) {
+            (Some(IceMode::Relay), Trickled::Candidate(candidate)) => {
+                let text = relayed::candidate(&candidate.candidate)?;
+                Some(Trickled::Candidate(Candidate { candidate: text, ..candidate }))
+            }
+            (Some(IceMode::Relay), end @ Trickled::End { .. }) => Some(end),
+            (Some(IceMode::All) | None, trickled) => Some(trickled),
         }
     }
 

@@ -7,7 +7,7 @@ use visavis_protocol::{
 };
 
 use crate::backoff;
-use crate::event::CallState;
+use crate::event::{CallState, Consent};
 
 /// How long the server may take to accept a connection, to welcome, and to let the client in.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,19 +76,16 @@ pub(crate) enum Session {
 #[derive(Debug, Clone)]
 pub(crate) enum Stay {
     /// The queue of those who seek strangers.
-    Queued {
-        place: u32,
-        waiting: u32,
-    },
+    Queued { place: u32, waiting: u32 },
     /// The lobby of the room.
-    Waiting {
-        room: RoomName,
-    },
+    Waiting { room: RoomName },
     InRoom {
         room: RoomName,
         you: ParticipantId,
         host: bool,
         door: Door,
+        /// Where media is relayed until both want it otherwise.
+        consent: Option<Consent>,
     },
 }
 
@@ -98,7 +95,9 @@ impl Stay {
         match self.clone() {
             Self::Queued { place, waiting } => CallState::Queued { place, waiting },
             Self::Waiting { room } => CallState::Waiting { room },
-            Self::InRoom { room, you, host, door } => CallState::InRoom { room, you, host, door },
+            Self::InRoom { room, you, host, door, consent } => {
+                CallState::InRoom { room, you, host, door, consent }
+            }
         }
     }
 }
@@ -182,6 +181,20 @@ impl Session {
                 ..
             } => Some((room, you, *door)),
             Self::Entering { .. } | Self::Off | Self::Staying(_) | Self::Pausing { .. } => None,
+        }
+    }
+
+    /// Who would have a direct path where the client is, or was and is on its way back to.
+    pub(crate) fn consent(&self) -> Option<Consent> {
+        let stay = match self {
+            Self::Staying(stay) => stay,
+            Self::Entering { lost, .. } => &lost.as_ref()?.stay,
+            Self::Pausing { lost, .. } => &lost.stay,
+            Self::Off => return None,
+        };
+        match stay {
+            Stay::InRoom { consent, .. } => *consent,
+            Stay::Queued { .. } | Stay::Waiting { .. } => None,
         }
     }
 

@@ -149,7 +149,8 @@ mod tests {
                 | Output::KeepGuest { .. }
                 | Output::OpenSignaling
                 | Output::CloseSignaling => None,
-                Output::OpenPeer { .. } | Output::ClosePeer { .. } | Output::CreateOffer { .. } => None,
+                Output::OpenPeer { .. } | Output::SetIceMode { .. } | Output::ClosePeer { .. } => None,
+                Output::CreateOffer { .. } => None,
                 Output::AcceptOffer { .. } | Output::AcceptAnswer { .. } => None,
                 Output::AddCandidate { .. } | Output::EndCandidates { .. } => None,
             })

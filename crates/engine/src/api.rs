@@ -9,7 +9,10 @@ use visavis_media::video::screen::{Screen, ScreenError};
 use visavis_media::{
     CameraChoice, DeviceError, DeviceKind, DeviceList, MicrophoneChoice, ScreenChoice, SpeakerChoice,
 };
-use visavis_protocol::{AccessToken, DisplayName, HostAction, Interest, ParticipantId, Region, RoomName};
+use visavis_protocol::{
+    AccessToken, DisplayName, HostAction, Interest, ParticipantId, Region, ReportReason, ReportWords,
+    RoomName,
+};
 
 /// A wish of the user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -44,6 +47,18 @@ pub enum Command {
     /// Leave the stranger, and meet another one.
     Next,
     Leave,
+    /// Let the stranger know the user's addresses, for a direct path, once they would do so too; until the end of this stay.
+    Consent,
+    /// Tell the moderators of the server of somebody who is here, or was within the last two minutes.
+    Report {
+        participant: ParticipantId,
+        reason: ReportReason,
+        words: ReportWords,
+    },
+    /// Never meet this person again by chance, who is here, or was within the last two minutes.
+    Block {
+        participant: ParticipantId,
+    },
     /// What the user, a host of the room, wants done with it.
     Host {
         action: HostAction,

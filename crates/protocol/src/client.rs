@@ -28,6 +28,8 @@ pub enum ClientMessage {
     EndOfCandidates { to: ParticipantId, ufrag: String },
     /// What this client sends has changed.
     Media(MediaState),
+    /// Would let the other know its addresses, in a room where media is relayed until both would.
+    Consent,
     /// For hosts of the room.
     Host(HostAction),
     /// Tells the moderators of somebody who is in the room, or was within the last two minutes; answered by `reported`.

@@ -42,7 +42,16 @@ pub enum ServerMessage {
         #[serde(default, skip_serializing_if = "Door::is_open")]
         #[ts(optional, as = "Option<Door>")]
         door: Door,
+        /// Which paths media may take in this room, until [`Direct`](Self::Direct); those of the welcome without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ice_mode: Option<IceMode>,
     },
+    /// The other would let the receiver know its addresses.
+    Consent {
+        from: ParticipantId,
+    },
+    /// Both would: media may take the paths of the welcome.
+    Direct,
     /// The client is in the lobby of the room, until `joined`, `turned_away`, or it leaves.
     Waiting {
         room: RoomName,
@@ -117,9 +126,11 @@ pub enum ServerMessage {
 
 impl ServerMessage {
     /// Every `type`.
-    pub const TYPES: [&str; 19] = [
+    pub const TYPES: [&str; 21] = [
         "welcome",
         "joined",
+        "consent",
+        "direct",
         "waiting",
         "queued",
         "turned_away",

@@ -116,6 +116,20 @@ pub struct MatchingConfig {
     /// For which two who have met do not meet again, if anybody else waits.
     #[serde(rename = "apart_s", with = "seconds::or_none")]
     pub apart: Duration,
+    /// Whether strangers are relayed until both want a direct path.
+    pub relay: MatchRelay,
+}
+
+/// Whether strangers are relayed until both want a direct path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchRelay {
+    /// Where there is a relay.
+    #[default]
+    Auto,
+    /// And without a relay nobody is brought together.
+    Always,
+    Never,
 }
 
 /// What clients find each other with.
@@ -230,7 +244,12 @@ impl Default for RoomsConfig {
 
 impl Default for MatchingConfig {
     fn default() -> Self {
-        Self { enabled: false, widen: Duration::from_secs(10), apart: Duration::from_secs(5 * 60) }
+        Self {
+            enabled: false,
+            widen: Duration::from_secs(10),
+            apart: Duration::from_secs(5 * 60),
+            relay: MatchRelay::Auto,
+        }
     }
 }
 

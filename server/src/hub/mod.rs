@@ -240,6 +240,7 @@ impl Hub {
             | ClientMessage::Candidates { .. }
             | ClientMessage::EndOfCandidates { .. }
             | ClientMessage::Media(_)
+            | ClientMessage::Consent
             | ClientMessage::Host(_)
             | ClientMessage::Report(_)
             | ClientMessage::Block { .. } => false,

@@ -56,6 +56,7 @@ pub(super) fn handle(
         | ClientMessage::Candidates { .. }
         | ClientMessage::EndOfCandidates { .. }
         | ClientMessage::Media(_)
+        | ClientMessage::Consent
         | ClientMessage::Host(_)
         | ClientMessage::Report(_)
         | ClientMessage::Block { .. } => (rooms.handle(speaker, message), None),

@@ -8,7 +8,7 @@ const WIDEN: Duration = Duration::from_secs(10);
 const APART: Duration = Duration::from_secs(300);
 
 fn matchmaker() -> Matchmaker {
-    Matchmaker::new(MatchingConfig { enabled: true, widen: WIDEN, apart: APART })
+    Matchmaker::new(MatchingConfig { enabled: true, widen: WIDEN, apart: APART, ..MatchingConfig::default() })
 }
 
 /// Somebody who is content with anybody.

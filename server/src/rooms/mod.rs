@@ -61,6 +61,8 @@ pub(crate) struct Rooms {
     size: NonZeroUsize,
     /// Of a room that comes to be.
     door: Door,
+    /// Whether strangers are relayed until both want a direct path.
+    relays_strangers: bool,
     rng: StdRng,
     rooms: HashMap<RoomName, Room>,
     /// The room each session is in or waits for; the same as `rooms` the other way round.
@@ -72,10 +74,12 @@ pub(crate) struct Rooms {
 }
 
 impl Rooms {
-    /// Rooms of at most `size` participants, whose ids are drawn from `rng`, with such a door to begin with.
-    pub(crate) fn new(size: NonZeroUsize, door: Door, rng: StdRng) -> Self {
+    /// Rooms of at most `size` participants, whose ids are drawn from `rng`, with such a door to begin with. Where media of
+    /// strangers is to be relayed, it is until both want it otherwise.
+    pub(crate) fn new(size: NonZeroUsize, door: Door, relays_strangers: bool, rng: StdRng) -> Self {
         let (rooms, stays) = (HashMap::new(), HashMap::new());
-        Self { size, door, rng, rooms, stays, partings: Vec::new(), replaced: Vec::new() }
+        let (partings, replaced) = (Vec::new(), Vec::new());
+        Self { size, door, relays_strangers, rng, rooms, stays, partings, replaced }
     }
 
     /// What follows from a message that was said after the hello.
@@ -96,6 +100,7 @@ impl Rooms {
                 self.forward(from, &to, |from| ServerMessage::EndOfCandidates { from, ufrag })
             }
             ClientMessage::Media(media) => self.on_media(from, media),
+            ClientMessage::Consent => self.room_of(from).and_then(|room| room.consent(from)),
             ClientMessage::Host(action) => self.on_host_action(from, action),
             ClientMessage::Report(_) | ClientMessage::Block { .. } => Err(Refusal::KeepsNoReports),
         };
@@ -105,7 +110,7 @@ impl Rooms {
     /// Puts two who are in no room into one of their own, which nobody else comes into.
     pub(crate) fn open_for(&mut self, two: [(Stranger, &SessionToken); 2]) -> Vec<Delivery> {
         let name = certified::draw_strangers(&mut self.rng, [two[0].1, two[1].1]);
-        let mut room = Room::for_strangers();
+        let mut room = Room::for_strangers(self.relays_strangers);
         let mut deliveries = Vec::new();
         for (Stranger { session, identity, name: called, media }, token) in two {
             let id = certified::draw_participant(&mut self.rng, token, &name);

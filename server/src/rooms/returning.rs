@@ -36,7 +36,7 @@ impl Rooms {
     /// let in for this one's word.
     pub(super) fn open_again(&mut self, name: &RoomName, token: &SessionToken, again: Again) {
         let mut room = match certified::circle(name, token) {
-            Circle::OneOfTwo | Circle::TwoOthers => Room::for_strangers(),
+            Circle::OneOfTwo | Circle::TwoOthers => Room::for_strangers(self.relays_strangers),
             Circle::Anybody => Room::new(again.door),
         };
         let others = again.others.into_iter().take(self.size.get());

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use visavis_protocol::{
-    DisplayName, Door, Knock, MediaState, Participant, ParticipantId, Role, RoomName, ServerMessage,
+    DisplayName, Door, IceMode, Knock, MediaState, Participant, ParticipantId, Role, RoomName, ServerMessage,
 };
 
 use super::refusal::Refusal;
@@ -32,6 +32,17 @@ pub(super) struct Room {
     left: VecDeque<ParticipantId>,
     /// Whether somebody was here whom a token makes a host; then nobody else becomes one.
     has_hosts_of_its_own: bool,
+    paths: Paths,
+}
+
+/// Which paths media may take.
+#[derive(Debug, Default)]
+enum Paths {
+    /// Those that the welcome says.
+    #[default]
+    Welcome,
+    /// Through relays alone, until everybody would let the others know its addresses, as these would.
+    Relayed { consented: Vec<ParticipantId> },
 }
 
 /// Somebody in a room, or in its lobby.
@@ -99,8 +110,9 @@ impl Room {
     }
 
     /// A room that nobody can find, and nobody is host of.
-    pub(super) fn for_strangers() -> Self {
-        Self { door: Door::Locked, has_hosts_of_its_own: true, ..Self::default() }
+    pub(super) fn for_strangers(relayed: bool) -> Self {
+        let paths = if relayed { Paths::Relayed { consented: Vec::new() } } else { Paths::Welcome };
+        Self { door: Door::Locked, has_hosts_of_its_own: true, paths, ..Self::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -135,8 +147,10 @@ impl Room {
             participants: self.members.iter().map(|member| member.as_seen_with(Role::Offerer)).collect(),
             host: newcomer.is_host(),
             door: self.door,
+            ice_mode: self.ice_mode(),
         };
         let mut deliveries = vec![Delivery { to: newcomer.session, message: joined }];
+        deliveries.extend(self.consents_for(newcomer.session));
         if newcomer.is_host() {
             deliveries.extend(self.knocks_for(newcomer.session));
         }
@@ -164,8 +178,10 @@ impl Room {
             participants: earlier.chain(later).collect(),
             host: member.is_host(),
             door: self.door,
+            ice_mode: self.ice_mode(),
         };
         let mut deliveries = vec![Delivery { to: session, message }];
+        deliveries.extend(self.consents_for(session));
         if member.is_host() {
             deliveries.extend(self.knocks_for(session));
         }
@@ -243,6 +259,40 @@ impl Room {
     pub(super) fn set_door(&mut self, door: Door) -> Vec<Delivery> {
         self.door = door;
         self.tell_all(&ServerMessage::Door { door })
+    }
+
+    /// A member would let the others know its addresses. Said once more, or where nobody asks, it changes nothing.
+    pub(super) fn consent(&mut self, from: SessionId) -> Result<Vec<Delivery>, Refusal> {
+        let id = self.member(from).ok_or(Refusal::NotInRoom)?.id.clone();
+        let Paths::Relayed { consented } = &mut self.paths else { return Ok(Vec::new()) };
+        if consented.contains(&id) {
+            return Ok(Vec::new());
+        }
+        consented.push(id.clone());
+        if self.members.len() > 1 && self.members.iter().all(|member| consented.contains(&member.id)) {
+            self.paths = Paths::Welcome;
+            return Ok(self.tell_all(&ServerMessage::Direct));
+        }
+        Ok(self.tell_others(from, &ServerMessage::Consent { from: id }))
+    }
+
+    /// Which paths media may take, unless the welcome says that.
+    fn ice_mode(&self) -> Option<IceMode> {
+        match self.paths {
+            Paths::Welcome => None,
+            Paths::Relayed { .. } => Some(IceMode::Relay),
+        }
+    }
+
+    /// Which of the others here have consented already, for somebody who comes.
+    fn consents_for(&self, session: SessionId) -> Vec<Delivery> {
+        let Paths::Relayed { consented } = &self.paths else { return Vec::new() };
+        let others = self.members.iter().filter(|member| member.session != session);
+        let consents = others.filter(|member| consented.contains(&member.id));
+        consents
+            .map(|member| ServerMessage::Consent { from: member.id.clone() })
+            .map(|message| Delivery { to: session, message })
+            .collect()
     }
 
     pub(super) fn members(&self) -> &[Member] {

@@ -6,6 +6,7 @@ use visavis_protocol::{
 use super::*;
 use crate::access::Grant;
 
+mod consent;
 mod hosting;
 mod returning;
 
@@ -16,7 +17,7 @@ const EVE: SessionId = SessionId(3);
 const ALL_OFF: MediaState = MediaState { microphone: false, camera: false, screen: false };
 
 fn rooms(size: usize) -> Rooms {
-    Rooms::new(NonZeroUsize::new(size).expect("a room has room"), Door::Open, StdRng::seed_from_u64(7))
+    Rooms::new(NonZeroUsize::new(size).expect("a room has room"), Door::Open, false, StdRng::seed_from_u64(7))
 }
 
 fn room(name: &str) -> RoomName {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use visavis_protocol::{
-    ClientMessage, DisplayName, ErrorCode, LeaveReason, MediaState, Participant, ParticipantId, Role,
-    RoomName, Seek, ServerMessage,
+    ClientMessage, DisplayName, ErrorCode, IceMode, LeaveReason, MediaState, Participant, ParticipantId,
+    Role, RoomName, Seek, ServerMessage,
 };
-use visavis_server::{Config, MatchingConfig, Timing};
+use visavis_server::{Config, MatchRelay, MatchingConfig, Server, ServerError, Timing, TurnConfig};
 
 use crate::support::{Client, MEDIA, TestServer, join, resuming};
 
@@ -187,4 +187,48 @@ async fn where_it_is_off_nobody_is_brought_together() {
     ada.say(&ClientMessage::Next).await;
     assert_eq!(ada.hear_error().await, ErrorCode::MatchingOff);
     ada.join("owl", "Ada").await;
+}
+
+/// Meets, and says which paths the room has.
+async fn hear_paths(client: &mut Client) -> Option<IceMode> {
+    match client.hear().await {
+        ServerMessage::Joined { ice_mode, .. } => ice_mode,
+        other => panic!("met nobody: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn with_a_relay_strangers_take_it_until_both_want_a_direct_path() {
+    let turn = TurnConfig {
+        enabled: true,
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        ..TurnConfig::default()
+    };
+    let matching = MatchingConfig { enabled: true, ..MatchingConfig::default() };
+    let server = TestServer::start_with(Config { matching, turn, ..Config::default() }).await;
+    let mut ada = seeking(&server, seek("Ada")).await;
+    hear_queued(&mut ada).await;
+    let mut bob = seeking(&server, seek("Bob")).await;
+    assert_eq!(hear_paths(&mut ada).await, Some(IceMode::Relay));
+    assert_eq!(hear_paths(&mut bob).await, Some(IceMode::Relay));
+    ada.hear_joined().await;
+    bob.say(&ClientMessage::Consent).await;
+    assert!(matches!(ada.hear().await, ServerMessage::Consent { .. }));
+    ada.say(&ClientMessage::Consent).await;
+    assert_eq!(ada.hear().await, ServerMessage::Direct);
+    assert_eq!(bob.hear().await, ServerMessage::Direct);
+    // In a room with a name nobody is asked.
+    let mut eve = Client::welcomed(&server).await;
+    eve.join("owl", "Eve").await;
+    eve.say(&ClientMessage::Consent).await;
+    eve.say(&ClientMessage::Next).await;
+    assert_eq!(eve.hear_error().await, ErrorCode::NotInRoom, "nothing was said before");
+}
+
+#[tokio::test]
+async fn where_strangers_are_to_be_relayed_always_there_is_no_server_without_a_relay() {
+    let matching = MatchingConfig { enabled: true, relay: MatchRelay::Always, ..MatchingConfig::default() };
+    let listen = vec!["127.0.0.1:0".parse().expect("an address")];
+    let refused = Server::bind(Config { listen, matching, ..Config::default() }).await;
+    assert!(matches!(refused, Err(ServerError::NoRelay)), "{refused:?}");
 }

@@ -3,15 +3,19 @@
 import type { AccessToken } from "../generated/AccessToken";
 import type { Again } from "../generated/Again";
 import type { CallErrorCode } from "../generated/CallErrorCode";
+import type { CallEvent } from "../generated/CallEvent";
 import type { CallState } from "../generated/CallState";
 import type { ClientMessage } from "../generated/ClientMessage";
+import type { Consent } from "../generated/Consent";
 import type { Door } from "../generated/Door";
 import type { ErrorCode } from "../generated/ErrorCode";
 import type { HostAction } from "../generated/HostAction";
+import type { IceMode } from "../generated/IceMode";
 import type { Input } from "../generated/Input";
 import type { Knock } from "../generated/Knock";
 import type { LeaveReason } from "../generated/LeaveReason";
 import type { MediaState } from "../generated/MediaState";
+import type { NotKept } from "../generated/NotKept";
 import type { Output } from "../generated/Output";
 import type { Participant } from "../generated/Participant";
 import type { ParticipantId } from "../generated/ParticipantId";
@@ -47,6 +51,8 @@ export class Call {
   #peers = new Map<ParticipantId, Peer>();
   /** Who waits in the lobby, as far as this client, a host, knows. */
   #knocks: ParticipantId[] = [];
+  /** Reports and blocks that the server has not answered. */
+  #unanswered = 0;
   /** Own messages that the server has missed; they have their numbers already. */
   readonly #replay: ClientMessage[] = [];
   readonly #out: Output[] = [];
@@ -71,6 +77,12 @@ export class Call {
         return this.#leave();
       case "set_media":
         return this.#setMedia(input.media);
+      case "consent":
+        return this.#consent();
+      case "report":
+        return this.#askModerators({ type: "report", payload: input.report });
+      case "block":
+        return this.#askModerators({ type: "block", payload: { participant: input.participant } });
       case "host":
         return this.#actAsHost(input.action);
       case "signaling_opened":
@@ -227,6 +239,10 @@ export class Call {
         return this.#onWelcome(nowMs, iceOf(message.payload), message.payload.session, message.payload.resumed);
       case "joined":
         return this.#onJoined(nowMs, message.payload);
+      case "consent":
+        return this.#onConsent(message.payload.from);
+      case "direct":
+        return this.#onDirect();
       case "queued":
         return this.#onQueued(message.payload.place, message.payload.waiting);
       case "waiting":
@@ -253,7 +269,7 @@ export class Call {
       case "description":
         return this.#peers
           .get(message.payload.from)
-          ?.handleDescription(nowMs, message.payload.description, this.#ice, this.#out);
+          ?.handleDescription(nowMs, message.payload.description, this.#iceHere, this.#out);
       case "candidates":
         for (const candidate of message.payload.candidates) {
           this.#peers.get(message.payload.from)?.handleRemoteTrickle({ type: "candidate", candidate }, this.#out);
@@ -268,10 +284,10 @@ export class Call {
           tell(this.#out, { type: "media", participant: message.payload.from, media: message.payload.media });
         }
         return;
-      // Answers to what only a shell asks.
       case "reported":
+        return this.#onKept({ type: "reported", report: message.payload.report });
       case "blocked":
-        return;
+        return this.#onKept({ type: "blocked", participant: message.payload.participant });
       case "error":
         return this.#onRefusal(nowMs, message.payload.code, message.payload.message);
     }
@@ -287,6 +303,7 @@ export class Call {
     this.#ice = ice;
     if (resumed !== undefined && this.#resume(nowMs, token, resumed)) return;
     this.#conversation = token === undefined ? undefined : new Conversation(token);
+    this.#forgetUnanswered();
     this.#session = session.advance(this.#session, nowMs, "admission");
     // The server has kept a place that this client cannot take up again.
     if (resumed !== undefined) {
@@ -373,10 +390,10 @@ export class Call {
 
   #onJoined(
     nowMs: number,
-    { room, you, participants, host = false, door = "open" }: Extract<ServerMessage, { type: "joined" }>["payload"],
+    { room, you, participants, host = false, door = "open", ice_mode }: Extract<ServerMessage, { type: "joined" }>["payload"],
   ): void {
     if (!session.isAt(this.#session, "admission") && !session.isWaiting(this.#session)) return;
-    const stay: Stay = { type: "in_room", room, you, host, door };
+    const stay = { type: "in_room" as const, room, you, host, door, consent: this.#askedFor(ice_mode) };
     // The client is who it was before the server was lost, so that the others know it, too.
     if (session.lostRoom(this.#session)?.you === you) this.#goOn(nowMs, stay, participants);
     else this.#beginStay(stay);
@@ -384,9 +401,12 @@ export class Call {
   }
 
   /** The stay goes on, with those who were there before; who is not back yet has some time for it. */
-  #goOn(nowMs: number, stay: Stay, participants: Participant[]): void {
+  #goOn(nowMs: number, stay: Extract<Stay, { type: "in_room" }>, participants: Participant[]): void {
     this.#forgetKnocks();
-    this.#stay(stay);
+    const consent = this.#consentKept(stay.consent);
+    const consents = stay.consent !== undefined && (consent === "own" || consent === "both");
+    this.#stay({ ...stay, consent });
+    if (consents) this.#send({ type: "consent" });
     const present = new Set(participants.map(({ id }) => id));
     for (const peer of this.#peersInOrder()) if (!present.has(peer.id)) peer.handleMissing(nowMs);
   }
@@ -443,6 +463,33 @@ export class Call {
     if (session.isInRoom(this.#session)) this.#send({ type: "host", payload: action });
   }
 
+  /** Says it, now or when the session goes on. The one it is about may have left, and the user be looking for another one. */
+  #askModerators(message: ClientMessage): void {
+    if (!session.isStay(this.#session) && !session.isAt(this.#session, "admission")) return;
+    this.#unanswered += 1;
+    this.#send(message);
+  }
+
+  #onKept(event: CallEvent): void {
+    this.#unanswered = Math.max(0, this.#unanswered - 1);
+    tell(this.#out, event);
+  }
+
+  /**
+   * Errors do not say what they answer: while something is unanswered this is taken for it. Should it have been something else,
+   * the answer is told when it comes.
+   */
+  #onNotKept(why: NotKept): void {
+    if (this.#unanswered === 0) return;
+    this.#unanswered -= 1;
+    tell(this.#out, { type: "not_kept", why });
+  }
+
+  /** The session in which it was said is gone. */
+  #forgetUnanswered(): void {
+    while (this.#unanswered > 0) this.#onNotKept("unavailable");
+  }
+
   #onDoor(door: Door): void {
     this.#changeStay({ door });
   }
@@ -464,7 +511,50 @@ export class Call {
     tell(this.#out, { type: "knock_ended", participant });
   }
 
-  #changeStay(change: { host: boolean } | { door: Door }): void {
+  /** Whether a room with such paths asks for consent. Where the welcome has everybody relayed, nothing else is to be had. */
+  #askedFor(iceMode: IceMode | undefined): Consent | undefined {
+    return iceMode === "relay" && this.#ice.ice_mode !== "relay" ? "nobody" : undefined;
+  }
+
+  /** How far the two of a room agree to a direct path, where that is asked. */
+  get #consented(): Consent | undefined {
+    return this.#session.type === "staying" && this.#session.stay.type === "in_room" ? this.#session.stay.consent : undefined;
+  }
+
+  /** Where paths are found in this room, and which of them media may take. */
+  get #iceHere(): Ice {
+    const consent = session.consent(this.#session);
+    return consent === undefined || consent === "both" ? this.#ice : { ...this.#ice, ice_mode: "relay" };
+  }
+
+  /** What holds in a stay that goes on, of which the server has forgotten who consented: all say so again. */
+  #consentKept(askedFor: Consent | undefined): Consent | undefined {
+    const kept = session.consent(this.#session);
+    return kept === undefined ? askedFor : kept === "other" ? "nobody" : kept;
+  }
+
+  #consent(): void {
+    const consent = this.#consented;
+    if (consent !== "nobody" && consent !== "other") return;
+    this.#changeStay({ consent: "own" });
+    this.#send({ type: "consent" });
+  }
+
+  #onConsent(from: ParticipantId): void {
+    if (this.#peers.has(from) && this.#consented === "nobody") this.#changeStay({ consent: "other" });
+  }
+
+  /**
+   * Both would: the offerer restarts ICE, with candidates of all kinds. A server cannot have the user's addresses told who has
+   * not consented.
+   */
+  #onDirect(): void {
+    if (this.#consented !== "own") return;
+    this.#changeStay({ consent: "both" });
+    for (const peer of this.#peersInOrder()) peer.widen(this.#iceHere, this.#out);
+  }
+
+  #changeStay(change: { host: boolean } | { door: Door } | { consent: Consent }): void {
     if (this.#session.type !== "staying" || this.#session.stay.type !== "in_room") return;
     this.#stay({ ...this.#session.stay, ...change });
   }
@@ -472,13 +562,14 @@ export class Call {
   #onParticipantJoined(nowMs: number, participant: Participant): void {
     if (!session.isInRoom(this.#session)) return;
     if (this.#isMe(participant.id)) return;
+    const ice = this.#iceHere;
     const known = this.#peers.get(participant.id);
     if (known !== undefined) {
-      known.goOn(nowMs, participant, this.#ice, this.#out);
-      known.handleTimeout(nowMs, true, this.#ice, this.#out);
+      known.goOn(nowMs, participant, ice, this.#out);
+      known.handleTimeout(nowMs, true, ice, this.#out);
       return;
     }
-    this.#peers.set(participant.id, Peer.open(nowMs, participant, this.#ice, this.#out));
+    this.#peers.set(participant.id, Peer.open(nowMs, participant, ice, this.#out));
   }
 
   #onParticipantLeft(id: ParticipantId, reason: LeaveReason): void {
@@ -491,14 +582,17 @@ export class Call {
 
   #onRefusal(nowMs: number, code: ErrorCode, message: string): void {
     switch (code) {
-      // The participant left while the message was on its way; or the server only takes its time, or keeps no reports.
+      // The participant left while the message was on its way; or the server only takes its time. Or that was a report's or a
+      // block's answer.
       case "unknown_participant":
-      case "not_in_room":
+        return this.#onNotKept("too_late");
       case "unavailable":
-        return;
+        return this.#onNotKept("unavailable");
       case "rate_limited":
         // Nothing but the hello was said: it is refused. Who is on the way back tries again later.
-        if (session.isFirstHello(this.#session)) this.#fail("too_many_connections");
+        if (session.isFirstHello(this.#session)) return this.#fail("too_many_connections");
+        return this.#onNotKept("too_many");
+      case "not_in_room":
         return;
       case "unsupported_protocol":
       case "unauthorized":
@@ -546,14 +640,16 @@ export class Call {
     this.#wish = undefined;
     this.#conversation = undefined;
     this.#knocks = [];
+    this.#unanswered = 0;
     this.#tellState({ type: "ended" });
   }
 
   #handlePeerTimeouts(nowMs: number): void {
     const reachable = session.isInRoom(this.#session);
+    const ice = this.#iceHere;
     const gone: ParticipantId[] = [];
     for (const peer of this.#peersInOrder()) {
-      peer.handleTimeout(nowMs, reachable, this.#ice, this.#out);
+      peer.handleTimeout(nowMs, reachable, ice, this.#out);
       if (peer.hasMissedReturn(nowMs, reachable)) gone.push(peer.id);
     }
     for (const id of gone) this.#onParticipantLeft(id, "disconnected");

@@ -21,6 +21,7 @@ const object = (fields: Record<string, Shape>): Shape => (value) =>
 const media = object({ microphone: flag, camera: flag, screen: optional(flag) });
 const participant = object({ id: text, name: text, media, role: oneOf("offerer", "answerer"), host: optional(flag) });
 const door = oneOf("open", "lobby", "locked");
+const iceMode = oneOf("all", "relay");
 const candidate = object({ candidate: text, mid: text, ufrag: text });
 const iceServer = object({ urls: list(text), username: optional(text), credential: optional(text) });
 const errorCode = oneOf(
@@ -50,12 +51,21 @@ const PAYLOADS: Record<ServerMessage["type"], Shape> = {
     protocol: whole,
     server: text,
     ice_servers: list(iceServer),
-    ice_mode: optional(oneOf("all", "relay")),
+    ice_mode: optional(iceMode),
     session: optional(text),
     resumed: optional(object({ received: whole })),
     guest: optional(text),
   }),
-  joined: object({ room: text, you: text, participants: list(participant), host: optional(flag), door: optional(door) }),
+  joined: object({
+    room: text,
+    you: text,
+    participants: list(participant),
+    host: optional(flag),
+    door: optional(door),
+    ice_mode: optional(iceMode),
+  }),
+  consent: object({ from: text }),
+  direct: () => true,
   queued: object({ place: whole, waiting: whole }),
   waiting: object({ room: text, you: text }),
   turned_away: () => true,

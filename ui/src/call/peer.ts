@@ -3,6 +3,7 @@
 import type { CallEvent } from "../generated/CallEvent";
 import type { Candidate } from "../generated/Candidate";
 import type { Description } from "../generated/Description";
+import type { IceMode } from "../generated/IceMode";
 import type { Output } from "../generated/Output";
 import type { Participant } from "../generated/Participant";
 import type { ParticipantId } from "../generated/ParticipantId";
@@ -11,6 +12,7 @@ import type { PeerState } from "../generated/PeerState";
 import type { Role } from "../generated/Role";
 import { Negotiation, type Step } from "./negotiation";
 import { Path } from "./path";
+import { relayedCandidate, relayedDescription } from "./relayed";
 import { RemoteEnd } from "./remoteEnd";
 import * as trickle from "./trickle";
 import { Trickle, type Trickled } from "./trickle";
@@ -29,7 +31,7 @@ export class Peer {
   #negotiation: Negotiation;
   #path: Path;
   #role: Role;
-  /** What the connection was opened with. */
+  /** What the connection was opened with, and which paths its media may take. */
   #ice: Ice;
   /** Whether that may mean nothing any more: relays end with their server. */
   #isIceOld = false;
@@ -101,6 +103,19 @@ export class Peer {
     if (this.#isOpen()) out.push({ type: "close_peer", peer: this.id });
   }
 
+  /** From here on media may take these paths, which are more; the offerer sees to it. */
+  widen({ ice_mode }: Ice, out: Output[]): void {
+    this.#ice = { ice_servers: this.#ice.ice_servers, ...(ice_mode && { ice_mode }) };
+    if (!this.#isOpen()) return;
+    out.push({ type: "set_ice_mode", peer: this.id, ice_mode: ice_mode ?? "all" });
+    switch (this.#role) {
+      case "offerer":
+        return this.#take(this.#negotiation.want("ice_restart"), out);
+      case "answerer":
+        return;
+    }
+  }
+
   handleDescription(nowMs: number, description: Description, ice: Ice, out: Output[]): void {
     if (!this.#isOpen()) return;
     if (this.#remoteEnd.handleDescription(description.sdp)) return this.#handleOtherEnd(nowMs, description, ice, out);
@@ -111,11 +126,12 @@ export class Peer {
       case "answer":
         break;
     }
-    this.#take(this.#negotiation.handleDescription(description), out);
+    this.#take(this.#negotiation.handleDescription(this.#onTheWire(description)), out);
   }
 
   handleRemoteTrickle(trickled: Trickled, out: Output[]): void {
-    if (this.#isOpen()) trickle.add(this.id, this.#remote.handle(trickled), out);
+    const known = this.#trickleOnTheWire(trickled);
+    if (known !== undefined && this.#isOpen()) trickle.add(this.id, this.#remote.handle(known), out);
   }
 
   handleLocalCandidate(candidate: Candidate, out: Output[]): void {
@@ -189,7 +205,7 @@ export class Peer {
       case "offer":
         if (!this.#beginAnew(nowMs, ice, out)) return;
         this.#remoteEnd.handleDescription(description.sdp);
-        return this.#take(this.#negotiation.handleDescription(description), out);
+        return this.#take(this.#negotiation.handleDescription(this.#onTheWire(description)), out);
       // It answers to the old connection.
       case "answer":
         return this.#offerAnew(nowMs, ice, out);
@@ -217,12 +233,29 @@ export class Peer {
     return true;
   }
 
+  #isRelayed(): boolean {
+    return this.#ice.ice_mode === "relay";
+  }
+
   #isOpen(): boolean {
     return this.#told !== "failed";
   }
 
   #handleLocalTrickle(trickled: Trickled, out: Output[]): void {
-    trickle.send(this.id, this.#local.handle(trickled), out);
+    const told = this.#trickleOnTheWire(trickled);
+    if (told !== undefined) trickle.send(this.id, this.#local.handle(told), out);
+  }
+
+  /** What of a description goes to the other side, or is taken from it: no address but a relay's, where media is relayed. */
+  #onTheWire(description: Description): Description {
+    return this.#isRelayed() ? { ...description, sdp: relayedDescription(description.sdp) } : description;
+  }
+
+  /** And of what is trickled. */
+  #trickleOnTheWire(trickled: Trickled): Trickled | undefined {
+    if (!this.#isRelayed() || trickled.type === "end") return trickled;
+    const candidate = relayedCandidate(trickled.candidate.candidate);
+    return candidate === undefined ? undefined : { type: "candidate", candidate: { ...trickled.candidate, candidate } };
   }
 
   /** Turns steps of the negotiation into outputs, each description followed by the candidates that waited for it. */
@@ -242,7 +275,7 @@ export class Peer {
           trickle.add(peer, this.#remote.handleDescription(step.sdp), out);
           break;
         case "send_description": {
-          const { description } = step;
+          const description = this.#onTheWire(step.description);
           out.push({ type: "send", message: { type: "description", payload: { to: peer, description } } });
           trickle.send(peer, this.#local.handleDescription(description.sdp), out);
           break;

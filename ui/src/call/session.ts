@@ -3,6 +3,7 @@
 import type { AccessToken } from "../generated/AccessToken";
 import type { Again } from "../generated/Again";
 import type { CallState } from "../generated/CallState";
+import type { Consent } from "../generated/Consent";
 import type { Door } from "../generated/Door";
 import type { Join } from "../generated/Join";
 import type { MediaState } from "../generated/MediaState";
@@ -55,7 +56,8 @@ export type Stay =
   | { type: "queued"; place: number; waiting: number }
   /** The lobby of the room. */
   | { type: "waiting"; room: RoomName }
-  | { type: "in_room"; room: RoomName; you: ParticipantId; host: boolean; door: Door };
+  /** With `consent` where media is relayed until both want it otherwise. */
+  | { type: "in_room"; room: RoomName; you: ParticipantId; host: boolean; door: Door; consent: Consent | undefined };
 
 /** The same for the user; what is not so, or usual, is not said. */
 export function stateOf(stay: Stay): CallState {
@@ -64,8 +66,8 @@ export function stateOf(stay: Stay): CallState {
     case "waiting":
       return stay;
     case "in_room": {
-      const { room, you, host, door } = stay;
-      return { type: "in_room", room, you, ...(host && { host }), ...(door !== "open" && { door }) };
+      const { room, you, host, door, consent } = stay;
+      return { type: "in_room", room, you, ...(host && { host }), ...(door !== "open" && { door }), ...(consent && { consent }) };
     }
   }
 }
@@ -142,6 +144,12 @@ export function isAt(session: Session, wanted: Step): boolean {
 export function lostRoom(session: Session): Extract<Stay, { type: "in_room" }> | undefined {
   if (session.type !== "entering" || session.lost === undefined || session.lost.isOver) return undefined;
   return session.lost.stay.type === "in_room" ? session.lost.stay : undefined;
+}
+
+/** Who would have a direct path where the client is, or was and is on its way back to. */
+export function consent(session: Session): Consent | undefined {
+  const stay = session.type === "staying" ? session.stay : session.type === "off" ? undefined : session.lost?.stay;
+  return stay?.type === "in_room" ? stay.consent : undefined;
 }
 
 /** Whether the server will not have the client back as it was, and there are tries left in which that may change. */

@@ -6,6 +6,7 @@ import type { HostAction } from "../generated/HostAction";
 import type { MicrophoneChoice } from "../generated/MicrophoneChoice";
 import type { NoiseSuppression } from "../generated/NoiseSuppression";
 import type { ParticipantId } from "../generated/ParticipantId";
+import type { Report } from "../generated/Report";
 import type { RoomName } from "../generated/RoomName";
 import type { ScreenChoice } from "../generated/ScreenChoice";
 import type { SpeakerChoice } from "../generated/SpeakerChoice";
@@ -25,6 +26,8 @@ export interface Launch {
   link: string | undefined;
   /** Whether that server brings strangers together; where it is not known, it will say so. */
   strangers: boolean;
+  /** Whether that server keeps reports and blocks; where it is not known, it will say so. */
+  reports: boolean;
   /** Enter its room at once, whatever the devices: the user said so when starting the app. */
   enter: boolean;
 }
@@ -79,6 +82,12 @@ export interface CallEngine {
   /** Leave the stranger, and meet another one. */
   next(): void;
   leave(): void;
+  /** Let the stranger know the user's addresses, for a direct path, once they would do so too; until the end of this stay. */
+  consent(): void;
+  /** Tell the moderators of somebody who is here, or was within the last two minutes; answered by `reported` or `not_kept`. */
+  report(report: Report): void;
+  /** Never meet such a person again by chance; answered by `blocked` or `not_kept`. */
+  block(participant: ParticipantId): void;
   /** What the user, a host of the room, wants done with it. */
   host(action: HostAction): void;
 

@@ -4,11 +4,13 @@ import type { CallState } from "./CallState";
 import type { DisplayName } from "./DisplayName";
 import type { LeaveReason } from "./LeaveReason";
 import type { MediaState } from "./MediaState";
+import type { NotKept } from "./NotKept";
 import type { Participant } from "./Participant";
 import type { ParticipantId } from "./ParticipantId";
 import type { PeerState } from "./PeerState";
+import type { ReportId } from "./ReportId";
 
 /**
  * What the user is told about the call.
  */
-export type CallEvent = { "type": "state", state: CallState, } | { "type": "participant_joined", participant: Participant, } | { "type": "participant_left", participant: ParticipantId, reason: LeaveReason, } | { "type": "participant_changed", participant: Participant, } | { "type": "media", participant: ParticipantId, media: MediaState, } | { "type": "peer", participant: ParticipantId, state: PeerState, } | { "type": "host", participant: ParticipantId, } | { "type": "knock", participant: ParticipantId, name: DisplayName, } | { "type": "knock_ended", participant: ParticipantId, } | { "type": "muted", by: ParticipantId, } | { "type": "notice", text: string, } | { "type": "error", code: CallErrorCode, };
+export type CallEvent = { "type": "state", state: CallState, } | { "type": "participant_joined", participant: Participant, } | { "type": "participant_left", participant: ParticipantId, reason: LeaveReason, } | { "type": "participant_changed", participant: Participant, } | { "type": "media", participant: ParticipantId, media: MediaState, } | { "type": "peer", participant: ParticipantId, state: PeerState, } | { "type": "host", participant: ParticipantId, } | { "type": "knock", participant: ParticipantId, name: DisplayName, } | { "type": "knock_ended", participant: ParticipantId, } | { "type": "muted", by: ParticipantId, } | { "type": "reported", report: ReportId, } | { "type": "blocked", participant: ParticipantId, } | { "type": "not_kept", why: NotKept, } | { "type": "notice", text: string, } | { "type": "error", code: CallErrorCode, };

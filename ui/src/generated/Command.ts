@@ -7,6 +7,8 @@ import type { Interest } from "./Interest";
 import type { MicrophoneChoice } from "./MicrophoneChoice";
 import type { ParticipantId } from "./ParticipantId";
 import type { Region } from "./Region";
+import type { ReportReason } from "./ReportReason";
+import type { ReportWords } from "./ReportWords";
 import type { RoomName } from "./RoomName";
 import type { ScreenChoice } from "./ScreenChoice";
 import type { SpeakerChoice } from "./SpeakerChoice";
@@ -28,7 +30,7 @@ interests?: Array<Interest>, region?: Region,
 /**
  * As for a room.
  */
-token?: AccessToken, } | { "type": "next" } | { "type": "leave" } | { "type": "host", action: HostAction, } | { "type": "set_microphone", on: boolean, } | { "type": "set_camera", on: boolean, } | { "type": "select_camera", camera: CameraChoice, } | { "type": "select_microphone", microphone: MicrophoneChoice, } | { "type": "select_speaker", speaker: SpeakerChoice, } | { "type": "set_output_volume", volume: Volume, } | { "type": "set_participant_volume", participant: ParticipantId, volume: Volume, } | { "type": "set_voice_processing", settings: VoiceSettings, } | { "type": "set_preview", on: boolean, } | { "type": "share_screen", screen: ScreenChoice, 
+token?: AccessToken, } | { "type": "next" } | { "type": "leave" } | { "type": "consent" } | { "type": "report", participant: ParticipantId, reason: ReportReason, words: ReportWords, } | { "type": "block", participant: ParticipantId, } | { "type": "host", action: HostAction, } | { "type": "set_microphone", on: boolean, } | { "type": "set_camera", on: boolean, } | { "type": "select_camera", camera: CameraChoice, } | { "type": "select_microphone", microphone: MicrophoneChoice, } | { "type": "select_speaker", speaker: SpeakerChoice, } | { "type": "set_output_volume", volume: Volume, } | { "type": "set_participant_volume", participant: ParticipantId, volume: Volume, } | { "type": "set_voice_processing", settings: VoiceSettings, } | { "type": "set_preview", on: boolean, } | { "type": "share_screen", screen: ScreenChoice, 
 /**
  * And let them hear what this computer plays, but for the call.
  */

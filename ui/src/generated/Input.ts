@@ -6,6 +6,7 @@ import type { HostAction } from "./HostAction";
 import type { MediaState } from "./MediaState";
 import type { ParticipantId } from "./ParticipantId";
 import type { PathState } from "./PathState";
+import type { Report } from "./Report";
 import type { RoomName } from "./RoomName";
 import type { Seek } from "./Seek";
 import type { ServerMessage } from "./ServerMessage";
@@ -21,4 +22,4 @@ token?: AccessToken, } | { "type": "seek", seek: Seek,
 /**
  * As for a room.
  */
-token?: AccessToken, } | { "type": "next" } | { "type": "leave" } | { "type": "set_media", media: MediaState, } | { "type": "host", action: HostAction, } | { "type": "signaling_opened" } | { "type": "signaling_closed" } | { "type": "received", message: ServerMessage, } | { "type": "received_unknown" } | { "type": "received_garbage" } | { "type": "offer_created", peer: ParticipantId, sdp: string, } | { "type": "answer_created", peer: ParticipantId, sdp: string, } | { "type": "answer_accepted", peer: ParticipantId, } | { "type": "negotiation_failed", peer: ParticipantId, } | { "type": "negotiation_needed", peer: ParticipantId, } | { "type": "local_candidate", peer: ParticipantId, candidate: Candidate, } | { "type": "local_candidates_ended", peer: ParticipantId, ufrag: string, } | { "type": "path", peer: ParticipantId, state: PathState, } | { "type": "network_changed" };
+token?: AccessToken, } | { "type": "next" } | { "type": "leave" } | { "type": "set_media", media: MediaState, } | { "type": "consent" } | { "type": "report", report: Report, } | { "type": "block", participant: ParticipantId, } | { "type": "host", action: HostAction, } | { "type": "signaling_opened" } | { "type": "signaling_closed" } | { "type": "received", message: ServerMessage, } | { "type": "received_unknown" } | { "type": "received_garbage" } | { "type": "offer_created", peer: ParticipantId, sdp: string, } | { "type": "answer_created", peer: ParticipantId, sdp: string, } | { "type": "answer_accepted", peer: ParticipantId, } | { "type": "negotiation_failed", peer: ParticipantId, } | { "type": "negotiation_needed", peer: ParticipantId, } | { "type": "local_candidate", peer: ParticipantId, candidate: Candidate, } | { "type": "local_candidates_ended", peer: ParticipantId, ufrag: string, } | { "type": "path", peer: ParticipantId, state: PathState, } | { "type": "network_changed" };

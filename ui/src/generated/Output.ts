@@ -14,4 +14,4 @@ export type Output = { "type": "open_signaling" } | { "type": "close_signaling" 
 /**
  * Which paths its media may take; all of them without it.
  */
-ice_mode?: IceMode, } | { "type": "close_peer", peer: ParticipantId, } | { "type": "create_offer", peer: ParticipantId, ice_restart: boolean, } | { "type": "accept_offer", peer: ParticipantId, sdp: string, rollback: boolean, } | { "type": "accept_answer", peer: ParticipantId, sdp: string, } | { "type": "add_candidate", peer: ParticipantId, candidate: Candidate, } | { "type": "end_candidates", peer: ParticipantId, ufrag: string, } | { "type": "event", event: CallEvent, };
+ice_mode?: IceMode, } | { "type": "set_ice_mode", peer: ParticipantId, ice_mode: IceMode, } | { "type": "close_peer", peer: ParticipantId, } | { "type": "create_offer", peer: ParticipantId, ice_restart: boolean, } | { "type": "accept_offer", peer: ParticipantId, sdp: string, rollback: boolean, } | { "type": "accept_answer", peer: ParticipantId, sdp: string, } | { "type": "add_candidate", peer: ParticipantId, candidate: Candidate, } | { "type": "end_candidates", peer: ParticipantId, ufrag: string, } | { "type": "event", event: CallEvent, };

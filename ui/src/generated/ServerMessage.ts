@@ -39,7 +39,11 @@ ice_mode?: IceMode, } } | { "type": "joined", "payload": { room: RoomName, you: 
 /**
  * Whether the client is a host of the room.
  */
-host?: boolean, door?: Door, } } | { "type": "waiting", "payload": { room: RoomName, you: ParticipantId, } } | { "type": "queued", "payload": { 
+host?: boolean, door?: Door, 
+/**
+ * Which paths media may take in this room, until [`Direct`](Self::Direct); those of the welcome without it.
+ */
+ice_mode?: IceMode, } } | { "type": "consent", "payload": { from: ParticipantId, } } | { "type": "direct" } | { "type": "waiting", "payload": { room: RoomName, you: ParticipantId, } } | { "type": "queued", "payload": { 
 /**
  * From 1, for who has waited longest. Told anew when it changes to those among the first 100.
  */

@@ -9,7 +9,7 @@ use visavis_protocol::{
 
 use super::Call;
 use crate::conversation::Conversation;
-use crate::event::{CallErrorCode, CallEvent, CallState};
+use crate::event::{CallErrorCode, CallEvent, CallState, Consent, NotKept};
 use crate::output::Output;
 use crate::peer::{Ice, Peer, tell};
 use crate::session::{Lost, Meeting, Session, Stay, Step};
@@ -65,6 +65,7 @@ impl Call {
             return;
         }
         self.conversation = session.map(Conversation::new);
+        self.forget_unanswered();
         self.session.advance(now, Step::Admission);
         if resumed.is_some() {
             // The server has kept a place that this client cannot take up again.
@@ -175,9 +176,18 @@ impl Call {
     }
 
     /// The stay goes on, with those who were there before; who is not back yet has some time for it.
-    fn go_on(&mut self, now: Instant, stay: Stay, participants: &[Participant]) {
+    fn go_on(&mut self, now: Instant, mut stay: Stay, participants: &[Participant]) {
         self.forget_knocks();
+        let mut consents = false;
+        if let Stay::InRoom { consent, .. } = &mut stay {
+            let asked_for = *consent;
+            *consent = self.consent_kept(asked_for);
+            consents = asked_for.is_some() && matches!(consent, Some(Consent::Own | Consent::Both));
+        }
         self.stay(stay);
+        if consents {
+            self.send(ClientMessage::Consent);
+        }
         for (id, peer) in &mut self.peers {
             if !participants.iter().any(|participant| participant.id == *id) {
                 peer.handle_missing(now);
@@ -246,12 +256,12 @@ impl Call {
             ErrorCode::RateLimited if self.session.is_first_hello() => {
                 self.fail(CallErrorCode::TooManyConnections);
             }
-            // The participant left while the message was on its way; or the server only takes its time, or keeps no
-            // reports.
-            ErrorCode::UnknownParticipant
-            | ErrorCode::NotInRoom
-            | ErrorCode::RateLimited
-            | ErrorCode::Unavailable => {}
+            // The participant left while the message was on its way; or the server only takes its time. Or that was a
+            // report's or a block's answer.
+            ErrorCode::UnknownParticipant => self.on_not_kept(NotKept::TooLate),
+            ErrorCode::RateLimited => self.on_not_kept(NotKept::TooMany),
+            ErrorCode::Unavailable => self.on_not_kept(NotKept::Unavailable),
+            ErrorCode::NotInRoom => {}
             ErrorCode::UnsupportedProtocol => self.fail(CallErrorCode::UnsupportedProtocol),
             ErrorCode::RoomFull => self.on_no_return(now, CallErrorCode::RoomFull),
             ErrorCode::RoomLocked => self.on_no_return(now, CallErrorCode::RoomLocked),

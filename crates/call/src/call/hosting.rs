@@ -66,11 +66,4 @@ impl Call {
     fn is_known_knock(&self, participant: &ParticipantId) -> bool {
         self.knocks.iter().any(|knock| knock.participant == *participant)
     }
-
-    fn tell_stay(&mut self) {
-        if let Session::Staying(stay) = &self.session {
-            let state = stay.state();
-            self.tell_state(state);
-        }
-    }
 }

@@ -1,7 +1,9 @@
 //! The call as a whole: the session with the server, and a peer for each other participant.
 
 mod admission;
+mod consent;
 mod hosting;
+mod moderation;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -35,6 +37,8 @@ pub struct Call {
     peers: BTreeMap<ParticipantId, Peer>,
     /// Who waits in the lobby, as far as this client, a host, knows.
     knocks: Vec<Knock>,
+    /// Reports and blocks that the server has not answered.
+    unanswered: usize,
     /// Own messages that the server has missed; they have their numbers already.
     replay: VecDeque<ClientMessage>,
     out: VecDeque<Output>,
@@ -52,6 +56,7 @@ impl Call {
             ice: Ice::default(),
             peers: BTreeMap::new(),
             knocks: Vec::new(),
+            unanswered: 0,
             replay: VecDeque::new(),
             out: VecDeque::new(),
         }
@@ -69,6 +74,9 @@ impl Call {
             Input::Next => self.next(now),
             Input::Leave => self.leave(),
             Input::SetMedia { media } => self.set_media(media),
+            Input::Consent => self.consent(),
+            Input::Report { report } => self.ask_moderators(ClientMessage::Report(report)),
+            Input::Block { participant } => self.ask_moderators(ClientMessage::Block { participant }),
             Input::Host { action } => self.act_as_host(action),
             Input::SignalingOpened => self.on_signaling_opened(now),
             Input::SignalingClosed => self.on_signaling_closed(now),
@@ -195,9 +203,12 @@ impl Call {
                 self.on_guest(guest);
                 self.on_welcome(now, Ice { servers: ice_servers, mode: ice_mode }, session, resumed);
             }
-            ServerMessage::Joined { room, you, participants, host, door } => {
-                self.on_joined(now, Stay::InRoom { room, you, host, door }, participants);
+            ServerMessage::Joined { room, you, participants, host, door, ice_mode } => {
+                let consent = self.asked_for(ice_mode);
+                self.on_joined(now, Stay::InRoom { room, you, host, door, consent }, participants);
             }
+            ServerMessage::Consent { from } => self.on_consent(&from),
+            ServerMessage::Direct => self.on_direct(),
             ServerMessage::Queued { place, waiting } => self.on_queued(place, waiting),
             ServerMessage::Waiting { room, .. } => self.on_waiting(room),
             ServerMessage::TurnedAway => self.on_turned_away(),
@@ -214,10 +225,8 @@ impl Call {
                 self.on_participant_left(&participant, reason)
             }
             ServerMessage::Description { from, description } => {
-                let Self { peers, ice, out, .. } = self;
-                if let Some(peer) = peers.get_mut(&from) {
-                    peer.handle_description(now, description, ice, out);
-                }
+                let ice = self.ice_here();
+                self.with_peer(&from, |peer, out| peer.handle_description(now, description, &ice, out));
             }
             ServerMessage::Candidates { from, candidates } => self.with_peer(&from, |peer, out| {
                 for candidate in candidates {
@@ -232,8 +241,8 @@ impl Call {
                     tell(&mut self.out, CallEvent::Media { participant: from, media });
                 }
             }
-            // Answers to what only a shell asks.
-            ServerMessage::Reported { .. } | ServerMessage::Blocked { .. } => {}
+            ServerMessage::Reported { report } => self.on_kept(CallEvent::Reported { report }),
+            ServerMessage::Blocked { participant } => self.on_kept(CallEvent::Blocked { participant }),
             ServerMessage::Error { code, message, .. } => self.on_refusal(now, code, &message),
         }
     }
@@ -247,12 +256,13 @@ impl Call {
         if !self.session.is_in_room() || self.is_me(&id) {
             return;
         }
+        let ice = self.ice_here();
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.go_on(now, participant, &self.ice, &mut self.out);
-            peer.handle_timeout(now, true, &self.ice, &mut self.out);
+            peer.go_on(now, participant, &ice, &mut self.out);
+            peer.handle_timeout(now, true, &ice, &mut self.out);
             return;
         }
-        let peer = Peer::open(now, participant, self.ice.clone(), &mut self.out);
+        let peer = Peer::open(now, participant, ice, &mut self.out);
         self.peers.insert(id, peer);
     }
 
@@ -280,14 +290,15 @@ impl Call {
         self.wish = None;
         self.conversation = None;
         self.knocks.clear();
+        self.unanswered = 0;
         self.tell_state(CallState::Ended);
     }
 
     fn handle_peer_timeouts(&mut self, now: Instant) {
-        let reachable = self.session.is_in_room();
+        let (reachable, ice) = (self.session.is_in_room(), self.ice_here());
         let mut gone = Vec::new();
         for (id, peer) in &mut self.peers {
-            peer.handle_timeout(now, reachable, &self.ice, &mut self.out);
+            peer.handle_timeout(now, reachable, &ice, &mut self.out);
             if peer.has_missed_return(now, reachable) {
                 gone.push(id.clone());
             }
@@ -326,6 +337,14 @@ impl Call {
 
     fn send(&mut self, message: ClientMessage) {
         self.out.push_back(Output::Send { message });
+    }
+
+    /// The stay has changed in a way that the user is told.
+    fn tell_stay(&mut self) {
+        if let Session::Staying(stay) = &self.session {
+            let state = stay.state();
+            self.tell_state(state);
+        }
     }
 
     fn tell_state(&mut self, state: CallState) {

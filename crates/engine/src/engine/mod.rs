@@ -13,7 +13,7 @@ use visavis_media::audio::voice::VoiceSettings;
 use visavis_media::video::Frame;
 use visavis_media::video::screen::{self as screens, ScreenError};
 use visavis_media::{DeviceChoice, DeviceKind, DeviceList, ScreenChoice};
-use visavis_protocol::{MatchKind, MediaState, Participant, ParticipantId, Seek};
+use visavis_protocol::{MatchKind, MediaState, Participant, ParticipantId, Report, Seek};
 
 use crate::api::{CallStats, Command, Event, Milestones, StreamId};
 use crate::devices::{self, Devices};
@@ -168,6 +168,11 @@ impl Actor {
             }),
             Command::Next => self.feed(Input::Next),
             Command::Leave => self.feed(Input::Leave),
+            Command::Consent => self.feed(Input::Consent),
+            Command::Report { participant, reason, words } => {
+                self.feed(Input::Report { report: Report { participant, reason, words } });
+            }
+            Command::Block { participant } => self.feed(Input::Block { participant }),
             Command::Host { action } => self.feed(Input::Host { action }),
             Command::SetMicrophone { on } => {
                 self.devices.set_microphone(on);
@@ -313,6 +318,7 @@ impl Actor {
                 let context = self.peer_context(&peer, IceConfig { servers: ice_servers, mode: ice_mode });
                 self.peers.insert(peer, Peer::open(context));
             }
+            Output::SetIceMode { peer, ice_mode } => self.ask(&peer, PeerCommand::SetIceMode(ice_mode)),
             Output::ClosePeer { peer } => {
                 self.peers.remove(&peer);
                 self.voices.end(&peer);
@@ -362,6 +368,9 @@ impl Actor {
             | CallEvent::Host { .. }
             | CallEvent::Knock { .. }
             | CallEvent::KnockEnded { .. }
+            | CallEvent::Reported { .. }
+            | CallEvent::Blocked { .. }
+            | CallEvent::NotKept { .. }
             | CallEvent::Notice { .. } => {}
             CallEvent::Muted { .. } => {
                 self.devices.set_microphone(false);

@@ -15,8 +15,8 @@ use visavis_protocol::{IceMode, IceServer};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceTransportPolicy, SettingEngineBuilder,
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfiguration,
+    RTCConfigurationBuilder, RTCIceTransportPolicy, SettingEngineBuilder,
 };
 use webrtc::rtp_transceiver::RtpSender;
 
@@ -53,10 +53,16 @@ pub(crate) struct Connection {
     pub(crate) pc: Arc<dyn PeerConnection>,
     pub(crate) tracks: OutgoingTracks,
     pub(crate) following: Following,
+    relays: Relays,
     mdns: MulticastDnsMode,
 }
 
 impl Connection {
+    /// From the next candidates on media takes these paths.
+    pub(crate) async fn set_ice_mode(&self, mode: IceMode) -> Result<()> {
+        self.pc.set_configuration(configuration(&self.relays, Some(mode))).await
+    }
+
     /// Whether sockets can be bound for a restart. The crate opens one for multicast DNS too if it did at the beginning,
     /// and is lost for good where that fails, as without any route.
     pub(crate) fn can_restart(&self) -> bool {
@@ -117,7 +123,8 @@ where
     let screen = add_track(&pc, SCREEN_STREAM, "screen", RtpCodecKind::Video, picture).await?;
     let screen_sound = add_track(&pc, SCREEN_STREAM, "screen-sound", RtpCodecKind::Audio, sound).await?;
     let tracks = OutgoingTracks { audio, camera, screen, screen_sound };
-    Ok(Connection { pc, tracks, following: listeners.wires.following, mdns })
+    let Listeners { relays, wires, .. } = listeners;
+    Ok(Connection { pc, tracks, following: wires.following, relays, mdns })
 }
 
 async fn build<F>(
@@ -148,9 +155,9 @@ where
         RtpCodecKind::Video,
     )?;
     // Relays are the best there is where nothing else may be used; elsewhere a direct path gets the time to be found.
-    let (policy, relay_wait) = match ice.mode {
-        Some(IceMode::Relay) => (RTCIceTransportPolicy::Relay, Duration::ZERO),
-        Some(IceMode::All) | None => (RTCIceTransportPolicy::All, RELAY_WAIT),
+    let relay_wait = match ice.mode {
+        Some(IceMode::Relay) => Duration::ZERO,
+        Some(IceMode::All) | None => RELAY_WAIT,
     };
     let registry = chain::build(&mut media_engine, listeners.wires.clone(), screen)?;
     let settings = SettingEngineBuilder::new()
@@ -164,13 +171,12 @@ where
         .with_discard_local_candidates_during_ice_restart(true)
         .with_multicast_dns_mode(mdns)
         .build();
-    let configuration = RTCConfigurationBuilder::new()
-        .with_ice_servers(listeners.relays.ice_servers())
-        .with_ice_transport_policy(policy);
     let runtime =
         ConnectionRuntime { following: listeners.wires.following.clone(), relays: listeners.relays.clone() };
+    // An agent that is made for relays alone takes no other candidates ever after. What is gathered, and by that what is
+    // sent and contacted, goes by the configuration of the moment.
     let pc = PeerConnectionBuilder::new()
-        .with_configuration(configuration.build())
+        .with_configuration(configuration(&listeners.relays, None))
         .with_media_engine(media_engine)
         .with_setting_engine(settings)
         .with_interceptor_registry(registry)
@@ -179,7 +185,21 @@ where
         .with_udp_addrs(vec!["0.0.0.0:0", "[::]:0"])
         .build()
         .await?;
+    if ice.mode == Some(IceMode::Relay) {
+        pc.set_configuration(configuration(&listeners.relays, ice.mode)).await?;
+    }
     Ok(Arc::new(pc))
+}
+
+fn configuration(relays: &Relays, mode: Option<IceMode>) -> RTCConfiguration {
+    let policy = match mode {
+        Some(IceMode::Relay) => RTCIceTransportPolicy::Relay,
+        Some(IceMode::All) | None => RTCIceTransportPolicy::All,
+    };
+    RTCConfigurationBuilder::new()
+        .with_ice_servers(relays.ice_servers())
+        .with_ice_transport_policy(policy)
+        .build()
 }
 
 async fn add_track(

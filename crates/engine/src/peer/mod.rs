@@ -26,7 +26,7 @@ use visavis_call::PathState;
 use visavis_congestion::Estimate;
 use visavis_media::audio::{AudioSink, AudioStream, AudioStreamId};
 use visavis_media::video::{Frame, VideoReceiver, VideoReceiverEvent};
-use visavis_protocol::Candidate;
+use visavis_protocol::{Candidate, IceMode};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
@@ -53,6 +53,8 @@ const QUEUE: usize = 256;
 /// What the call wants of a connection; answered by [`PeerEvent`]s.
 #[derive(Debug)]
 pub(crate) enum PeerCommand {
+    /// From the next ICE restart on media may take these paths.
+    SetIceMode(IceMode),
     CreateOffer {
         ice_restart: bool,
     },
@@ -259,6 +261,7 @@ impl Actor {
 
     async fn on_command(&mut self, command: PeerCommand) {
         let answer = match command {
+            PeerCommand::SetIceMode(mode) => return self.set_ice_mode(mode).await,
             PeerCommand::CreateOffer { ice_restart } => {
                 self.create_offer(ice_restart).await.map(|sdp| PeerEvent::OfferCreated { sdp })
             }
@@ -282,6 +285,12 @@ impl Actor {
             warn!(%error, "the negotiation failed");
             PeerEvent::NegotiationFailed
         }));
+    }
+
+    async fn set_ice_mode(&mut self, mode: IceMode) {
+        if let Err(error) = self.connection.set_ice_mode(mode).await {
+            warn!(%error, "media keeps the paths that it may take");
+        }
     }
 
     async fn create_offer(&mut self, ice_restart: bool) -> Result<String> {

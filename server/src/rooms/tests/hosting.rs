@@ -189,7 +189,8 @@ fn opening_the_door_lets_in_as_many_as_fit() {
 
 #[test]
 fn when_the_last_one_leaves_who_waits_comes_in_in_order() {
-    let mut rooms = Rooms::new(NonZeroUsize::new(3).expect("room"), Door::Lobby, StdRng::seed_from_u64(7));
+    let mut rooms =
+        Rooms::new(NonZeroUsize::new(3).expect("room"), Door::Lobby, false, StdRng::seed_from_u64(7));
     joined(&mut rooms, ADA, "Ada");
     knock(&mut rooms, EVE, "Eve");
     let bob = knock(&mut rooms, BOB, "Bob");

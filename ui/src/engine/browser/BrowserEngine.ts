@@ -7,6 +7,7 @@ import type { MediaState } from "../../generated/MediaState";
 import type { NoiseSuppression } from "../../generated/NoiseSuppression";
 import type { Output } from "../../generated/Output";
 import type { ParticipantId } from "../../generated/ParticipantId";
+import type { Report } from "../../generated/Report";
 import type { StreamId } from "../../generated/StreamId";
 import type { VoiceSettings } from "../../generated/VoiceSettings";
 import type { Volume } from "../../generated/Volume";
@@ -91,7 +92,7 @@ export class BrowserEngine implements CallEngine {
   }
 
   async launch(): Promise<Launch> {
-    return { server: location.origin, link: location.href, strangers: await offersStrangers(), enter: false };
+    return { server: location.origin, link: location.href, ...(await features()), enter: false };
   }
 
   listDevices(): void {
@@ -170,6 +171,18 @@ export class BrowserEngine implements CallEngine {
     this.#handle({ type: "leave" });
   }
 
+  report(report: Report): void {
+    this.#handle({ type: "report", report });
+  }
+
+  block(participant: ParticipantId): void {
+    this.#handle({ type: "block", participant });
+  }
+
+  consent(): void {
+    this.#handle({ type: "consent" });
+  }
+
   host(action: HostAction): void {
     this.#handle({ type: "host", action });
   }
@@ -208,6 +221,8 @@ export class BrowserEngine implements CallEngine {
         return this.#emit({ type: "guest", server: this.#server, token: output.token });
       case "open_peer":
         return this.#openPeer(output);
+      case "set_ice_mode":
+        return this.#peers.get(output.peer)?.setIceMode(output.ice_mode);
       case "close_peer":
         return this.#closePeer(output.peer);
       case "create_offer":
@@ -335,6 +350,9 @@ export class BrowserEngine implements CallEngine {
       case "host":
       case "knock":
       case "knock_ended":
+      case "reported":
+      case "blocked":
+      case "not_kept":
       case "notice":
       case "error":
         break;
@@ -375,12 +393,13 @@ export class BrowserEngine implements CallEngine {
   }
 }
 
-/** Whether the page's server brings strangers together; not, as far as it does not say so. */
-async function offersStrangers(): Promise<boolean> {
+/** What the page's server offers; nothing, as far as it does not say so. */
+async function features(): Promise<Pick<Launch, "strangers" | "reports">> {
   try {
     const answer = await fetch("/features");
-    return answer.ok && ((await answer.json()) as { strangers?: unknown }).strangers === true;
+    const { strangers, reports } = (answer.ok ? await answer.json() : {}) as Record<string, unknown>;
+    return { strangers: strangers === true, reports: reports === true };
   } catch {
-    return false;
+    return { strangers: false, reports: false };
   }
 }

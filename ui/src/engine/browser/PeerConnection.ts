@@ -55,6 +55,13 @@ export class PeerConnection {
     this.#listen();
   }
 
+  /** From the next ICE restart on media may take these paths. */
+  setIceMode(iceTransportPolicy: RTCIceTransportPolicy): void {
+    this.#enqueue(async () => {
+      this.#connection.setConfiguration({ ...this.#connection.getConfiguration(), iceTransportPolicy });
+    });
+  }
+
   createOffer(iceRestart: boolean): void {
     this.#negotiate(async () => {
       await this.#offerTransceivers();

@@ -2,6 +2,7 @@ import type { Command } from "../../generated/Command";
 import type { Event } from "../../generated/Event";
 import type { HostAction } from "../../generated/HostAction";
 import type { NoiseSuppression } from "../../generated/NoiseSuppression";
+import type { Report } from "../../generated/Report";
 import type { StreamId } from "../../generated/StreamId";
 import type { VoiceSettings } from "../../generated/VoiceSettings";
 import { type LumaPlane, rgbaPlane } from "../browser/marker";
@@ -56,7 +57,7 @@ export class NativeEngine implements CallEngine {
 
   async launch(): Promise<Launch> {
     const { link, enter } = await this.#invoke<{ link: string | null; enter: boolean }>("launch");
-    return { server: undefined, link: link ?? undefined, strangers: true, enter };
+    return { server: undefined, link: link ?? undefined, strangers: true, reports: true, enter };
   }
 
   listDevices(): void {
@@ -130,6 +131,18 @@ export class NativeEngine implements CallEngine {
 
   leave(): void {
     this.#send({ type: "leave" });
+  }
+
+  report(report: Report): void {
+    this.#send({ type: "report", ...report });
+  }
+
+  block(participant: string): void {
+    this.#send({ type: "block", participant });
+  }
+
+  consent(): void {
+    this.#send({ type: "consent" });
   }
 
   host(action: HostAction): void {
