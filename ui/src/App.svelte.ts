@@ -4,6 +4,7 @@ import type { DeviceChoice } from "./generated/DeviceChoice";
 import type { DeviceKind } from "./generated/DeviceKind";
 import type { MediaState } from "./generated/MediaState";
 import type { ParticipantId } from "./generated/ParticipantId";
+import type { Report } from "./generated/Report";
 import type { ScreenChoice } from "./generated/ScreenChoice";
 import type { VoiceSettings } from "./generated/VoiceSettings";
 import { INITIAL, type Model, reduce, withOther, without } from "./model";
@@ -18,6 +19,9 @@ export type Screen =
   | { type: "call"; goal: Goal }
   | { type: "ended"; goal: Goal };
 
+/** How long one who has left can be reported and blocked; see the protocol. */
+const DEPARTED_MS = 120_000;
+
 /**
  * The one owner of what the screens show: the screen, the model of the call and the preferences.
  *
@@ -30,6 +34,8 @@ export class App {
   readonly options: Options;
   /** Whether the server is known, or may turn out, to bring strangers together. */
   readonly offersStrangers: boolean;
+  /** Whether the server is known, or may turn out, to keep reports and blocks. */
+  readonly keepsReports: boolean;
   screen: Screen = $state.raw({ type: "home" });
   model: Model = $state.raw(INITIAL);
   preferences: Preferences = $state.raw(loadPreferences(localStorage));
@@ -56,6 +62,7 @@ export class App {
     engine.setMicrophone(INITIAL.own.microphone);
     engine.setCamera(INITIAL.own.camera);
     this.offersStrangers = launch.strangers;
+    this.keepsReports = launch.reports;
     const goal = this.#takeGoal(launch.link ?? "");
     if (goal !== undefined) this.#begin(goal, this.options.join || launch.enter);
     if (!this.choosesServer) window.addEventListener("popstate", () => this.#onPopState());
@@ -106,6 +113,37 @@ export class App {
   endForAll(): void {
     this.#endsForAll = true;
     this.engine.host({ action: "end" });
+  }
+
+  /** Lets the stranger know the user's addresses, once they would do so too. */
+  connectDirectly(): void {
+    this.engine.consent();
+  }
+
+  ignoreWish(): void {
+    this.model = { ...this.model, ignoresWish: true };
+  }
+
+  report(report: Report): void {
+    this.model = { ...this.model, asked: { what: "report", answer: "none" } };
+    this.engine.report(report);
+  }
+
+  /** Never meets this person again by chance, and leaves, if that is who is here. */
+  block(participant: ParticipantId): void {
+    this.model = { ...this.model, asked: { what: "block", answer: "none" } };
+    this.engine.block(participant);
+    if (this.screen.type !== "call" || !this.model.others.some(({ id }) => id === participant)) return;
+    switch (this.screen.goal.type) {
+      case "stranger":
+        return this.engine.next();
+      case "room":
+        return this.leave();
+    }
+  }
+
+  dismissAsked(): void {
+    this.model = { ...this.model, asked: undefined };
   }
 
   nameOf(participant: ParticipantId): string {
@@ -226,11 +264,19 @@ export class App {
     if (event.type === "guest") {
       this.#savePreferences({ guests: withGuest(this.preferences.guests, event.server, event.token) });
     }
+    if (event.type === "call" && event.event.type === "participant_left") this.#forgetLater(event.event.participant);
     const ended = event.type === "call" && event.event.type === "state" && event.event.state.type === "ended";
     if (!ended) return;
     if (this.#endsForAll) this.dismissError();
     this.#endsForAll = false;
     if (this.screen.type === "call") this.screen = { type: "ended", goal: this.screen.goal };
+  }
+
+  /** The server knows for so long who was here. */
+  #forgetLater(participant: ParticipantId): void {
+    setTimeout(() => {
+      this.model = { ...this.model, departed: this.model.departed.filter(({ id }) => id !== participant) };
+    }, DEPARTED_MS);
   }
 
   #onPopState(): void {

@@ -3,6 +3,7 @@
 import type { CallErrorCode } from "./generated/CallErrorCode";
 import type { DeviceErrorCode } from "./generated/DeviceErrorCode";
 import type { DeviceKind } from "./generated/DeviceKind";
+import type { NotKept } from "./generated/NotKept";
 import type { ScreenErrorCode } from "./generated/ScreenErrorCode";
 
 export interface ErrorWords {
@@ -139,3 +140,15 @@ export function standInWords(kind: DeviceKind): ErrorWords {
 }
 
 const DEVICES: Record<DeviceKind, string> = { camera: "camera", microphone: "microphone", speaker: "speaker" };
+
+/** Why a report or a block came to nothing. */
+export function notKeptWords(why: NotKept): ErrorWords {
+  switch (why) {
+    case "too_late":
+      return { title: "They have been gone for too long", advice: "The server no longer knows who that was." };
+    case "too_many":
+      return { title: "That was too much at once", advice: "Wait half a minute, then try again." };
+    case "unavailable":
+      return { title: "The server could not keep that", advice: "Try again. If it goes on, write to whoever runs this server." };
+  }
+}

@@ -130,3 +130,28 @@ test("a screen's sound may fail and come back while the picture goes on, and end
   expect(after(fails!, comes!).sharedSound).toBe(true);
   expect(after(comes!, { type: "screen_ended", error: null }).sharedSound).toBeUndefined();
 });
+
+test("who has left can be reported for a while, and nobody after the call", () => {
+  const met = call({ type: "participant_joined", participant: ben });
+  const left = after(met, call({ type: "participant_left", participant: "b", reason: "left" }));
+  expect(left.departed).toEqual([{ id: "b", name: "Ben" }]);
+  expect(reduce(left, call({ type: "state", state: { type: "ended" } })).departed).toEqual([]);
+  const many = Array.from({ length: 40 }, (_, number) => ({ ...ben, id: `b${number}` })).flatMap((participant) => [
+    call({ type: "participant_joined", participant }),
+    call({ type: "participant_left", participant: participant.id, reason: "left" }),
+  ]);
+  expect(after(...many).departed.map(({ id }) => id)).toEqual(Array.from({ length: 16 }, (_, n) => `b${n + 24}`));
+});
+
+test("what came of a report is told of the report, and of a block only if it came to nothing", () => {
+  const asked = (what: "report" | "block", ...events: EngineEvent[]) =>
+    events.reduce(reduce, { ...INITIAL, asked: { what, answer: "none" } as const }).asked;
+  const refused = call({ type: "not_kept", why: "too_many" });
+  const kept = { what: "report", answer: "kept", report: "0190" };
+  expect(asked("report", call({ type: "reported", report: "0190" }))).toEqual(kept);
+  // The refusal was of something else.
+  expect(asked("report", refused, call({ type: "reported", report: "0190" }))).toEqual(kept);
+  expect(asked("block", refused)).toEqual({ what: "block", answer: "not_kept", why: "too_many" });
+  expect(asked("block", call({ type: "blocked", participant: "b" }))).toBeUndefined();
+  expect(after(refused).asked).toBeUndefined();
+});

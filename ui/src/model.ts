@@ -8,11 +8,13 @@ import type { DeviceErrorCode } from "./generated/DeviceErrorCode";
 import type { DeviceKind } from "./generated/DeviceKind";
 import type { DeviceList } from "./generated/DeviceList";
 import type { MediaState } from "./generated/MediaState";
+import type { NotKept } from "./generated/NotKept";
 import type { Participant } from "./generated/Participant";
 import type { Knock } from "./generated/Knock";
 import type { ParticipantId } from "./generated/ParticipantId";
 import type { ParticipantLevel } from "./generated/ParticipantLevel";
 import type { PeerState } from "./generated/PeerState";
+import type { ReportId } from "./generated/ReportId";
 import type { Screen } from "./generated/Screen";
 import type { ScreenErrorCode } from "./generated/ScreenErrorCode";
 import { type EngineEvent, streamKey } from "./engine/CallEngine";
@@ -26,6 +28,18 @@ export interface Other extends Participant {
   volume: number;
 }
 
+/** Somebody who is here, or was: whom the user may report or block. */
+export type Person = Pick<Participant, "id" | "name">;
+
+/** What the user last asked of the moderators, and what came of it so far. */
+export type Asked =
+  | { what: "report" | "block"; answer: "none" }
+  | { what: "report" | "block"; answer: "not_kept"; why: NotKept }
+  | { what: "report"; answer: "kept"; report: ReportId };
+
+/** Of those who have left so many are known, as to the server. */
+const MOST_DEPARTED = 16;
+
 export interface Model {
   call: CallState;
   /** The last thing that went wrong with this call. */
@@ -33,6 +47,11 @@ export interface Model {
   /** What the server says about it, in its own words. */
   notice: string | undefined;
   others: Other[];
+  /** Who left within the last two minutes, the latest one at the end. */
+  departed: Person[];
+  asked: Asked | undefined;
+  /** Whether the other's wish for a direct path is none that the user wants to hear of any more. */
+  ignoresWish: boolean;
   /** Who waits in the lobby; for hosts. */
   knocks: Knock[];
   /** The host who has muted the user, until that is dismissed or undone. */
@@ -65,6 +84,9 @@ export const INITIAL: Model = {
   callError: undefined,
   notice: undefined,
   others: [],
+  departed: [],
+  asked: undefined,
+  ignoresWish: false,
   knocks: [],
   mutedBy: undefined,
   own: { microphone: true, camera: true },
@@ -132,7 +154,7 @@ function reduceCall(model: Model, event: CallEvent): Model {
     case "participant_joined":
       return { ...model, others: [...model.others, newcomer(event.participant)] };
     case "participant_left":
-      return { ...model, others: model.others.filter(({ id }) => id !== event.participant) };
+      return reduceLeaving(model, event.participant);
     case "participant_changed":
       return withOther(model, event.participant.id, { host: false, ...event.participant });
     case "media":
@@ -147,6 +169,12 @@ function reduceCall(model: Model, event: CallEvent): Model {
       return { ...model, knocks: model.knocks.filter(({ participant }) => participant !== event.participant) };
     case "muted":
       return { ...model, own: { ...model.own, microphone: false }, mutedBy: event.by };
+    case "reported":
+      return { ...model, asked: { what: "report", answer: "kept", report: event.report } };
+    case "blocked":
+      return { ...model, asked: model.asked?.what === "block" ? undefined : model.asked };
+    case "not_kept":
+      return { ...model, asked: model.asked && { what: model.asked.what, answer: "not_kept", why: event.why } };
     case "notice":
       return { ...model, notice: event.text };
     case "error":
@@ -157,17 +185,35 @@ function reduceCall(model: Model, event: CallEvent): Model {
 function reduceState(model: Model, call: CallState): Model {
   switch (call.type) {
     case "joining":
-      return { ...model, call, callError: undefined, notice: undefined, stats: undefined };
+      return { ...model, call, callError: undefined, notice: undefined, stats: undefined, ignoresWish: false };
     case "queued":
     case "waiting":
     case "in_room":
       return { ...model, call, callError: undefined };
     case "idle":
     case "ended":
-      return { ...model, call, others: [], knocks: [], mutedBy: undefined, soundBlocked: false, screenError: undefined };
+      return {
+        ...model,
+        call,
+        others: [],
+        departed: [],
+        asked: undefined,
+        knocks: [],
+        mutedBy: undefined,
+        soundBlocked: false,
+        screenError: undefined,
+      };
     case "reconnecting":
       return { ...model, call };
   }
+}
+
+function reduceLeaving(model: Model, participant: ParticipantId): Model {
+  const leaver = model.others.find(({ id }) => id === participant);
+  if (leaver === undefined) return model;
+  const { id, name } = leaver;
+  const departed = [...model.departed, { id, name }].slice(-MOST_DEPARTED);
+  return { ...model, departed, others: model.others.filter((other) => other.id !== id) };
 }
 
 function newcomer(participant: Participant): Other {
