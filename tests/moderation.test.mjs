@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { chromium } from "playwright-core";
 import { artefactPath } from "./support/artefacts.mjs";
+import { freePort } from "./support/ports.mjs";
 import { Postgres } from "./support/postgres.mjs";
 import { Scope } from "./support/scope.mjs";
 import { Server } from "./support/server.mjs";
@@ -25,15 +25,6 @@ const NEXT_LOOK_LIMIT_MS = 20_000;
 /** It waits for 5 s for a database that does not answer. */
 const PATIENCE_LIMIT_MS = 20_000;
 const HOSTILE = `<img src=x onerror="document.title='owned'"> '); DROP TABLE reports; -- \u202e 🦉`;
-
-/** A port that nobody listens on. */
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** A server that keeps reports, and its moderators. */
 class Moderated {
