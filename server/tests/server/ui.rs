@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use visavis_server::Config;
+use visavis_server::{Config, MatchingConfig, ModerationConfig};
 
 use crate::http::{get, request};
 use crate::support::TestServer;
@@ -117,4 +117,18 @@ async fn without_a_ui_the_page_says_how_to_build_it() {
 #[tokio::test]
 async fn a_plain_request_for_the_websocket_is_refused() {
     assert_eq!(get(TestServer::start().await.address, "/ws").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_page_is_told_what_it_may_offer() {
+    let nothing = TestServer::start().await;
+    assert_eq!(get(nothing.address, "/features").await.body, r#"{"strangers":false,"reports":false}"#);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = format!("sqlite:{}", folder.path().join("visavis.db").display());
+    let moderation =
+        ModerationConfig { database: Some(database.parse().expect("a URL")), ..ModerationConfig::default() };
+    let matching = MatchingConfig { enabled: true, ..MatchingConfig::default() };
+    let all = TestServer::start_with(Config { matching, moderation, ..Config::default() }).await;
+    assert_eq!(get(all.address, "/features").await.body, r#"{"strangers":true,"reports":true}"#);
 }
