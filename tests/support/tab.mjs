@@ -21,6 +21,12 @@ export class Tab {
     this.name = name;
     /** What the page complained about. @type {string[]} */
     this.complaints = [];
+    /** What the server said, and what was said to it, as it came. @type {{ heard: string[], said: string[] }} */
+    this.signaling = { heard: [], said: [] };
+    page.on("websocket", (socket) => {
+      socket.on("framereceived", ({ payload }) => this.signaling.heard.push(String(payload)));
+      socket.on("framesent", ({ payload }) => this.signaling.said.push(String(payload)));
+    });
     page.setDefaultTimeout(PAGE_LIMIT_MS);
     page.on("pageerror", (error) => this.complaints.push(error.stack ?? error.message));
     page.on("console", (message) => {
