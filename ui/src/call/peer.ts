@@ -3,7 +3,6 @@
 import type { CallEvent } from "../generated/CallEvent";
 import type { Candidate } from "../generated/Candidate";
 import type { Description } from "../generated/Description";
-import type { IceMode } from "../generated/IceMode";
 import type { Output } from "../generated/Output";
 import type { Participant } from "../generated/Participant";
 import type { ParticipantId } from "../generated/ParticipantId";
