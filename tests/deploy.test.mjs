@@ -222,8 +222,6 @@ test("coturn takes the settings that compose gives it, and refuses addresses tha
   const server = new Program(scope, "turnserver", ["-c", file]);
   const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   await until(10_000, "coturn's socket", () => readFileSync("/proc/net/udp", "utf8").includes(local));
-  assert.ok(server.lines.some((line) => line.includes("Config file found")), "it read the file");
-  assert.deepEqual(server.lines.filter((line) => line.includes("Bad configuration")), []);
   const credentials = mint(VARIABLES.TURN_SECRET, "owl", Math.floor(Date.now() / 1000) + 3_600);
   const echo = await startEcho(scope, "127.0.0.1");
   const args = ["-n", "1", "-e", "127.0.0.1", "-r", String(echo)];
@@ -231,6 +229,11 @@ test("coturn takes the settings that compose gives it, and refuses addresses tha
   assert.deepEqual([good.challenged, good.received, good.refusals], [false, 0, [403]]);
   const forged = await runClient(scope, { ...mint("another", "owl", 2e9), port }, args);
   assert.equal(forged.challenged, true);
+
+  // It says what it read when it ends.
+  await server.end();
+  assert.ok(server.lines.some((line) => line.endsWith(`realm: ${VARIABLES.DOMAIN}`)), "it read the file");
+  assert.deepEqual(server.lines.filter((line) => line.includes("Bad configuration")), []);
 });
 
 test("the chart makes what Kubernetes takes, of little and of everything", () => {

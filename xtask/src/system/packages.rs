@@ -184,7 +184,10 @@ impl Probe {
         match self {
             Self::Program(name) => process::output(name, &["--version"]).is_some(),
             Self::Answers(name, word) => process::output(name, &[word]).is_some(),
-            Self::Module(name) => process::output("python3", &["-c", &format!("import {name}")]).is_some(),
+            Self::Module(name) => {
+                process::output("python3", &["-c", &format!("import {name}; print({name})")])
+                    .is_some_and(|found| !found.is_empty())
+            }
             Self::Library(name) => process::output("pkg-config", &["--modversion", name])
                 .is_some_and(|version| !version.is_empty()),
         }
