@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 use visavis_protocol::{DisplayName, RoomName};
 
 use crate::access::{Identity, Order, Permission};
-use crate::config::{ConfigError, LogFormat, StunUrl};
+use crate::config::{ConfigError, LogFormat, RedisUrl, StunUrl};
 use crate::health::Question;
 use crate::{Config, Origin};
 
@@ -158,6 +159,9 @@ struct Options {
 
     #[command(flatten)]
     ice: IceOptions,
+
+    #[command(flatten)]
+    cluster: ClusterOptions,
 }
 
 #[derive(Debug, Clone, clap::Args, Serialize)]
@@ -189,6 +193,24 @@ struct IceOptions {
     #[arg(long = "ice-server", value_name = "URL", env = "VISAVIS_ICE_SERVERS", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stun: Vec<StunUrl>,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+struct ClusterOptions {
+    /// A Redis that makes several servers one, such as redis://127.0.0.1:6379, or rediss:// for TLS.
+    #[arg(long, value_name = "URL", env = "VISAVIS_REDIS", hide_env_values = true)]
+    redis: Option<RedisUrl>,
+}
+
+impl Serialize for ClusterOptions {
+    /// With what is hidden elsewhere: the configuration is read from it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut table = serializer.serialize_map(None)?;
+        if let Some(redis) = &self.redis {
+            table.serialize_entry("redis", redis.reveal())?;
+        }
+        table.end()
+    }
 }
 
 impl Args {
@@ -229,7 +251,7 @@ mod tests {
                 assert!(help.contains(&*variable.to_string_lossy()), "{variable:?}");
             }
         }
-        assert_eq!(help.matches("VISAVIS_").count(), 10);
+        assert_eq!(help.matches("VISAVIS_").count(), 11);
         let Config { listen, log, rooms, .. } = Config::default();
         for default in [listen[0].to_string(), log, "text".to_owned(), rooms.size.to_string()] {
             assert!(help.contains(&format!("[default: {default}]")), "{default}: {help}");
@@ -254,6 +276,7 @@ mod tests {
             "--allowed-origin=https://a.example",
             "--room-size=3",
             "--admin-listen=127.0.0.1:2",
+            "--redis=redis://:pass@127.0.0.1:3",
         ])
         .expect("valid");
         assert_eq!(config.listen, ["[::1]:1", "127.0.0.1:1"].map(|text| text.parse().expect("an address")));
@@ -262,6 +285,7 @@ mod tests {
         assert_eq!(config.allowed_origins, ["https://a.example".parse().expect("an origin")]);
         assert_eq!(config.rooms.size.get(), 3);
         assert_eq!(config.admin.listen.map(|address| address.port()), Some(2));
+        assert_eq!(config.cluster.redis, "redis://:pass@127.0.0.1:3".parse().ok());
     }
 
     #[test]
@@ -289,6 +313,7 @@ mod tests {
             ["--ice-server", "stun:"],
             ["--allowed-origin", "calls.example.org"],
             ["--log-format", "xml"],
+            ["--redis", "127.0.0.1:6379"],
             ["--unknown", "1"],
         ] {
             assert!(parse(&options).is_err(), "{options:?}");

@@ -37,12 +37,12 @@ pub use access::fuzz_token;
 pub use access::{AccessError, Identity, IdentityError, Order, Permission, TokenError, generate_keys, issue};
 pub use args::{Args, HealthOptions, Task, TokenOptions};
 pub use config::{
-    AccessConfig, AcmeConfig, AdminConfig, AdminToken, AdminTokenError, CertificateSource, Config,
-    ConfigError, DatabaseUrl, DatabaseUrlError, IceConfig, JwksUrl, JwksUrlError, KeyAlgorithm, LimitsConfig,
-    LogFormat, MatchRelay, MatchingConfig, ModerationConfig, ModeratorConfig, Password, PasswordError,
-    PortRange, PublicKeyConfig, Realm, RoomsConfig, Secret, SecretConfig, SecretError, SecretSource, StunUrl,
-    StunUrlError, Timing, TlsConfig, TlsConfigError, TurnAccess, TurnConfig, TurnLimits, TurnService,
-    TurnUrl,
+    AccessConfig, AcmeConfig, AdminConfig, AdminToken, AdminTokenError, CertificateSource, ClusterConfig,
+    Config, ConfigError, DatabaseUrl, DatabaseUrlError, IceConfig, JwksUrl, JwksUrlError, KeyAlgorithm,
+    LimitsConfig, LogFormat, MatchRelay, MatchingConfig, ModerationConfig, ModeratorConfig, Password,
+    PasswordError, PortRange, PublicKeyConfig, Realm, RedisUrl, RedisUrlError, RoomsConfig, Secret,
+    SecretConfig, SecretError, SecretSource, StunUrl, StunUrlError, Timing, TlsConfig, TlsConfigError,
+    TurnAccess, TurnConfig, TurnLimits, TurnService, TurnUrl,
 };
 pub use health::{HealthError, Question, check_health};
 pub use moderation::OpenError;

@@ -4,6 +4,7 @@
 mod access;
 mod addresses;
 mod admin_token;
+mod cluster;
 mod layers;
 mod moderation;
 mod seconds;
@@ -26,6 +27,7 @@ pub use access::{
     AccessConfig, JwksUrl, JwksUrlError, KeyAlgorithm, PublicKeyConfig, SecretConfig, SecretSource,
 };
 pub use admin_token::{AdminToken, AdminTokenError};
+pub use cluster::{ClusterConfig, RedisUrl, RedisUrlError};
 pub use layers::ConfigError;
 pub use moderation::{DatabaseUrl, DatabaseUrlError, ModerationConfig};
 pub use secret::{Password, PasswordError, Secret, SecretError};
@@ -60,6 +62,7 @@ pub struct Config {
     pub limits: LimitsConfig,
     pub moderation: ModerationConfig,
     pub tls: TlsConfig,
+    pub cluster: ClusterConfig,
     pub timing: Timing,
 }
 
@@ -214,6 +217,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             moderation: ModerationConfig::default(),
             tls: TlsConfig::default(),
+            cluster: ClusterConfig::default(),
             timing: Timing::default(),
         }
     }
