@@ -9,6 +9,8 @@ mod access;
 mod admin;
 mod args;
 mod assets;
+#[cfg_attr(not(test), expect(dead_code, reason = "the hub does not use the broker yet"))]
+mod cluster;
 mod config;
 mod connection;
 mod conversation;
@@ -36,6 +38,8 @@ mod turn;
 pub use access::fuzz_token;
 pub use access::{AccessError, Identity, IdentityError, Order, Permission, TokenError, generate_keys, issue};
 pub use args::{Args, HealthOptions, Task, TokenOptions};
+#[doc(hidden)]
+pub use cluster::{Load, MeasureError, measure_pairing};
 pub use config::{
     AccessConfig, AcmeConfig, AdminConfig, AdminToken, AdminTokenError, CertificateSource, ClusterConfig,
     Config, ConfigError, DatabaseUrl, DatabaseUrlError, IceConfig, JwksUrl, JwksUrlError, KeyAlgorithm,

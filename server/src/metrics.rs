@@ -54,6 +54,46 @@ pub(crate) struct Metrics {
     pub(crate) bans: Gauge,
     errors: Family<ErrorLabels, Counter>,
     pub(crate) turn: TurnMetrics,
+    pub(crate) broker: BrokerMetrics,
+}
+
+/// What is counted of what several servers share.
+#[derive(Debug, Clone)]
+pub(crate) struct BrokerMetrics {
+    /// 1 while Redis answers.
+    pub(crate) up: Gauge,
+    /// Servers that are alive, this one among them.
+    pub(crate) nodes: Gauge,
+    /// From asking Redis, of many things at once, to its answer, in seconds.
+    pub(crate) exchange: Histogram,
+    pub(crate) errors: Counter,
+    pub(crate) mail_sent: Counter,
+    pub(crate) mail_received: Counter,
+}
+
+impl BrokerMetrics {
+    fn new() -> Self {
+        Self {
+            up: Gauge::default(),
+            nodes: Gauge::default(),
+            // 0.1 ms to 3 s.
+            exchange: Histogram::new(exponential_buckets(100e-6, 2.0, 16)),
+            errors: Counter::default(),
+            mail_sent: Counter::default(),
+            mail_received: Counter::default(),
+        }
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("redis");
+        registry.register("up", "Whether Redis answers", self.up.clone());
+        registry.register("nodes", "Servers that are alive, by Redis", self.nodes.clone());
+        let exchange = self.exchange.clone();
+        registry.register_with_unit("exchange", "From asking Redis to its answer", Unit::Seconds, exchange);
+        registry.register("errors", "Failures of Redis", self.errors.clone());
+        registry.register("mail_sent", "Messages to other servers", self.mail_sent.clone());
+        registry.register("mail_received", "Messages of other servers", self.mail_received.clone());
+    }
 }
 
 /// What the relay counts, apart from the rest: it counts every packet.
@@ -159,6 +199,7 @@ impl Metrics {
             bans: Gauge::default(),
             errors: Family::default(),
             turn: TurnMetrics::default(),
+            broker: BrokerMetrics::new(),
             registry: Registry::default(),
         };
         registry.register("build", "The program", Info::new([("version", VERSION)]));
@@ -200,6 +241,7 @@ impl Metrics {
             drop(metrics.errors.get_or_create(&ErrorLabels { code: Code(code) }));
         }
         metrics.turn.register(&mut registry);
+        metrics.broker.register(&mut registry);
         Self { registry, ..metrics }
     }
 

@@ -1,0 +1,358 @@
+//! What is said to Redis, and read from it. It keeps nothing.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
+use tokio::time::timeout;
+
+use super::batch::{
+    Answers, Batch, DirectoryAnswer, DirectoryOperation, Entry, Look, Match, Matched, QueueOperation, Reply,
+    Seek, Sweep, Swept,
+};
+use super::ledger::Registration;
+use super::names::{NodeId, SessionKey, Ticket};
+use super::post::{Life, Parcel};
+use super::scripts::{Script, Scripts};
+
+/// Entries of mail that are read at once.
+const ENTRIES_TOGETHER: usize = 512;
+/// Entries that wait for a node at most, about: more than it can miss within its lease.
+const MAIL_LENGTH: usize = 65_536;
+/// For how long the memory of a room outlives its owner.
+const MEMORY: Duration = Duration::from_secs(10 * 60);
+/// For how long a read of mail waits for some.
+const READ: Duration = Duration::from_secs(2);
+
+/// How to speak with Redis, for one node.
+#[derive(Debug)]
+pub(super) struct Link {
+    client: Client,
+    node: NodeId,
+    prefix: String,
+    lease: Duration,
+    /// For an answer.
+    patience: Duration,
+    /// For which two who have met are apart.
+    apart: Duration,
+    scripts: Scripts,
+}
+
+/// A connection over which this node is registered, and another to read its mail over.
+pub(super) struct Connected {
+    pub(super) registration: Registration,
+    pub(super) speaking: Speaking,
+    pub(super) reading: Reading,
+}
+
+/// What batches are asked over.
+#[derive(Clone)]
+pub(super) struct Speaking {
+    connection: MultiplexedConnection,
+    stamp: String,
+}
+
+/// What mail is read over.
+pub(super) struct Reading {
+    connection: MultiplexedConnection,
+    position: Position,
+}
+
+/// Id of the latest entry that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Position(String);
+
+impl Link {
+    pub(super) fn new(
+        client: Client,
+        node: NodeId,
+        prefix: String,
+        lease: Duration,
+        apart: Duration,
+    ) -> Self {
+        let patience = lease / 4;
+        Self { client, node, prefix, lease, patience, apart, scripts: Scripts::new() }
+    }
+
+    /// Registers over new connections: the `number`th, in the life that was lived so far, whose mail was read up to a position.
+    pub(super) async fn connect(
+        &self,
+        number: u64,
+        former: Option<(Life, Position)>,
+    ) -> RedisResult<Connected> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.patience))
+            .set_response_timeout(Some(READ + self.patience));
+        let open = || self.client.get_multiplexed_async_connection_with_config(&config);
+        let (mut connection, reading) = (open().await?, open().await?);
+        self.within(self.scripts.load(&mut connection)).await?;
+
+        let (known_life, read_to) = former.unzip();
+        let mut register = self.call(&self.scripts.register, &[self.node.as_str()]);
+        register.arg(millis(self.lease)).arg(known_life.map(|life| life.to_string()).unwrap_or_default());
+        let (life, stamp, latest, matches): (String, String, String, u64) =
+            self.within(register.arg(number).query_async(&mut connection)).await?;
+        let life: Life = life.parse().map_err(|_| unexpected())?;
+
+        // A new life has no mail yet, but its first entry.
+        let position = read_to.filter(|_| known_life == Some(life)).unwrap_or(Position(latest.clone()));
+        let mut reading = Reading { connection: reading, position };
+        let mut entries = Vec::new();
+        while reading.position.is_before(&latest) {
+            let part = reading.read(self, Duration::ZERO).await?;
+            if part.is_empty() {
+                break;
+            }
+            entries.extend(part);
+        }
+        let registration = Registration { life, entries, matches };
+        Ok(Connected { registration, speaking: Speaking { connection, stamp }, reading })
+    }
+
+    pub(super) async fn perform(
+        &self,
+        speaking: &mut Speaking,
+        batch: &Batch,
+        read: &Position,
+    ) -> RedisResult<Reply> {
+        let pipeline = self.pipeline(&speaking.stamp, batch, read);
+        let values: Vec<Value> = self.within(pipeline.query_async(&mut speaking.connection)).await?;
+        answers(batch, values.into_iter())
+    }
+
+    fn pipeline(&self, stamp: &str, batch: &Batch, read: &Position) -> Pipeline {
+        let mut pipeline = redis::pipe();
+        let who = [self.node.as_str(), stamp];
+        if batch.look.is_some() {
+            let mut look = self.call(&self.scripts.look, &who);
+            look.arg(millis(self.lease)).arg(&read.0);
+            pipeline.add_command(look);
+        }
+        if !batch.directory.is_empty() {
+            let mut directory = self.call(&self.scripts.directory, &who);
+            batch.directory.iter().for_each(|operation| directory_args(&mut directory, operation));
+            pipeline.add_command(directory);
+        }
+        if !batch.queue.is_empty() {
+            let mut queue = self.call(&self.scripts.queue, &who);
+            queue.arg(millis(self.apart));
+            batch.queue.iter().for_each(|operation| queue_args(&mut queue, operation));
+            pipeline.add_command(queue);
+        }
+        if let Some(Sweep { what, cursor }) = &batch.sweep {
+            let (dead, what) = match what {
+                Swept::Queue => ("", "queue"),
+                Swept::RoomsOf(node) => (node.as_str(), "rooms"),
+                Swept::SessionsOf(node) => (node.as_str(), "sessions"),
+                Swept::EndOf(node) => (node.as_str(), "end"),
+            };
+            let mut sweep = self.call(&self.scripts.sweep, &who);
+            sweep.arg(dead).arg(what).arg(cursor).arg(millis(MEMORY));
+            pipeline.add_command(sweep);
+        }
+        for parcel in &batch.parcels {
+            pipeline.add_command(self.mail_of(parcel));
+        }
+        if batch.resigns {
+            pipeline.add_command(self.call(&self.scripts.resign, &who));
+        }
+        pipeline
+    }
+
+    fn mail_of(&self, parcel: &Parcel) -> Cmd {
+        let Parcel { from, to, life, to_life, epoch, first, mail } = parcel;
+        let mut add = redis::cmd("XADD");
+        add.arg(format!("{}mail:{to}", self.prefix)).arg("NOMKSTREAM");
+        add.arg("MAXLEN").arg("~").arg(MAIL_LENGTH).arg("*");
+        add.arg("h").arg(format!("{from} {life} {to_life} {epoch} {first}"));
+        for mail in mail {
+            add.arg("m").arg(mail);
+        }
+        add
+    }
+
+    fn call(&self, script: &Script, arguments: &[&str]) -> Cmd {
+        let mut cmd = redis::cmd("EVALSHA");
+        cmd.arg(script.hash()).arg(0).arg(&self.prefix).arg(arguments);
+        cmd
+    }
+
+    async fn within<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+        timeout(self.patience, answer).await.unwrap_or_else(|_| Err(too_late()))
+    }
+}
+
+impl Reading {
+    pub(super) fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// What comes next, as soon as there is some; nothing after a while.
+    pub(super) async fn next(&mut self, link: &Link) -> RedisResult<Vec<Entry>> {
+        self.read(link, READ).await
+    }
+
+    async fn read(&mut self, link: &Link, wait: Duration) -> RedisResult<Vec<Entry>> {
+        let mut read = redis::cmd("XREAD");
+        read.arg("COUNT").arg(ENTRIES_TOGETHER);
+        if !wait.is_zero() {
+            read.arg("BLOCK").arg(millis(wait));
+        }
+        read.arg("STREAMS").arg(format!("{}mail:{}", link.prefix, link.node)).arg(&self.position.0);
+        type Streams = Option<Vec<(String, Vec<(String, Vec<String>)>)>>;
+        let answer = read.query_async::<Streams>(&mut self.connection);
+        let streams = timeout(wait + link.patience, answer).await.unwrap_or_else(|_| Err(too_late()))?;
+        let entries = streams.into_iter().flatten().flat_map(|(_, entries)| entries);
+        Ok(entries
+            .filter_map(|(id, fields)| {
+                self.position = Position(id);
+                entry(&link.node, fields)
+            })
+            .collect())
+    }
+}
+
+impl Position {
+    fn is_before(&self, id: &str) -> bool {
+        let parts = |id: &str| {
+            let (ms, number) = id.split_once('-')?;
+            Some((ms.parse::<u64>().ok()?, number.parse::<u64>().ok()?))
+        };
+        parts(&self.0) < parts(id)
+    }
+}
+
+fn directory_args(cmd: &mut Cmd, operation: &DirectoryOperation) {
+    let (code, name, text) = match operation {
+        DirectoryOperation::Claim(room) => ("claim", room.as_str(), ""),
+        DirectoryOperation::Keep(room, memory) => {
+            ("keep", room.as_str(), memory.as_deref().unwrap_or_default())
+        }
+        DirectoryOperation::Remember(room, memory) => ("remember", room.as_str(), memory.as_str()),
+        DirectoryOperation::Release(room) => ("release", room.as_str(), ""),
+        DirectoryOperation::Settle(session) => ("settle", session.as_str(), ""),
+        DirectoryOperation::Stay(session) => ("stay", session.as_str(), ""),
+        DirectoryOperation::Unsettle(session) => ("unsettle", session.as_str(), ""),
+        DirectoryOperation::Find(session) => ("find", session.as_str(), ""),
+    };
+    cmd.arg(code).arg(name).arg(text);
+}
+
+fn queue_args(cmd: &mut Cmd, operation: &QueueOperation) {
+    match operation {
+        QueueOperation::Seek(seek) => {
+            let Seek { session, stint, ticket, identity, blocks, keys, is_known } = &**seek;
+            cmd.arg("seek").arg(session.as_str()).arg(stint);
+            match ticket {
+                Some(Ticket(ticket)) => cmd.arg(ticket),
+                None => cmd.arg(""),
+            };
+            cmd.arg(identity).arg(blocks).arg(keys).arg(if *is_known { "known" } else { "" });
+        }
+        QueueOperation::Withdraw(session) => {
+            cmd.arg("withdraw").arg(session.as_str());
+        }
+        QueueOperation::Places(sessions) => {
+            for session in sessions {
+                cmd.arg("place").arg(session.as_str());
+            }
+        }
+    }
+}
+
+/// Reads what the pipeline of `batch` gave, in its order.
+fn answers(batch: &Batch, mut values: impl Iterator<Item = Value>) -> RedisResult<Reply> {
+    let mut answers = Answers::default();
+    if batch.look.is_some() {
+        let Some((matches, living, dead)) = next::<Option<(u64, Vec<String>, Vec<String>)>>(&mut values)?
+        else {
+            return Ok(Reply::Fenced);
+        };
+        let living = living
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .filter_map(|[node, life]| Some((NodeId::try_from(node.clone()).ok()?, life.parse().ok()?)));
+        let dead = dead.into_iter().filter_map(|node| NodeId::try_from(node).ok());
+        answers.look = Some(Look { matches, living: living.collect(), dead: dead.collect() });
+    }
+    if !batch.directory.is_empty() {
+        let Some(texts) = next::<Option<Vec<Option<String>>>>(&mut values)? else {
+            return Ok(Reply::Fenced);
+        };
+        let answer = |[node, memory]: &[Option<String>; 2]| DirectoryAnswer {
+            node: node.clone().and_then(|node| NodeId::try_from(node).ok()),
+            memory: memory.clone(),
+        };
+        answers.directory = texts.as_chunks::<2>().0.iter().map(answer).collect();
+    }
+    if !batch.queue.is_empty() {
+        let Some(mut numbers) = next::<Option<Vec<i64>>>(&mut values)? else { return Ok(Reply::Fenced) };
+        if numbers.is_empty() {
+            return Err(unexpected());
+        }
+        answers.waiting = u32::try_from(numbers.remove(0)).unwrap_or(u32::MAX);
+        answers.queue = numbers;
+    }
+    if batch.sweep.is_some() {
+        let Some(cursor) = next::<Option<String>>(&mut values)? else { return Ok(Reply::Fenced) };
+        answers.sweep = Some(cursor);
+    }
+    for _ in &batch.parcels {
+        answers.parcels.push(next::<Option<String>>(&mut values)?.is_some());
+    }
+    Ok(Reply::Done(answers))
+}
+
+fn next<T: FromRedisValue>(values: &mut impl Iterator<Item = Value>) -> RedisResult<T> {
+    let value = values.next().ok_or_else(unexpected)?;
+    Ok(redis::from_redis_value(value)?)
+}
+
+/// What an entry of this node's mail says, if it is one that a node writes.
+fn entry(node: &NodeId, fields: Vec<String>) -> Option<Entry> {
+    let mut fields = fields.into_iter();
+    match (fields.next()?.as_str(), fields.next()?) {
+        ("h", header) => {
+            let mut words = header.split(' ');
+            let from = NodeId::try_from(words.next()?.to_owned()).ok()?;
+            let mut number = || words.next()?.parse::<u64>().ok();
+            let (life, to_life, epoch, first) = (number()?, number()?, number()?, number()?);
+            let mail = fields.skip(1).step_by(2).collect();
+            Some(Entry::Parcel(Parcel { from, to: node.clone(), life, to_life, epoch, first, mail }))
+        }
+        ("q", number) => {
+            let text = fields.nth(1)?;
+            let matches = text.lines().filter_map(matched).collect();
+            Some(Entry::Matches { number: number.parse().ok()?, matches })
+        }
+        ("b", _) => Some(Entry::Birth),
+        _ => None,
+    }
+}
+
+fn matched(line: &str) -> Option<Match> {
+    let mut words = line.split(' ');
+    let mut one = || {
+        Some(Matched {
+            node: NodeId::try_from(words.next()?.to_owned()).ok()?,
+            session: SessionKey::try_from(words.next()?.to_owned()).ok()?,
+            stint: words.next()?.parse().ok()?,
+            ticket: Ticket(words.next()?.parse().ok()?),
+        })
+    };
+    let (first, second) = (one()?, one()?);
+    Some(Match { first, second, waited_us: words.next()?.parse().ok()? })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn too_late() -> RedisError {
+    RedisError::from((redis::ErrorKind::Io, "no answer in time"))
+}
+
+fn unexpected() -> RedisError {
+    RedisError::from((redis::ErrorKind::UnexpectedReturnType, "another answer than was expected"))
+}
