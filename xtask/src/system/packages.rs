@@ -94,6 +94,7 @@ const TABLE: &[Package] = &[
         Probe::Program("psql"),
         "keeps reports and bans, as an operator may choose",
     ),
+    test("redis-server", "redis", Probe::Program("redis-server"), "what several servers share"),
     test("pulseaudio", "pulseaudio", Probe::Program("pulseaudio"), "sound devices without hardware"),
     test("pulseaudio-utils", "pulseaudio-utils", Probe::Program("pactl"), "plays into and records from them"),
     test("espeak-ng", "espeak-ng", Probe::Program("espeak-ng"), "speech for the microphone"),
