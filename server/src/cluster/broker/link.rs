@@ -99,11 +99,11 @@ impl Link {
         let mut reading = Reading { connection: reading, position };
         let mut entries = Vec::new();
         while reading.position.is_before(&latest) {
-            let part = reading.read(self, Duration::ZERO).await?;
-            if part.is_empty() {
+            let before = reading.position.clone();
+            entries.extend(reading.read(self, Duration::ZERO).await?);
+            if reading.position == before {
                 break;
             }
-            entries.extend(part);
         }
         let registration = Registration { life, entries, matches };
         Ok(Connected { registration, speaking: Speaking { connection, stamp }, reading })

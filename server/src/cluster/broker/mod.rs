@@ -62,7 +62,7 @@ pub(crate) struct Broker {
     metrics: Arc<Metrics>,
     /// Connections that were tried.
     attempts: u64,
-    /// Of them, those since the last one that succeeded.
+    /// What has failed since Redis answered last.
     failures: u32,
     /// How far the mail of this life was read.
     position: Option<Position>,
@@ -130,7 +130,8 @@ impl Broker {
         Ok((broker, BrokerHandle { commands: sender }))
     }
 
-    /// Serves until this node resigns, which it also does when nobody has a handle any more, or nobody wants to hear any more.
+    /// Serves until this node resigns, which it also does when nobody has a handle any more, or nobody wants to hear any more. Events
+    /// have to be taken as long as somebody does: a node that does not listen is as good as dead, and its lease ends.
     pub(crate) async fn run(mut self) {
         let mut taken = Vec::with_capacity(COMMANDS_TOGETHER);
         loop {
@@ -227,6 +228,7 @@ impl Broker {
                 self.metrics.broker.errors.inc();
             }
             Outcome::Answered { batch, reply: Ok(reply), took } => {
+                self.failures = 0;
                 self.metrics.broker.exchange.observe(took.as_secs_f64());
                 self.metrics
                     .broker
@@ -238,6 +240,7 @@ impl Broker {
             }
             Outcome::Answered { batch, reply: Err(error), .. } => {
                 warn!(%error, "Redis does not answer");
+                self.failures = self.failures.saturating_add(1);
                 self.metrics.broker.errors.inc();
                 self.ledger.handle_cut(Some(batch));
                 self.drop_connection();
@@ -252,7 +255,6 @@ impl Broker {
 
     fn on_connected(&mut self, Connected { registration, speaking, reading }: Connected) {
         info!("connected to Redis");
-        self.failures = 0;
         self.metrics.broker.up.set(1);
         self.position = Some(reading.position().clone());
         self.ledger.handle_connected(Instant::now(), registration);
