@@ -10,7 +10,7 @@ use super::names::{BucketKey, IdentityKey, NodeId, SessionKey, Ticket};
 pub(super) const MOST_BLOCKS: usize = 256;
 
 /// What a node says. What is of one room, one session or to one node is done in the order in which it was said.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Arrives once and in order, or [`NodeLost`](Event::NodeLost) is told at both ends.
     Send { to: NodeId, mail: String },
@@ -69,13 +69,13 @@ pub(crate) struct Party {
 /// It begins cut off. When Redis is away comes [`CutOff`](Self::CutOff), and a [`Failed`](Self::Failed) for all that was asked. When it
 /// is back come [`NodeLost`](Self::NodeLost), [`RoomLost`](Self::RoomLost) and [`SessionLost`](Self::SessionLost) for what
 /// happened meanwhile, and then [`Back`](Self::Back): what the node holds then is its own.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
     Mail {
         from: NodeId,
         mail: String,
     },
-    /// `owner` has the room. If that is this node, `memory` is what its owner before has remembered.
+    /// `owner` has the room. If that is this node since this claim, `memory` is what its owner before has remembered.
     Claimed {
         room: RoomName,
         owner: NodeId,

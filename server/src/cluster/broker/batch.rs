@@ -26,6 +26,8 @@ pub(super) enum DirectoryOperation {
     Keep(RoomName, Option<String>),
     Remember(RoomName, String),
     Release(RoomName),
+    /// A room that nobody here knows to have is nobody's; what its owner before has remembered is kept for a while.
+    Abandon(RoomName),
     Settle(SessionKey),
     /// A session lives here, unless it lives elsewhere by now.
     Stay(SessionKey),
@@ -158,6 +160,7 @@ impl DirectoryOperation {
             Self::Keep(..)
             | Self::Remember(..)
             | Self::Release(_)
+            | Self::Abandon(_)
             | Self::Settle(_)
             | Self::Stay(_)
             | Self::Unsettle(_) => None,

@@ -223,6 +223,7 @@ impl Position {
 }
 
 fn directory_args(cmd: &mut Cmd, operation: &DirectoryOperation) {
+    let memory_ms = millis(MEMORY).to_string();
     let (code, name, text) = match operation {
         DirectoryOperation::Claim(room) => ("claim", room.as_str(), ""),
         DirectoryOperation::Keep(room, memory) => {
@@ -230,6 +231,7 @@ fn directory_args(cmd: &mut Cmd, operation: &DirectoryOperation) {
         }
         DirectoryOperation::Remember(room, memory) => ("remember", room.as_str(), memory.as_str()),
         DirectoryOperation::Release(room) => ("release", room.as_str(), ""),
+        DirectoryOperation::Abandon(room) => ("abandon", room.as_str(), memory_ms.as_str()),
         DirectoryOperation::Settle(session) => ("settle", session.as_str(), ""),
         DirectoryOperation::Stay(session) => ("stay", session.as_str(), ""),
         DirectoryOperation::Unsettle(session) => ("unsettle", session.as_str(), ""),

@@ -65,11 +65,13 @@ pub fn measure_pairing(load: &Load, on_begin: fn()) -> Result<f64, MeasureError>
 async fn drive(index: usize, load: &Load, all_wait: &Barrier, on_begin: fn()) -> Result<f64, MeasureError> {
     let (sender, mut events) = mpsc::channel(EVENTS_QUEUED);
     let node = NodeId::draw(&mut rand::make_rng::<StdRng>());
-    let (broker, handle) = Broker::new(
+    let (handle, commands) = BrokerHandle::new();
+    let broker = Broker::new(
         &load.redis,
         &ClusterConfig::default(),
         APART,
         node.clone(),
+        commands,
         sender,
         Arc::new(Metrics::new()),
     )?;

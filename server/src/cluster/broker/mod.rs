@@ -95,6 +95,12 @@ pub(crate) struct BrokerHandle {
 pub(crate) struct Full;
 
 impl BrokerHandle {
+    /// A handle, and what comes over it and its clones.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Command>) {
+        let (commands, receiver) = mpsc::channel(COMMANDS_QUEUED);
+        (Self { commands }, receiver)
+    }
+
     /// Never waits.
     pub(crate) fn send(&self, command: Command) -> Result<(), Full> {
         self.commands.try_send(command).map_err(|_| Full)
@@ -102,20 +108,20 @@ impl BrokerHandle {
 }
 
 impl Broker {
-    /// A broker for `node` over the Redis at `url`, which need not be there yet. Two who have met are kept `apart` so long; `events` is
-    /// where this node hears of everything. Redis is spoken to when it runs.
+    /// A broker for `node` over the Redis at `url`, which need not be there yet, and for what comes over a handle. Two who have met are
+    /// kept `apart` so long; `events` is where this node hears of everything. Redis is spoken to when it runs.
     pub(crate) fn new(
         url: &RedisUrl,
         config: &ClusterConfig,
         apart: Duration,
         node: NodeId,
+        commands: mpsc::Receiver<Command>,
         events: mpsc::Sender<Event>,
         metrics: Arc<Metrics>,
-    ) -> Result<(Self, BrokerHandle), RedisError> {
+    ) -> Result<Self, RedisError> {
         let client = Client::open(url.reveal())?;
-        let (sender, commands) = mpsc::channel(COMMANDS_QUEUED);
         let between_looks = BETWEEN_LOOKS.min(config.lease / 5);
-        let broker = Self {
+        Ok(Self {
             ledger: Ledger::new(Instant::now(), node.clone(), between_looks),
             link: Arc::new(Link::new(client, node, config.prefix.clone(), config.lease, apart)),
             commands,
@@ -126,8 +132,7 @@ impl Broker {
             position: None,
             connection: None,
             work: None,
-        };
-        Ok((broker, BrokerHandle { commands: sender }))
+        })
     }
 
     /// Serves until this node resigns, which it also does when nobody has a handle any more, or nobody wants to hear any more. Events

@@ -14,7 +14,7 @@ pub(super) struct Directory {
     rooms: HashMap<RoomName, Room>,
     sessions: HashMap<SessionKey, Settling>,
     /// What Redis may believe to be this node's, and is not.
-    rooms_owed: HashSet<RoomName>,
+    rooms_owed: HashMap<RoomName, Debt>,
     sessions_owed: HashSet<SessionKey>,
     operations: VecDeque<Operation>,
 }
@@ -25,6 +25,14 @@ struct Room {
     memory: Option<String>,
     /// Whether it is about to be written.
     is_due: bool,
+}
+
+/// What is to become of a room that Redis may believe to be this node's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Debt {
+    Release,
+    /// It was claimed, and nobody heard an answer.
+    Abandon,
 }
 
 /// Whether Redis knows that a session lives here.
@@ -43,6 +51,7 @@ enum Operation {
     Keep(RoomName),
     Remember(RoomName),
     Release(RoomName),
+    Abandon(RoomName),
     Settle(SessionKey),
     Stay(SessionKey),
     Unsettle(SessionKey),
@@ -55,7 +64,7 @@ impl Directory {
             node,
             rooms: HashMap::new(),
             sessions: HashMap::new(),
-            rooms_owed: HashSet::new(),
+            rooms_owed: HashMap::new(),
             sessions_owed: HashSet::new(),
             operations: VecDeque::new(),
         }
@@ -83,7 +92,7 @@ impl Directory {
         if is_connected {
             self.operations.push_back(Operation::Release(room));
         } else {
-            self.rooms_owed.insert(room);
+            self.rooms_owed.insert(room, Debt::Release);
         }
     }
 
@@ -115,7 +124,10 @@ impl Directory {
 
     /// A connection has begun, over which all of it is told.
     pub(super) fn assert(&mut self) {
-        self.operations.extend(self.rooms_owed.drain().map(Operation::Release));
+        self.operations.extend(self.rooms_owed.drain().map(|(room, debt)| match debt {
+            Debt::Release => Operation::Release(room),
+            Debt::Abandon => Operation::Abandon(room),
+        }));
         self.operations.extend(self.sessions_owed.drain().map(Operation::Unsettle));
         self.operations.extend(self.rooms.keys().cloned().map(Operation::Keep));
         for (session, settling) in &mut self.sessions {
@@ -136,12 +148,15 @@ impl Directory {
             match operation {
                 DirectoryOperation::Claim(room) => {
                     if !self.rooms.contains_key(&room) {
-                        self.rooms_owed.insert(room.clone());
+                        self.rooms_owed.entry(room.clone()).or_insert(Debt::Abandon);
                     }
                     fail(DirectoryOperation::Claim(room), events);
                 }
                 DirectoryOperation::Release(room) => {
-                    self.rooms_owed.insert(room);
+                    self.rooms_owed.insert(room, Debt::Release);
+                }
+                DirectoryOperation::Abandon(room) => {
+                    self.rooms_owed.insert(room, Debt::Abandon);
                 }
                 DirectoryOperation::Unsettle(session) => self.owe(session),
                 DirectoryOperation::Keep(..)
@@ -156,7 +171,10 @@ impl Directory {
                 Operation::Claim(room) => fail(DirectoryOperation::Claim(room), events),
                 Operation::Find(session) => fail(DirectoryOperation::Find(session), events),
                 Operation::Release(room) => {
-                    self.rooms_owed.insert(room);
+                    self.rooms_owed.insert(room, Debt::Release);
+                }
+                Operation::Abandon(room) => {
+                    self.rooms_owed.insert(room, Debt::Abandon);
                 }
                 Operation::Unsettle(session) => self.owe(session),
                 Operation::Keep(_) | Operation::Remember(_) | Operation::Settle(_) | Operation::Stay(_) => {}
@@ -183,6 +201,7 @@ impl Directory {
                 Some(DirectoryOperation::Remember(name, memory))
             }
             Operation::Release(room) => Some(DirectoryOperation::Release(room)),
+            Operation::Abandon(room) => Some(DirectoryOperation::Abandon(room)),
             Operation::Settle(session) => Some(DirectoryOperation::Settle(session)),
             Operation::Stay(session) => Some(DirectoryOperation::Stay(session)),
             Operation::Unsettle(session) => Some(DirectoryOperation::Unsettle(session)),
@@ -234,7 +253,9 @@ impl Directory {
                         *settling = Settling::Settled;
                     }
                 }
-                DirectoryOperation::Remember(..) | DirectoryOperation::Unsettle(_) => {}
+                DirectoryOperation::Remember(..)
+                | DirectoryOperation::Abandon(_)
+                | DirectoryOperation::Unsettle(_) => {}
             }
         }
     }

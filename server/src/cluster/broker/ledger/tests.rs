@@ -129,7 +129,7 @@ fn what_was_on_its_way_fails_and_a_room_that_may_be_had_is_given_back() {
     );
     node.connect();
     let batch = node.batch();
-    assert!(format!("{:?}", batch.directory).contains("Release(RoomName(\"owl\"))"), "{batch:?}");
+    assert!(format!("{:?}", batch.directory).contains("Abandon(RoomName(\"owl\"))"), "{batch:?}");
 }
 
 #[test]

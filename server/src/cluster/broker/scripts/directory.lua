@@ -1,5 +1,6 @@
 -- Who owns which room, and where which session lives.
--- ARGV: prefix, node, its stamp, and for each operation its code, a room or session, and a room's memory or nothing
+-- ARGV: prefix, node, its stamp, and for each operation its code, a room or session, and a room's memory,
+-- or ms for which that outlives its owner, or nothing
 -- Gives two values for each operation, of which those that mean nothing are false: a node, and a room's memory
 local prefix, node, stamp = ARGV[1], ARGV[2], ARGV[3]
 local call = redis.call
@@ -28,12 +29,13 @@ end
 
 local operations = {
   claim = function(room)
-    local owner = take(rooms, room)
-    if owner ~= node then
+    local owner = call('HGET', rooms, room)
+    if owner and is_alive(owner) then
       return owner, false
     end
+    call('HSET', rooms, room, node)
     call('PERSIST', memory .. room)
-    return owner, call('GET', memory .. room)
+    return node, call('GET', memory .. room)
   end,
   keep = function(room, text)
     local owner = take(rooms, room)
@@ -52,6 +54,13 @@ local operations = {
     if call('HGET', rooms, room) == node then
       call('HDEL', rooms, room)
       call('UNLINK', memory .. room)
+    end
+    return false, false
+  end,
+  abandon = function(room, memory_ms)
+    if call('HGET', rooms, room) == node then
+      call('HDEL', rooms, room)
+      call('PEXPIRE', memory .. room, memory_ms)
     end
     return false, false
   end,

@@ -54,8 +54,9 @@ impl Node {
         let id = NodeId::draw(&mut StdRng::seed_from_u64(rand::random()));
         let config = ClusterConfig { lease, ..ClusterConfig::default() };
         let metrics = Arc::new(Metrics::new());
-        let (broker, handle) =
-            Broker::new(&redis.url(), &config, APART, id.clone(), sender, metrics).expect("a URL");
+        let (handle, commands) = BrokerHandle::new();
+        let broker = Broker::new(&redis.url(), &config, APART, id.clone(), commands, sender, metrics);
+        let broker = broker.expect("a URL");
         Self { id, handle, events, running: tokio::spawn(broker.run()) }
     }
 
