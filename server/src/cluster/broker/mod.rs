@@ -78,6 +78,7 @@ struct Connection {
     is_over: bool,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Outcome {
     Connected(RedisResult<Box<Connected>>),
     Answered { batch: Batch, reply: RedisResult<Reply>, took: Duration },

@@ -242,7 +242,7 @@ fn a_gap_in_the_matches_and_matches_that_do_not_arrive_want_a_new_connection() {
     assert!(!node.matched(3, [("ann", "a", 0), ("ben", "b", 4)]));
 
     let mut node = Node::connected();
-    let mut look = |node: &mut Node, after: Duration| {
+    let look = |node: &mut Node, after: Duration| {
         node.now += after;
         let batch = node.batch();
         let look = Look { matches: 2, living: vec![(id("ann"), LIFE)], dead: Vec::new() };

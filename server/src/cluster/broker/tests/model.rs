@@ -22,7 +22,7 @@ struct Sought {
 #[ignore = "needs redis-server"]
 async fn nobody_is_matched_twice_nor_with_itself() {
     let seed = rand::random();
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut rng = StdRng::seed_from_u64(seed);
     let redis = RedisServer::start().await;
     let mut nodes = lasting_three(&redis).await;
@@ -72,7 +72,7 @@ async fn nobody_is_matched_twice_nor_with_itself() {
     }
     settle(&mut nodes, &sought, &mut matched).await;
     let withdrawn = sought.values().filter(|sought| sought.withdrawn).count();
-    println!("{} sought, {withdrawn} withdrawn, {} matched", sought.len(), matched.len());
+    eprintln!("{} sought, {withdrawn} withdrawn, {} matched", sought.len(), matched.len());
     assert!(matched.len() > sought.len() / 2);
 }
 
