@@ -49,6 +49,8 @@ pub use config::{
     TurnAccess, TurnConfig, TurnLimits, TurnService, TurnUrl,
 };
 pub use health::{HealthError, Question, check_health};
+#[doc(hidden)]
+pub use matchmaking::Crowd;
 pub use moderation::OpenError;
 pub use notify::{Notice, Supervisor};
 pub use origin::{Origin, OriginError};

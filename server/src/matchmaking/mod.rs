@@ -5,6 +5,7 @@
 //! own buckets; nobody else is looked at, however many wait. Who waits for long is listed in wider buckets too.
 
 mod bucket;
+mod crowd;
 mod line;
 mod past;
 mod seeker;
@@ -19,6 +20,7 @@ use crate::access::Identity;
 use crate::config::MatchingConfig;
 use crate::sessions::SessionId;
 use bucket::{Bucket, Entry};
+pub use crowd::Crowd;
 use line::Line;
 use past::Past;
 use seeker::{Key, Seeker, Width};
