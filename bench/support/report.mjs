@@ -28,6 +28,18 @@ export function row(name, ours, peer, aim) {
 }
 
 /**
+ * One comparison where ours is held to a bound of its own, whatever the peer has.
+ *
+ * @param {string} name with its unit
+ * @param {number} bound what ours may have at most, in the same unit
+ * @returns {Row}
+ */
+export function limit(name, ours, peer, bound) {
+  const { ratio } = row(name, ours, peer, "<=1");
+  return { name, ours: round(ours), peer: round(peer), ratio, aim: `<=${bound} alone`, holds: ours <= bound };
+}
+
+/**
  * Prints the rows as a table, and writes them where the command line says.
  *
  * @param {string} bench

@@ -31,6 +31,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     system::ensure(Purpose::Bench, args.yes)?;
     ui::build()?;
     ui::install("tests")?;
+    for peer in peers(&args.name) {
+        ui::install(&format!("bench/peers/{peer}"))?;
+    }
     binaries::build(&Binary::ALL, Profile::Release)?;
     let mut node = Command::new("node");
     node.arg(script);
@@ -43,4 +46,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     binaries::name_in(&mut node, Profile::Release)?;
     process::run(&mut node)
+}
+
+/// Programs of bench/peers that a benchmark measures ours beside.
+fn peers(name: &str) -> &'static [&'static str] {
+    match name {
+        "signaling" => &["fifo-bun"],
+        _ => &[],
+    }
 }

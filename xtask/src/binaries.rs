@@ -13,10 +13,20 @@ pub(crate) enum Binary {
     App,
     EncodeY4m,
     VoiceRoom,
+    SignalingLoad,
+    Pairing,
 }
 
 impl Binary {
-    pub(crate) const ALL: [Self; 5] = [Self::Server, Self::Peer, Self::App, Self::EncodeY4m, Self::VoiceRoom];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Server,
+        Self::Peer,
+        Self::App,
+        Self::EncodeY4m,
+        Self::VoiceRoom,
+        Self::SignalingLoad,
+        Self::Pairing,
+    ];
 
     /// Name of its file.
     pub(crate) fn name(self) -> &'static str {
@@ -26,14 +36,17 @@ impl Binary {
             Self::App => "visavis",
             Self::EncodeY4m => "encode-y4m",
             Self::VoiceRoom => "voice_room",
+            Self::SignalingLoad => "signaling-load",
+            Self::Pairing => "pairing",
         }
     }
 
     fn package(self) -> &'static str {
         match self {
             Self::Server | Self::Peer | Self::App => self.name(),
-            Self::EncodeY4m => "visavis-testkit",
+            Self::EncodeY4m | Self::SignalingLoad => "visavis-testkit",
             Self::VoiceRoom => "visavis-media",
+            Self::Pairing => "visavis-server",
         }
     }
 
@@ -45,14 +58,16 @@ impl Binary {
             Self::App => "VISAVIS_APP_BIN",
             Self::EncodeY4m => "VISAVIS_ENCODE_BIN",
             Self::VoiceRoom => "VISAVIS_ROOM_BIN",
+            Self::SignalingLoad => "VISAVIS_SIGNALING_LOAD_BIN",
+            Self::Pairing => "VISAVIS_PAIRING_BIN",
         }
     }
 
     /// It may be an example of its package.
     fn is_example(self) -> bool {
         match self {
-            Self::Server | Self::Peer | Self::App | Self::EncodeY4m => false,
-            Self::VoiceRoom => true,
+            Self::Server | Self::Peer | Self::App | Self::EncodeY4m | Self::SignalingLoad => false,
+            Self::VoiceRoom | Self::Pairing => true,
         }
     }
 }
