@@ -1,5 +1,6 @@
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,11 +8,12 @@ use utoipa::ToSchema;
 /// Longest identity, in characters.
 const MAX_CHARS: usize = 128;
 
-/// Who somebody is, from one visit to the next: 1 to 128 characters without control characters, chosen by who invites.
+/// Who somebody is, from one visit to the next: 1 to 128 characters without control characters, chosen by who invites. Shared by
+/// all who know it.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schema(value_type = String)]
-pub struct Identity(String);
+pub struct Identity(Arc<str>);
 
 /// Why a text is no identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +38,7 @@ impl TryFrom<String> for Identity {
 
     fn try_from(text: String) -> Result<Self, IdentityError> {
         let is_one = (1..=MAX_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        if is_one { Ok(Self(text)) } else { Err(IdentityError) }
+        if is_one { Ok(Self(text.into())) } else { Err(IdentityError) }
     }
 }
 
@@ -50,6 +52,6 @@ impl FromStr for Identity {
 
 impl From<Identity> for String {
     fn from(identity: Identity) -> Self {
-        identity.0
+        identity.as_str().to_owned()
     }
 }

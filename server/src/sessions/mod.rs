@@ -68,7 +68,8 @@ pub(crate) struct Sessions {
     grace: Duration,
     rng: StdRng,
     next: u64,
-    sessions: HashMap<SessionId, Session>,
+    /// Boxed: a table has up to twice as many places as there is something in it.
+    sessions: HashMap<SessionId, Box<Session>>,
     by_token: HashMap<SessionToken, SessionId>,
     by_connection: HashMap<ConnectionId, SessionId>,
     /// When each session without a connection ends.
@@ -233,7 +234,7 @@ impl Sessions {
             received: 0,
             grant,
         };
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, Box::new(session));
         self.by_token.insert(token.clone(), id);
         self.by_connection.insert(connection, id);
         Opening { session: token, resumed: None }
