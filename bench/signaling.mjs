@@ -29,7 +29,7 @@ const AIMS = { cpu: "<=0.7", latency: "<=1", bytes: 4000, pairing: "<=2" };
 
 const beside = (variable, name) => process.env[variable] ?? join(SERVER, "..", name);
 const LOAD = beside("VISAVIS_SIGNALING_LOAD_BIN", "signaling-load");
-const PAIRING = beside("VISAVIS_PAIRING_BIN", "examples/pairing");
+const CROWD = beside("VISAVIS_CROWD_BIN", "examples/crowd");
 const PEER = fileURLToPath(new URL("peers/fifo-bun/", import.meta.url));
 
 /** Whoever is behind loopback is limited by identity alone, and each client here has its own. */
@@ -110,7 +110,7 @@ async function pairing() {
   const endings = [];
   const scope = new Scope({ after: (ending) => endings.push(ending) });
   try {
-    return JSON.parse(await run(scope, PAIRING, [], { limitMs: 120_000 }));
+    return JSON.parse(await run(scope, CROWD, [], { limitMs: 120_000 }));
   } finally {
     for (const ending of endings) await ending();
   }

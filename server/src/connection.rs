@@ -1,11 +1,12 @@
 //! The task that owns one WebSocket: reads, writes, keeps it alive and ends it.
 
 use std::convert::Infallible;
-use std::future::pending;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use futures_util::SinkExt as _;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Instrument as _, debug};
@@ -17,7 +18,7 @@ use crate::access::{Access, Admitted, Identity};
 use crate::conversation::{Complaint, Conversation, Reaction};
 use crate::hub::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting};
 use crate::ice::Ice;
-use crate::limits::{Admission, Identities, Pace, Source};
+use crate::limits::{Admission, Identities, Pace};
 use crate::metrics::Metrics;
 use crate::sessions::ConnectionId;
 use crate::telemetry::spans;
@@ -38,15 +39,15 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// Serves one client until either side ends it, which gives back the place that it was let in to.
-pub(crate) async fn serve(socket: WebSocket, shared: Arc<Shared>, admission: Admission) {
+/// Lets a client's connection begin, which gives back the place that it was let in to when it ends.
+pub(crate) async fn begin(socket: WebSocket, shared: Arc<Shared>, admission: Admission) {
     let Ok((id, inbox)) = shared.hub.connect().await else { return };
     debug!(connection = id.0, "connected");
-    let mut connection = Connection {
+    tokio::spawn(serve(Box::new(Connection {
         id,
         socket,
         inbox,
-        source: admission.source(),
+        admission,
         conversation: Conversation::new(),
         place: None,
         said: 0,
@@ -56,21 +57,29 @@ pub(crate) async fn serve(socket: WebSocket, shared: Arc<Shared>, admission: Adm
         told_to_wait: None,
         deadline: Instant::now() + shared.timing.hello,
         last_heard: Instant::now(),
-        shared: Arc::clone(&shared),
-    };
+        shared,
+    })));
+}
+
+/// Serves one client until either side ends it.
+///
+/// There are very many of these tasks, and nearly all of them are idle. So the state is boxed, as a task has room for what it
+/// is given and for what it makes of that; what is large and rare is boxed for as long as it is there; and nothing that was
+/// said is held over a wait.
+async fn serve(mut connection: Box<Connection>) {
     let ending = connection.run().await;
-    debug!(connection = id.0, ?ending, "ending");
+    debug!(connection = connection.id.0, ?ending, "ending");
     // Before the farewell, which may take a while: the others in the room hear of it at once.
-    shared.hub.disconnect(id, ending.parting()).await.ok();
-    connection.close(ending).await;
+    connection.shared.hub.disconnect(connection.id, ending.parting()).await.ok();
+    Box::pin(connection.close(ending)).await;
 }
 
 struct Connection {
     id: ConnectionId,
     socket: WebSocket,
     inbox: Inbox,
-    /// Where the client is.
-    source: Option<Source>,
+    /// Among those of its address.
+    admission: Admission,
     conversation: Conversation,
     /// Among those of its identity, once the client has one.
     place: Option<Admission<Identity>>,
@@ -123,6 +132,7 @@ impl Connection {
     }
 
     async fn converse(&mut self) -> Result<Infallible, Ending> {
+        let mut alarm = pin!(sleep_until(self.next_alarm()));
         loop {
             tokio::select! {
                 dismissal = &mut self.inbox.dismissal => return Err(dismissal.into()),
@@ -131,44 +141,67 @@ impl Connection {
                     Some(Err(error)) => return Err(read_failure(error)),
                     None => return Err(Ending::Gone),
                 },
-                Some(message) = self.inbox.messages.recv() => self.pass_on(&message).await?,
-                () = until(self.unheard_until), if self.unheard_until.is_some() => self.unheard_until = None,
-                () = sleep_until(self.deadline) => self.on_deadline().await?,
+                Ok(message) = self.inbox.messages.recv() => Box::pin(self.pass_on(message)).await?,
+                () = &mut alarm => Box::pin(self.on_alarm()).await?,
+            }
+            let next = self.next_alarm();
+            if alarm.deadline() != next {
+                alarm.as_mut().reset(next);
             }
         }
     }
 
+    fn next_alarm(&self) -> Instant {
+        self.unheard_until.map_or(self.deadline, |until| until.min(self.deadline))
+    }
+
     async fn on_frame(&mut self, frame: Message) -> Result<(), Ending> {
         self.last_heard = Instant::now();
-        self.keep_pace().await?;
+        if let Some(complaint) = self.keep_pace() {
+            Box::pin(self.complain(complaint)).await?;
+        }
+        let place = self.shared.hub.reserve().await.map_err(hub_gone)?;
         let reaction = match frame {
             Message::Text(text) => self.conversation.handle_text(&text),
             Message::Binary(_) => self.conversation.handle_binary(),
-            Message::Pong(_) => return self.on_pong().await,
+            Message::Pong(_) => {
+                // What was sent before the ping has been read: a connection keeps the order.
+                if let Some(count) = self.said_before_ping.take() {
+                    place.read(self.id, count);
+                }
+                return Ok(());
+            }
             Message::Close(frame) => return Err(closing(frame)),
             // Answered by the library, as RFC 6455 section 5.5.2 asks.
             Message::Ping(_) => return Ok(()),
         };
         match reaction {
-            Reaction::Welcome(hello) => {
-                let span = spans::hello();
-                let greeted = self.on_hello(hello).instrument(span.clone()).await;
-                if let Err(Ending::Told(complaint) | Ending::ToldUnheard(complaint)) = &greeted {
-                    spans::fail(&span, complaint.code.as_str());
-                }
-                greeted
+            Reaction::Pass(message) => {
+                place.say(self.id, message);
+                Ok(())
             }
-            Reaction::Pass(message) => self.shared.hub.say(self.id, message).await.map_err(hub_gone),
+            Reaction::Welcome(hello) => {
+                drop(place);
+                Box::pin(self.on_hello(hello)).await
+            }
             Reaction::Refuse(complaint) => {
-                self.shared.metrics.error(complaint.code);
-                self.shared.hub.babble(self.id).await.map_err(hub_gone)?;
-                self.say(&complaint.into()).await
+                place.babble(self.id);
+                Box::pin(self.complain(complaint)).await
             }
             Reaction::Close(complaint) => Err(Ending::Told(complaint)),
         }
     }
 
     async fn on_hello(&mut self, hello: Hello) -> Result<(), Ending> {
+        let span = spans::hello();
+        let greeted = self.greet(hello).instrument(span.clone()).await;
+        if let Err(Ending::Told(complaint) | Ending::ToldUnheard(complaint)) = &greeted {
+            spans::fail(&span, complaint.code.as_str());
+        }
+        greeted
+    }
+
+    async fn greet(&mut self, hello: Hello) -> Result<(), Ending> {
         debug!(connection = self.id.0, client = shortened(&hello.client), "hello");
         let admitted = tokio::select! {
             admitted = self.shared.access.admit(hello.token.as_ref(), SystemTime::now()) => admitted,
@@ -185,32 +218,46 @@ impl Connection {
         })?);
         let is_newcomer = grant.is_newcomer();
         self.deadline = Instant::now() + self.shared.timing.ping;
-        let greeting = self.shared.hub.greet(self.id, self.source, hello.resume, grant).await?;
+        let source = self.admission.source();
+        let greeting = self.shared.hub.greet(self.id, source, hello.resume, grant).await?;
         self.said = greeting.read;
         // Who goes on with a session without having shown anything stays who they were.
         let guest = guest.filter(|_| !(is_newcomer && greeting.resumed.is_some()));
         self.say(&self.welcome(greeting, guest)).await
     }
 
-    /// Stops reading for a while from a client that says too much: nothing is lost, and it waits for itself alone.
-    async fn keep_pace(&mut self) -> Result<(), Ending> {
+    /// Stops reading for a while from a client that says too much: nothing is lost, and it waits for itself alone. What it is
+    /// told of that, if that is news.
+    fn keep_pace(&mut self) -> Option<Complaint> {
         let wait = self.pace.count(self.last_heard.into_std());
         if wait.is_zero() {
-            return Ok(());
+            return None;
         }
         // A pause that follows another at once is the same one to the client.
         let is_news = self.told_to_wait.is_none_or(|at| self.last_heard >= at + LEAST_BETWEEN_TELLS);
         self.unheard_until = Some(self.last_heard + wait);
         if !is_news {
-            return Ok(());
+            return None;
         }
         self.told_to_wait = Some(self.last_heard);
-        let complaint = Complaint {
+        Some(Complaint {
             retry_after: Some(wait),
             ..Complaint::new(ErrorCode::RateLimited, "you say more than you may; you are read on later")
-        };
+        })
+    }
+
+    async fn complain(&mut self, complaint: Complaint) -> Result<(), Ending> {
         self.shared.metrics.error(complaint.code);
         self.say(&complaint.into()).await
+    }
+
+    async fn on_alarm(&mut self) -> Result<(), Ending> {
+        let now = Instant::now();
+        self.unheard_until = self.unheard_until.filter(|until| *until > now);
+        if self.deadline > now {
+            return Ok(());
+        }
+        self.on_deadline().await
     }
 
     async fn on_deadline(&mut self) -> Result<(), Ending> {
@@ -225,35 +272,30 @@ impl Connection {
         self.write(Message::Ping(Default::default())).await
     }
 
-    /// What was sent before the ping has been read: a connection keeps the order.
-    async fn on_pong(&mut self) -> Result<(), Ending> {
-        match self.said_before_ping.take() {
-            Some(count) => self.shared.hub.read(self.id, count).await.map_err(hub_gone),
-            None => Ok(()),
-        }
-    }
-
-    /// Says a message of the session.
-    async fn pass_on(&mut self, message: &ServerMessage) -> Result<(), Ending> {
-        if message.is_counted() {
-            self.said = self.said.wrapping_add(1);
-        }
-        self.say(message).await
+    /// Says a message of the session, and what else there is to say: all of it at once.
+    async fn pass_on(&mut self, message: Arc<ServerMessage>) -> Result<(), Ending> {
+        let Self { socket, inbox: Inbox { messages, dismissal }, said, shared, .. } = self;
+        let written = async {
+            let mut next = Some(message);
+            while let Some(message) = next.take() {
+                if message.is_counted() {
+                    *said = said.wrapping_add(1);
+                }
+                socket.feed(Message::text(to_text(&*message))).await?;
+                next = messages.try_recv().ok();
+            }
+            socket.flush().await
+        };
+        written_in_time(written, shared.timing.silence, dismissal).await
     }
 
     async fn say(&mut self, message: &ServerMessage) -> Result<(), Ending> {
         self.write(Message::text(to_text(message))).await
     }
 
-    /// Writes a frame; gives up when the client does not take it, or the hub wants the connection to end.
     async fn write(&mut self, frame: Message) -> Result<(), Ending> {
-        tokio::select! {
-            result = timeout(self.shared.timing.silence, self.socket.send(frame)) => match result {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) | Err(_) => Err(Ending::Gone),
-            },
-            dismissal = &mut self.inbox.dismissal => Err(dismissal.into()),
-        }
+        let Self { socket, inbox: Inbox { dismissal, .. }, shared, .. } = self;
+        written_in_time(socket.send(frame), shared.timing.silence, dismissal).await
     }
 
     fn welcome(&self, greeting: Greeting, guest: Option<AccessToken>) -> ServerMessage {
@@ -269,7 +311,7 @@ impl Connection {
     }
 
     /// Says goodbye, as far as the client lets it.
-    async fn close(mut self, ending: Ending) {
+    async fn close(&mut self, ending: Ending) {
         let farewell = self.shared.timing.farewell;
         let (complaint, heard) = match ending {
             // The answer to a close frame (RFC 6455 section 5.5.1) is the library's; it wants to be driven until it is out.
@@ -330,10 +372,18 @@ impl From<Result<Dismissal, oneshot::error::RecvError>> for Ending {
     }
 }
 
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => pending().await,
+/// Gives up when the client does not take what is written for as long as `patience`, or the hub wants the connection to end.
+async fn written_in_time(
+    written: impl Future<Output = Result<(), axum::Error>>,
+    patience: Duration,
+    dismissal: &mut oneshot::Receiver<Dismissal>,
+) -> Result<(), Ending> {
+    tokio::select! {
+        result = timeout(patience, written) => match result {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Ending::Gone),
+        },
+        dismissal = dismissal => Err(dismissal.into()),
     }
 }
 

@@ -24,8 +24,10 @@ use crate::limits::{Gate, TooMany};
 use crate::origin::{self, Origin};
 use crate::telemetry::spans;
 
-/// What an idle WebSocket costs is mostly this buffer; larger messages make it grow for as long as they are read.
-const READ_BUFFER_BYTES: usize = 4096;
+/// Every idle WebSocket has this buffer; larger messages make it grow for as long as they are read.
+const READ_BUFFER_BYTES: usize = 512;
+/// What is written without a pause goes out together, until it is so much.
+const WRITE_BUFFER_BYTES: usize = 4096;
 
 /// For files whose name changes with their content.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -131,10 +133,10 @@ async fn websocket(
     match site.gate.admit(peer, &forwarded_for(&headers)) {
         Ok(admission) => upgrade
             .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
+            .write_buffer_size(WRITE_BUFFER_BYTES)
             .max_message_size(MAX_MESSAGE_BYTES)
             .max_frame_size(MAX_MESSAGE_BYTES)
-            .on_upgrade(move |socket| connection::serve(socket, Arc::clone(&site.connections), admission)),
+            .on_upgrade(move |socket| connection::begin(socket, Arc::clone(&site.connections), admission)),
         Err(too_many) => {
             site.connections.metrics.connections_refused.inc();
             too_many.into_response()

@@ -14,7 +14,7 @@ pub(crate) enum Binary {
     EncodeY4m,
     VoiceRoom,
     SignalingLoad,
-    Pairing,
+    Crowd,
 }
 
 impl Binary {
@@ -25,7 +25,7 @@ impl Binary {
         Self::EncodeY4m,
         Self::VoiceRoom,
         Self::SignalingLoad,
-        Self::Pairing,
+        Self::Crowd,
     ];
 
     /// Name of its file.
@@ -37,7 +37,7 @@ impl Binary {
             Self::EncodeY4m => "encode-y4m",
             Self::VoiceRoom => "voice_room",
             Self::SignalingLoad => "signaling-load",
-            Self::Pairing => "pairing",
+            Self::Crowd => "crowd",
         }
     }
 
@@ -46,7 +46,7 @@ impl Binary {
             Self::Server | Self::Peer | Self::App => self.name(),
             Self::EncodeY4m | Self::SignalingLoad => "visavis-testkit",
             Self::VoiceRoom => "visavis-media",
-            Self::Pairing => "visavis-server",
+            Self::Crowd => "visavis-server",
         }
     }
 
@@ -59,7 +59,7 @@ impl Binary {
             Self::EncodeY4m => "VISAVIS_ENCODE_BIN",
             Self::VoiceRoom => "VISAVIS_ROOM_BIN",
             Self::SignalingLoad => "VISAVIS_SIGNALING_LOAD_BIN",
-            Self::Pairing => "VISAVIS_PAIRING_BIN",
+            Self::Crowd => "VISAVIS_CROWD_BIN",
         }
     }
 
@@ -67,7 +67,7 @@ impl Binary {
     fn is_example(self) -> bool {
         match self {
             Self::Server | Self::Peer | Self::App | Self::EncodeY4m | Self::SignalingLoad => false,
-            Self::VoiceRoom | Self::Pairing => true,
+            Self::VoiceRoom | Self::Crowd => true,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use futures_channel::mpsc as queue;
 use tokio::sync::{mpsc, oneshot};
 use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage, SessionToken};
 
@@ -93,15 +94,16 @@ pub(crate) enum Dismissal {
 /// The hub's end of a connection.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    /// Behind pointers: the queue reserves its slots in blocks of 32, which every idle connection would pay for.
-    pub(super) messages: mpsc::Sender<Arc<ServerMessage>>,
+    /// A queue that is a list: one that reserves slots in blocks, as tokio's does, costs every idle connection four times as
+    /// much.
+    pub(super) messages: queue::Sender<Arc<ServerMessage>>,
     pub(super) dismissal: oneshot::Sender<Dismissal>,
 }
 
 /// A connection's end of its outbox.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    pub(crate) messages: mpsc::Receiver<Arc<ServerMessage>>,
+    pub(crate) messages: queue::Receiver<Arc<ServerMessage>>,
     pub(crate) dismissal: oneshot::Receiver<Dismissal>,
 }
 
@@ -115,6 +117,10 @@ pub(crate) struct HubHandle {
     events: mpsc::Sender<Event>,
     next_connection: Arc<AtomicU64>,
 }
+
+/// A place in the hub's queue.
+#[derive(Debug)]
+pub(crate) struct Place<'a>(mpsc::Permit<'a, Event>);
 
 /// How somebody talks to the hub whom the hub talks to as well.
 #[derive(Debug)]
@@ -132,7 +138,7 @@ impl HubHandle {
     /// Registers a new connection; [`disconnect`](Self::disconnect) has to follow.
     pub(crate) async fn connect(&self) -> Result<(ConnectionId, Inbox), HubGone> {
         let connection = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
-        let (messages_in, messages) = mpsc::channel(MESSAGES_KEPT + MESSAGES_QUEUED);
+        let (messages_in, messages) = queue::channel(MESSAGES_KEPT + MESSAGES_QUEUED);
         let (dismissal_in, dismissal) = oneshot::channel();
         let outbox = Outbox { messages: messages_in, dismissal: dismissal_in };
         self.send(Event::Connected { connection, outbox }).await?;
@@ -154,17 +160,9 @@ impl HubHandle {
         greeting.await.map_err(|_| Dismissal::ShuttingDown)?
     }
 
-    pub(crate) async fn say(&self, connection: ConnectionId, message: ClientMessage) -> Result<(), HubGone> {
-        self.send(Event::Said { connection, message, at: Instant::now() }).await
-    }
-
-    pub(crate) async fn babble(&self, connection: ConnectionId) -> Result<(), HubGone> {
-        self.send(Event::Babbled { connection }).await
-    }
-
-    /// The client has read so many messages of its session, `welcome` and `error` not counted.
-    pub(crate) async fn read(&self, connection: ConnectionId, count: u32) -> Result<(), HubGone> {
-        self.send(Event::Read { connection, count }).await
+    /// A place in the hub's queue, for what a client says.
+    pub(crate) async fn reserve(&self) -> Result<Place<'_>, HubGone> {
+        self.events.reserve().await.map(Place).map_err(|_| HubGone)
     }
 
     pub(crate) async fn disconnect(&self, connection: ConnectionId, parting: Parting) -> Result<(), HubGone> {
@@ -190,6 +188,23 @@ impl HubHandle {
 
     async fn send(&self, event: Event) -> Result<(), HubGone> {
         self.events.send(event).await.map_err(|_| HubGone)
+    }
+}
+
+impl Place<'_> {
+    /// A client has said this.
+    pub(crate) fn say(self, connection: ConnectionId, message: ClientMessage) {
+        self.0.send(Event::Said { connection, message, at: Instant::now() });
+    }
+
+    /// A client has read so many messages of its session, `welcome` and `error` not counted.
+    pub(crate) fn read(self, connection: ConnectionId, count: u32) {
+        self.0.send(Event::Read { connection, count });
+    }
+
+    /// A client has said something that is no message.
+    pub(crate) fn babble(self, connection: ConnectionId) {
+        self.0.send(Event::Babbled { connection });
     }
 }
 

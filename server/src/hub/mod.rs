@@ -5,7 +5,7 @@ mod moderation;
 mod strangers;
 
 use std::collections::{HashMap, VecDeque};
-use std::future::pending;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -77,15 +77,22 @@ impl Hub {
 
     /// Serves until the last handle is gone.
     pub(crate) async fn run(mut self) {
+        // Set anew only when it is for another time: most events leave that as it is.
+        let mut alarm = pin!(sleep_until(Instant::now().into()));
         loop {
             let strangers = self.strangers.as_ref().and_then(Strangers::poll_timeout);
             let next = [self.sessions.poll_timeout(), strangers].into_iter().flatten().min();
+            if let Some(next) = next.map(tokio::time::Instant::from)
+                && alarm.deadline() != next
+            {
+                alarm.as_mut().reset(next);
+            }
             tokio::select! {
                 event = self.events.recv() => match event {
                     Some(event) => self.on_event(event),
                     None => return,
                 },
-                () = until(next) => self.on_time(Instant::now()),
+                () = &mut alarm, if next.is_some() => self.on_time(Instant::now()),
             }
             self.tell_if_empty();
             self.gauge();
@@ -340,18 +347,19 @@ impl Hub {
     }
 
     fn post(&mut self, connection: ConnectionId, message: Arc<ServerMessage>) -> Posted {
-        let Some(Link::Open(outbox)) = self.links.get(&connection) else { return Posted::Queued };
+        let Some(Link::Open(outbox)) = self.links.get_mut(&connection) else { return Posted::Queued };
         match outbox.messages.try_send(message) {
             Ok(()) => {
                 self.metrics.messages_sent.inc();
                 Posted::Queued
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => Posted::Queued,
-            Err(mpsc::error::TrySendError::Full(_)) => {
+            Err(error) if error.is_full() => {
                 debug!(connection = connection.0, "a client does not read what is sent to it");
                 self.dismiss(connection, Dismissal::TooSlow);
                 Posted::Overflowed
             }
+            // The connection is over.
+            Err(_) => Posted::Queued,
         }
     }
 
@@ -388,11 +396,4 @@ fn refusal(deliveries: &[Delivery]) -> Option<ErrorCode> {
     deliveries.iter().find_map(|Delivery { message, .. }| {
         if let ServerMessage::Error { code, .. } = message { Some(*code) } else { None }
     })
-}
-
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time.into()).await,
-        None => pending().await,
-    }
 }
