@@ -5,12 +5,24 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use tokio::runtime::{Builder, Runtime};
 use visavis_server::{Args, Config, Notice, Ports, Server, Supervisor, Task, Telemetry};
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let config = args.load()?;
+    runtime(config.threads.get()).context("cannot start its threads")?.block_on(run(&args, config))
+}
+
+/// One thread serves the sockets by itself: nobody has to be woken to pass a message on.
+fn runtime(threads: usize) -> io::Result<Runtime> {
+    match threads {
+        1 => Builder::new_current_thread().enable_all().build(),
+        _ => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+    }
+}
+
+async fn run(args: &Args, config: Config) -> anyhow::Result<()> {
     let mut stdout = io::stdout();
     if args.print_config {
         write!(stdout, "{}", config.to_toml()?)?;

@@ -46,6 +46,8 @@ pub struct Config {
     pub log: String,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// What serves the sockets; the relay has a thread of its own.
+    pub threads: NonZeroUsize,
     /// A folder with the UI to serve, instead of the one that was built into the program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ui_dir: Option<PathBuf>,
@@ -202,6 +204,7 @@ impl Default for Config {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
             log: "info".to_owned(),
             log_format: LogFormat::Text,
+            threads: NonZeroUsize::MIN,
             ui_dir: None,
             allowed_origins: Vec::new(),
             trusted_proxies: vec![
