@@ -103,3 +103,43 @@ test.each([
 ])("%s is refused", (_, frame) => {
   expect(parseServerMessage(frame)).toBeUndefined();
 });
+
+/** xorshift32: the same damage in every run. */
+function dice(seed: number): (sides: number) => number {
+  let state = seed;
+  return (sides) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % sides;
+  };
+}
+
+const PIECES = [
+  ...['"', "{", "}", "[", "]", ",", ":", "null", "true", "1e999", "-0", "-1", "1.5", "18446744073709551616", "\\u0000", "\\ud800"],
+  ...['"__proto__":', '"constructor":{', '"toString":1', '"type":"leave"', '"payload":', '"payload":[]', '""', "\u{1f989}", "[".repeat(5_000)],
+];
+
+test("texts that were damaged anyhow never throw, and what is read is a message", () => {
+  const roll = dice(0x5eed);
+  const texts = messages.map((message) => JSON.stringify(message));
+  let [read, refused] = [0, 0];
+  for (let round = 0; round < 20_000; round++) {
+    let text = texts[roll(texts.length)] ?? "";
+    for (let damages = 0; damages <= roll(3); damages++) {
+      const at = roll(text.length + 1);
+      const until = Math.min(text.length, at + roll(8));
+      const other = texts[roll(texts.length)] ?? "";
+      const piece = roll(4) === 0 ? other.slice(roll(other.length)) : (PIECES[roll(PIECES.length)] ?? "");
+      text = text.slice(0, at) + (roll(3) === 0 ? "" : piece) + text.slice(until);
+    }
+    const message = parseServerMessage(text);
+    if (message === undefined) {
+      refused += 1;
+      continue;
+    }
+    read += 1;
+    expect(parseServerMessage(JSON.stringify(message)), text).toEqual(message);
+  }
+  expect(Math.min(read, refused), `${read} read, ${refused} refused`).toBeGreaterThan(200);
+});
