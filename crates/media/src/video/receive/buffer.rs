@@ -281,15 +281,26 @@ impl FrameBuffer {
         }
     }
 
-    /// The newest key frame that is whole.
+    /// The newest key frame that is whole, found in one pass from the newest packet on: a sender may begin a frame with each
+    /// packet and end none.
     fn whole_key_frame(&self) -> Option<(i64, i64)> {
-        self.packets
-            .iter()
-            .rev()
-            .filter(|(_, packet)| {
-                matches!(packet.content, Content::Media { starts_frame: true, key: true, .. })
-            })
-            .find_map(|(&start, _)| self.whole_frame(start).map(|end| (start, end)))
+        let mut behind: Option<Behind> = None;
+        for (&position, packet) in self.packets.iter().rev() {
+            let adjacent = behind.filter(|behind| behind.position == position + 1);
+            let end = match adjacent {
+                _ if packet.marker => Some(position + 1),
+                Some(Behind { timestamp, end, .. }) if timestamp == packet.timestamp => end,
+                Some(Behind { may_follow, position, .. }) => may_follow.then_some(position),
+                None => None,
+            };
+            if let (Some(end), Content::Media { starts_frame: true, key: true, .. }) = (end, &packet.content)
+            {
+                return Some((position, end));
+            }
+            let may_follow = !matches!(packet.content, Content::Media { starts_frame: false, .. });
+            behind = Some(Behind { position, timestamp: packet.timestamp, end, may_follow });
+        }
+        None
     }
 
     /// The end of the frame that starts at this position, if all of it is here. It ends with the marker, or, from
@@ -378,6 +389,17 @@ impl Content {
             Self::Media { data, .. } => data.len(),
         }
     }
+}
+
+/// A packet, as far as it tells where the frame of the one before it ends.
+#[derive(Debug, Clone, Copy)]
+struct Behind {
+    position: i64,
+    timestamp: i64,
+    /// Of the frame that it is in, if all of that from here on has come.
+    end: Option<i64>,
+    /// It can come right after a frame that has lost its marker.
+    may_follow: bool,
 }
 
 /// Whether something came after a packet that is missing at or behind this position.

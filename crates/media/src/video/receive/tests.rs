@@ -465,3 +465,18 @@ fn a_frame_that_jitter_brought_early_waits_for_its_time() {
     let intervals: Vec<u64> = shown[100..].windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(intervals.iter().all(|interval| interval.abs_diff(66) <= 3), "{intervals:?}");
 }
+
+/// Looking for the end of each from its beginning would take minutes.
+#[test]
+fn a_sender_that_begins_frames_and_ends_none_costs_little() {
+    let (mut bench, mut sender) = Bench::new();
+    let begun = Instant::now();
+    let payload = packetize(&frame_data(true, 7, 50), MAX_PAYLOAD, 0).remove(0);
+    for _ in 0..4096 {
+        bench.push([sender.packet(7, false, payload.clone())]);
+    }
+    assert!(bench.frames().is_empty());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    bench.push([sender.packet(7, true, payload)]);
+    assert_eq!(bench.buffer.poll_frame(bench.now()).map(|frame| frame.key), Some(true));
+}
