@@ -16,7 +16,7 @@ use crate::access::{Access, AccessError};
 use crate::admin;
 use crate::assets::Assets;
 use crate::connection::Shared;
-use crate::front::{self, Front, Patience, StunConnection};
+use crate::front::{self, BytePace, Front, Patience, StunConnection};
 use crate::http::{self, Features, Site, Transport};
 use crate::hub::{Hub, HubHandle};
 use crate::ice::{Ice, NoRelay, SecureRelay, relays_strangers};
@@ -171,7 +171,8 @@ impl Server {
             tls,
             stun,
             half_open: Arc::new(Semaphore::new(config.limits.half_open_sockets.clamp(1, MOST_PLACES))),
-            patience: Patience { head: timing.head, farewell: timing.farewell },
+            patience: Patience { head: timing.head, farewell: timing.farewell, silence: timing.silence },
+            bytes: BytePace::new(config.limits),
             metrics: Arc::clone(&metrics),
         };
         let redirect = redirect.map(|(listener, _)| {

@@ -169,6 +169,9 @@ pub struct LimitsConfig {
     /// Messages of one connection, in a second and at once.
     pub messages_per_s: NonZeroU32,
     pub messages_burst: u32,
+    /// Bytes of one connection, in a second and at once.
+    pub bytes_per_s: NonZeroU32,
+    pub bytes_burst: u32,
 }
 
 /// How long the server waits for its clients. The values that clients may rely on stand in `docs/protocol.md`.
@@ -184,7 +187,8 @@ pub struct Timing {
     /// Between two WebSocket pings.
     #[serde(rename = "ping_s", with = "seconds")]
     pub ping: Duration,
-    /// A connection on which nothing was heard, or could be written, for so long is dead.
+    /// A connection on which nothing was heard, or could be written, for so long is dead; and so is an HTTP request whose answer
+    /// is not taken.
     #[serde(rename = "silence_s", with = "seconds")]
     pub silence: Duration,
     /// How long a participant whose connection broke keeps its place in the room.
@@ -239,6 +243,8 @@ impl Default for LimitsConfig {
             half_open_sockets: 4096,
             messages_per_s: const { NonZeroU32::new(50).expect("it is not zero") },
             messages_burst: 300,
+            bytes_per_s: const { NonZeroU32::new(256 * 1024).expect("it is not zero") },
+            bytes_burst: 1024 * 1024,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! own, has its time for that, and there are only so many that have not come that far. `axum::serve` does none of this, so
 //! hyper is asked itself.
 
+mod bounded;
 mod counts;
 mod kind;
 mod linger;
@@ -15,6 +16,7 @@ mod tests;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,8 +40,10 @@ use tokio_rustls::rustls::ServerConfig;
 use tower::ServiceExt as _;
 use tracing::debug;
 
-use crate::limits::{Admission, Gate};
+use crate::LimitsConfig;
+use crate::limits::{Admission, Gate, Pace};
 use crate::metrics::Metrics;
+use bounded::Bounded;
 pub(crate) use counts::Counts;
 pub(crate) use kind::{ACME_TLS, HTTP_1_1, Kind, STUN_TURN};
 use linger::Lingering;
@@ -49,8 +53,9 @@ pub(crate) use stream::Stream;
 
 /// The head of a request; what is longer is answered with 431.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// Of what is read and of what waits to be written; bodies may be larger.
-const MAX_BUFFER_BYTES: usize = 64 * 1024;
+/// Of what is read and of what waits to be written, which whoever asks and does not read can make a connection keep; bodies may be
+/// larger.
+const MAX_BUFFER_BYTES: usize = 20 * 1024;
 
 /// How long a proxy may keep a connection without a request on it. It should be the proxy that closes it, and most do after
 /// a minute or two: a request that meets the other's closing is lost.
@@ -79,6 +84,8 @@ pub(crate) struct Front {
     /// Places for those that have not said anything yet, or are in their TLS handshake.
     pub(crate) half_open: Arc<Semaphore>,
     pub(crate) patience: Patience,
+    /// Of the bytes that a connection says over HTTP or WebSocket.
+    pub(crate) bytes: BytePace,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -89,6 +96,21 @@ pub(crate) struct Patience {
     pub(crate) head: Duration,
     /// For a client to take the last words and close.
     pub(crate) farewell: Duration,
+    /// For a client to take anything of what it asked for.
+    pub(crate) silence: Duration,
+}
+
+/// How much a connection may say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BytePace {
+    per_s: NonZeroU32,
+    burst: u32,
+}
+
+impl BytePace {
+    pub(crate) fn new(limits: LimitsConfig) -> Self {
+        Self { per_s: limits.bytes_per_s, burst: limits.bytes_burst }
+    }
 }
 
 /// Serves this listener until `stop` says so, then ends with the last request that is under way. Connections that became
@@ -194,7 +216,10 @@ impl Front {
             self.router.clone().oneshot(request.map(Body::new))
         });
         let head = if self.gate.trusts(peer) { self.patience.head.max(PROXY) } else { self.patience.head };
-        let stream = TokioIo::new(Lingering::new(stream, self.patience.farewell));
+        let BytePace { per_s, burst } = self.bytes;
+        // What is read after the last words is thrown away, and costs next to nothing.
+        let stream = Lingering::new(stream, self.patience.farewell);
+        let stream = TokioIo::new(Bounded::new(stream, Pace::new(per_s, burst), self.patience.silence));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(head)

@@ -23,7 +23,12 @@ impl Pace {
 
     /// One more happens now, whatever its place: how long to wait until the next may.
     pub(crate) fn count(&mut self, now: Instant) -> Duration {
-        let settled_at = self.settled_at.map_or(now, |at| at.max(now)) + self.interval;
+        self.count_many(now, 1)
+    }
+
+    /// So many happen at once.
+    pub(crate) fn count_many(&mut self, now: Instant, many: u32) -> Duration {
+        let settled_at = self.settled_at.map_or(now, |at| at.max(now)) + self.interval * many;
         self.settled_at = Some(settled_at);
         self.ahead(now, settled_at)
     }
@@ -83,6 +88,15 @@ mod tests {
         let mut pace = Pace::new(RATE, 2);
         let waits: Vec<_> = (0..4).map(|_| pace.count(start).as_millis()).collect();
         assert_eq!(waits, [0, 0, 100, 200]);
+    }
+
+    #[test]
+    fn many_at_once_are_as_many_one_by_one() {
+        let start = Instant::now();
+        let (mut together, mut apart) = (Pace::new(RATE, 2), Pace::new(RATE, 2));
+        let wait = (0..5).map(|_| apart.count(start)).last();
+        assert_eq!(Some(together.count_many(start, 5)), wait);
+        assert_eq!(together.count_many(start, 0), Duration::from_millis(300));
     }
 
     #[test]
