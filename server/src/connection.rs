@@ -10,6 +10,7 @@ use futures_util::SinkExt as _;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Instrument as _, debug};
+use tungstenite::error::ProtocolError;
 use visavis_protocol::{
     AccessToken, ErrorCode, Hello, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, ServerMessage, to_text,
 };
@@ -408,6 +409,15 @@ fn read_failure(error: axum::Error) -> Ending {
         )),
         Some(tungstenite::Error::Utf8(_)) => {
             Ending::Told(Complaint::new(ErrorCode::InvalidMessage, "a text frame has to hold UTF-8"))
+        }
+        // Connections that break are such errors too.
+        Some(tungstenite::Error::Protocol(
+            ProtocolError::ResetWithoutClosingHandshake
+            | ProtocolError::ReceivedAfterClosing
+            | ProtocolError::SendAfterClosing,
+        )) => Ending::Gone,
+        Some(tungstenite::Error::Protocol(_)) => {
+            Ending::ToldUnheard(Complaint::new(ErrorCode::InvalidMessage, "this is no WebSocket (RFC 6455)"))
         }
         _ => Ending::Gone,
     }

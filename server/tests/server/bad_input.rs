@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use visavis_protocol::{
     ClientMessage, DescriptionKind, ErrorCode, LeaveReason, MAX_MESSAGE_BYTES, PROTOCOL_VERSION,
 };
@@ -94,6 +94,20 @@ async fn text_that_is_not_utf8() {
     culprit.send(Message::Frame(frame)).await;
     assert_eq!(culprit.hear_end().await, (ErrorCode::InvalidMessage, INVALID_DATA));
     call.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn frames_that_are_none_of_websocket() {
+    let mut compressed = Frame::message(b"x".to_vec(), OpCode::Data(Data::Text), true);
+    compressed.header_mut().rsv1 = true;
+    let reserved = Frame::message(b"x".to_vec(), OpCode::Data(Data::Reserved(5)), true);
+    let large_ping = Frame::message(vec![0; 126], OpCode::Control(Control::Ping), true);
+    for frame in [compressed, reserved, large_ping] {
+        let (_server, mut call, mut culprit) = culprit().await;
+        culprit.send(Message::Frame(frame)).await;
+        assert_eq!(culprit.hear_end().await, (ErrorCode::InvalidMessage, INVALID_DATA));
+        call.assert_untouched().await;
+    }
 }
 
 #[tokio::test]
