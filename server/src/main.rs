@@ -61,6 +61,7 @@ async fn serve(config: Config, stdout: &mut impl io::Write) -> anyhow::Result<()
     let [stop, hurry] = [told_to_stop(1), told_to_stop(2)];
     let (stop, hurry) =
         (stop.context("cannot listen for signals")?, hurry.context("cannot listen for signals")?);
+    raise_file_limit();
     let server = Server::bind(config).await?;
     for address in server.local_addrs() {
         writeln!(stdout, "listening on {}://{address}", server.scheme())?;
@@ -74,6 +75,21 @@ async fn serve(config: Config, stdout: &mut impl io::Write) -> anyhow::Result<()
     server.run(stop, hurry).await?;
     Ok(())
 }
+
+/// Takes as many file descriptors as the system allows: each socket is one, and what shells start with is meant for programs that
+/// ask with `select`.
+#[cfg(unix)]
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
+#[cfg(not(unix))]
+fn raise_file_limit() {}
 
 /// Resolves when the operator, or the system, has said so many times that the server is to end.
 #[cfg(unix)]
