@@ -1,5 +1,6 @@
 //! The routes for clients: `/ws`, `/features`, `/healthz` and `/readyz`, and the UI for everything else.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
+use ipnet::{IpNet, Ipv4Net};
 use serde::Serialize;
 use tokio::sync::watch;
 use visavis_protocol::MAX_MESSAGE_BYTES;
@@ -20,9 +22,10 @@ use crate::admin;
 use crate::assets::{Asset, Assets};
 use crate::connection::{self, Shared};
 use crate::front::Peer;
-use crate::limits::{Gate, TooMany};
+use crate::limits::{Gate, Source, TooMany};
 use crate::origin::{self, Origin};
 use crate::telemetry::spans;
+use crate::tls;
 
 /// Every idle WebSocket has this buffer; larger messages make it grow for as long as they are read.
 const READ_BUFFER_BYTES: usize = 512;
@@ -190,6 +193,23 @@ async fn ui(State(site): State<Arc<Site>>, method: Method, uri: Uri) -> Response
 fn file(asset: &Asset, cache: HeaderValue) -> Response {
     let headers = [(header::CONTENT_TYPE, asset.content_type.clone()), (header::CACHE_CONTROL, cache)];
     (headers, asset.content.clone()).into_response()
+}
+
+/// For fuzzing: path, `Origin`, `Host` and `X-Forwarded-For`, a line each; nothing panics, and nobody is believed who may not be.
+#[doc(hidden)]
+pub fn fuzz_request(text: &str) {
+    let mut lines = text.split('\n');
+    let mut next = || lines.next().unwrap_or_default();
+    let (path, origin, host, forwarded) = (next(), next(), next(), next());
+    let is_allowed = origin::is_allowed(Some(origin), Some(host), &[]);
+    assert!(!is_allowed || origin.parse::<Origin>().is_ok());
+    let stranger = IpAddr::from([192, 0, 2, 7]);
+    let proxies = [IpNet::from(Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8).trunc())];
+    assert_eq!(Source::behind(stranger, forwarded, &proxies), Some(Source::of(stranger)));
+    Source::behind(Ipv4Addr::LOCALHOST.into(), forwarded, &proxies);
+    if let Ok(uri) = path.parse::<Uri>() {
+        tls::fuzz_redirect(host, &uri);
+    }
 }
 
 async fn with_security_headers(State(transport): State<Transport>, request: Request, next: Next) -> Response {

@@ -50,8 +50,12 @@ pub use config::{
 };
 pub use health::{HealthError, Question, check_health};
 #[doc(hidden)]
+pub use http::fuzz_request;
+#[doc(hidden)]
 pub use matchmaking::Crowd;
 pub use moderation::OpenError;
+#[doc(hidden)]
+pub use moderation::fuzz_moderation;
 pub use notify::{Notice, Supervisor};
 pub use origin::{Origin, OriginError};
 pub use ports::Ports;
@@ -59,3 +63,5 @@ pub use run::{Server, ServerError};
 pub use telemetry::{Telemetry, TelemetryError};
 pub use tls::{PairError, TlsError};
 pub use turn::TurnError;
+#[doc(hidden)]
+pub use turn::{fuzz_turn, fuzz_turn_stream};

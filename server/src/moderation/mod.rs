@@ -21,6 +21,7 @@ mod register;
 mod store;
 mod throttle;
 
+pub use api::fuzz_moderation;
 pub(crate) use archive::{Archive, ArchiveHandle, Notice};
 pub(crate) use moment::Moment;
 pub(crate) use register::{Refusal, Register};

@@ -37,10 +37,10 @@ pub(super) enum Circle {
 
 /// Draws an id for a stay in a room: base64url of `salt ‖ HMAC-SHA256(token, context ‖ 0 ‖ room ‖ 0 ‖ salt)`, the latter
 /// cut to 9 bytes (RFC 2104 section 5); 20 characters.
+#[expect(clippy::expect_used, reason = "the alphabet holds nothing that an id may not hold")]
 pub(super) fn draw_participant(rng: &mut StdRng, token: &SessionToken, room: &RoomName) -> ParticipantId {
     let salt: [u8; SALT_BYTES] = rng.random();
     let bytes = [salt.as_slice(), &participant_tag(token, room, &salt)].concat();
-    #[expect(clippy::expect_used, reason = "the alphabet holds nothing that an id may not hold")]
     ParticipantId::new(BASE64_URL_SAFE_NO_PAD.encode(bytes)).expect("base64url is an id")
 }
 
@@ -53,11 +53,11 @@ pub(super) fn is_participant(id: &ParticipantId, token: &SessionToken, room: &Ro
 }
 
 /// Draws the name of a room for two strangers: `strangers.` and base64url of `salt ‖ tag ‖ tag`, with a tag for each.
+#[expect(clippy::expect_used, reason = "the alphabet holds nothing that a room's name may not hold")]
 pub(super) fn draw_strangers(rng: &mut StdRng, [one, other]: [&SessionToken; 2]) -> RoomName {
     let salt: [u8; SALT_BYTES] = rng.random();
     let [one, other] = [one, other].map(|token| stranger_tag(token, &salt));
     let code = BASE64_URL_SAFE_NO_PAD.encode([salt.as_slice(), &one, &other].concat());
-    #[expect(clippy::expect_used, reason = "the alphabet holds nothing that a room's name may not hold")]
     RoomName::new(format!("{STRANGERS}{code}")).expect("base64url is a name")
 }
 

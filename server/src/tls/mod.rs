@@ -24,7 +24,7 @@ use crate::metrics::Metrics;
 use acme::Acme;
 use files::Files;
 pub use pair::PairError;
-pub(crate) use redirect::router as redirect;
+pub(crate) use redirect::{fuzz as fuzz_redirect, router as redirect};
 
 /// Why there can be no TLS.
 #[derive(Debug, thiserror::Error)]

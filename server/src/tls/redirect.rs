@@ -32,6 +32,15 @@ fn location(host: &str, uri: &Uri, port: u16) -> Option<String> {
     }
 }
 
+/// For fuzzing: whoever is sent anywhere is sent to the host that was named.
+pub(crate) fn fuzz(host: &str, uri: &Uri) {
+    if let Some(location) = location(host, uri, HTTPS) {
+        let target: Uri = location.parse().expect("a place that browsers can read");
+        let named: Authority = host.parse().expect("a host");
+        assert_eq!(target.host(), Some(named.host()), "{location}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

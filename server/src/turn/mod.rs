@@ -11,6 +11,7 @@ mod clients;
 mod connection;
 mod credentials;
 mod framing;
+mod fuzz;
 mod nonce;
 mod packet;
 mod peers;
@@ -29,6 +30,7 @@ mod throttle;
 use std::net::SocketAddr;
 
 pub(crate) use credentials::{Credentials, id_of, mint};
+pub use fuzz::{fuzz_turn, fuzz_turn_stream};
 pub(crate) use refusal::Refusal;
 pub use server::TurnError;
 pub(crate) use server::TurnServer;

@@ -31,6 +31,14 @@ pub(super) struct BanRequest {
     seconds: Option<u64>,
 }
 
+impl BanRequest {
+    pub(super) fn read(self, now: Moment) -> Result<NewBan, Failure> {
+        let Self { subject, reason, seconds } = self;
+        let reason = written("reason", &reason, 1..=LONGEST_REASON)?;
+        Ok(NewBan { subject, reason, until: end(now, seconds)?, report: None })
+    }
+}
+
 /// Lists the bans that hold, with the newest first.
 #[utoipa::path(
     get, path = "/api/bans", params(PartQuery),
@@ -61,11 +69,10 @@ pub(super) async fn list_bans(
 pub(super) async fn make_ban(
     State(office): State<Arc<Office>>,
     Extension(Moderator(moderator)): Extension<Moderator>,
-    Body(BanRequest { subject, reason, seconds }): Body<BanRequest>,
+    Body(request): Body<BanRequest>,
 ) -> Result<(StatusCode, Json<Ban>), Failure> {
-    let reason = written("reason", &reason, 1..=LONGEST_REASON)?;
-    let until = end(Moment::from(SystemTime::now()), seconds)?;
-    let ban = office.archive()?.ban(moderator, NewBan { subject, reason, until, report: None }).await?;
+    let ban = request.read(Moment::from(SystemTime::now()))?;
+    let ban = office.archive()?.ban(moderator, ban).await?;
     Ok((StatusCode::CREATED, Json(ban)))
 }
 

@@ -4,6 +4,7 @@
 mod audit;
 mod bans;
 mod failure;
+mod fuzz;
 mod guard;
 mod page;
 mod people;
@@ -27,6 +28,7 @@ use utoipa_axum::routes;
 use super::ArchiveHandle;
 use crate::config::{AdminConfig, AdminToken, ModeratorConfig};
 use failure::{Failure, FailureCode};
+pub use fuzz::fuzz_moderation;
 
 /// The largest body of a request, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;

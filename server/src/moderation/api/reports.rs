@@ -40,6 +40,20 @@ pub(super) enum Decision {
     },
 }
 
+impl Decision {
+    /// The verdict, and a note for other moderators.
+    pub(super) fn read(self, now: Moment) -> Result<(Verdict, String), Failure> {
+        let (verdict, note) = match self {
+            Self::Dismiss { note } => (Verdict::Dismiss, note),
+            Self::Ban { by, reason, seconds, note } => {
+                let reason = written("reason", &reason, 1..=LONGEST_REASON)?;
+                (Verdict::Ban { by, reason, until: end(now, seconds)? }, note)
+            }
+        };
+        Ok((verdict, written("note", &note, 0..=LONGEST_NOTE)?))
+    }
+}
+
 /// Lists reports.
 #[utoipa::path(
     get, path = "/api/reports", params(ReportsQuery),
@@ -77,15 +91,7 @@ pub(super) async fn resolve_report(
     Id(id): Id,
     Body(decision): Body<Decision>,
 ) -> Result<Json<Report>, Failure> {
-    let (verdict, note) = match decision {
-        Decision::Dismiss { note } => (Verdict::Dismiss, note),
-        Decision::Ban { by, reason, seconds, note } => {
-            let reason = written("reason", &reason, 1..=LONGEST_REASON)?;
-            let until = end(Moment::from(SystemTime::now()), seconds)?;
-            (Verdict::Ban { by, reason, until }, note)
-        }
-    };
-    let note = written("note", &note, 0..=LONGEST_NOTE)?;
+    let (verdict, note) = decision.read(Moment::from(SystemTime::now()))?;
     Ok(Json(office.archive()?.resolve(moderator, id, verdict, note).await?))
 }
 
