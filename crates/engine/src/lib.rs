@@ -28,6 +28,8 @@ mod voices;
 
 pub use engine::{Engine, EngineConfig, FrameSink};
 pub use invite::{InviteError, InviteLink, Place};
+#[doc(hidden)]
+pub use peer::{fuzz_checks, fuzz_description, fuzz_packets};
 
 /// What a shell logs unless it is told otherwise: warnings, but of the WebRTC stack only errors, because it warns of
 /// what belongs to every call (the first checks without a pair, packets before the keys).

@@ -35,14 +35,17 @@ use webrtc::peer_connection::{
 
 use crate::api::PeerStats;
 use crate::network::Addresses;
+pub use chain::fuzz_packets;
 use chain::{CaptureClocks, Meter, RemoteReports, Wires};
 pub(crate) use connection::IceConfig;
 use connection::{Connection, Listeners};
 use downlink::Destination;
 use follow::Following;
+pub use follow::fuzz_checks;
 use handler::{Handler, Notice};
 use lip_sync::Incoming;
 use relay::Relays;
+pub use sections::fuzz_description;
 use stats::Sampler;
 
 pub(crate) use uplink::Media;

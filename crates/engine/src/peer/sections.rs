@@ -2,6 +2,10 @@
 
 use std::net::SocketAddr;
 
+use webrtc::peer_connection::RTCSessionDescription;
+
+use crate::InviteLink;
+
 /// The first `a=ice-ufrag` of a description.
 pub(super) fn first_ufrag(sdp: &str) -> Option<&str> {
     first(sdp, "a=ice-ufrag:")
@@ -80,6 +84,24 @@ pub(super) fn redundant_audio(sdp: &str) -> Option<u8> {
             name.eq_ignore_ascii_case("red").then(|| payload_type.parse().ok())?
         },
     )
+}
+
+/// For fuzzing: reads a text as a description, as a candidate and as an invite link; never panics.
+#[doc(hidden)]
+pub fn fuzz_description(text: &str) {
+    let parts = (first_ufrag(text), first_password(text), redundant_audio(text));
+    assert!(parts.0.is_none_or(|ufrag| text.contains(ufrag)));
+    screen_ssrc(text);
+    screen_sound_ssrc(text);
+    udp_address(text);
+    rtc::ice::candidate::unmarshal_candidate(text.trim_start_matches("candidate:")).ok();
+    if let Ok(offer) = RTCSessionDescription::offer(text.to_owned()) {
+        offer.unmarshal().ok();
+    }
+    if let Ok(link) = text.parse::<InviteLink>() {
+        let written = InviteLink { token: None, ..link };
+        assert_eq!(written.to_string().parse(), Ok(written), "it is written as it is read");
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! From the wire inwards: origin, meter, the way out (numbers, pacing, repair, estimate), RTX unwrapping, NACK, transport-wide
 //! feedback, sender reports, receiver reports. Of the crate's own machinery only feedback and receiver reports are used.
 
+mod fuzz;
 mod meter;
 mod nack;
 mod origin;
@@ -24,6 +25,7 @@ use webrtc::peer_connection::MediaEngine;
 
 use super::VideoKind;
 use super::follow::Following;
+pub use fuzz::fuzz_packets;
 pub(crate) use meter::{Meter, Traffic};
 pub(crate) use outbound::START;
 pub(crate) use reports::{CNAME, CaptureClocks, RemoteReports};

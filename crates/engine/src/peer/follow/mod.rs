@@ -5,6 +5,7 @@
 //! `follower` decides, without a clock or a socket; here its sockets are.
 
 mod follower;
+mod fuzz;
 mod stun;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use tracing::{debug, info};
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 use follower::{Action, Follower, Route};
+pub use fuzz::fuzz_checks;
 
 /// What a connection's sockets, its chain and its actor share. All but the actor run on the task that drives the
 /// connection, so that the lock is hardly ever waited for.
