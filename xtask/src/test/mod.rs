@@ -6,7 +6,7 @@ mod tally;
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::{fs, io};
+use std::{env, fs, io};
 
 use anyhow::{Context as _, bail};
 use report::Report;
@@ -42,12 +42,14 @@ enum Kind {
     Ui,
     /// Whole programs: browser, window, devices, links
     Cross,
+    /// Every parser of what the network feeds, for a minute each
+    Fuzz,
 }
 
 impl Args {
     fn includes(&self, kind: Kind) -> bool {
-        // Lints know no names of tests.
-        let by_default = self.filters.is_empty() || kind != Kind::Lint;
+        // Lints and fuzzing know no names of tests.
+        let by_default = self.filters.is_empty() || !matches!(kind, Kind::Lint | Kind::Fuzz);
         if self.only.is_empty() { by_default } else { self.only.contains(&kind) }
     }
 }
@@ -85,6 +87,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         } else {
             println!("\nnothing is tested that needs this build");
         }
+    }
+    if args.includes(Kind::Fuzz) {
+        report.run(fuzz()?)?;
     }
     report.finish()
 }
@@ -130,6 +135,13 @@ fn ui_tests(filters: &[String]) -> Step {
     let mut command = process::npm(&workspace::root().join("ui"));
     command.args(["test", "--", "--passWithNoTests"]).args(filters);
     Step { name: "ui", runner: Runner::Vitest, command }
+}
+
+/// `cargo xtask fuzz`, as anybody would run it.
+fn fuzz() -> anyhow::Result<Step> {
+    let mut command = Command::new(env::current_exe().context("cannot find this program")?);
+    command.arg("fuzz");
+    Ok(Step { name: "fuzz", runner: Runner::Fuzz, command })
 }
 
 /// The tests of `tests/`, one file after the other: they measure, and must not disturb each other. `None` if the
@@ -180,16 +192,17 @@ mod tests {
 
     #[test]
     fn everything_runs_unless_something_is_chosen() {
-        let all = [Kind::Lint, Kind::Rust, Kind::Ui, Kind::Cross];
+        let all = [Kind::Lint, Kind::Rust, Kind::Ui, Kind::Cross, Kind::Fuzz];
         assert!(all.iter().all(|kind| args(&[], &[]).includes(*kind)));
         let chosen = args(&[Kind::Ui], &[]);
-        assert_eq!(all.map(|kind| chosen.includes(kind)), [false, false, true, false]);
+        assert_eq!(all.map(|kind| chosen.includes(kind)), [false, false, true, false, false]);
     }
 
     #[test]
-    fn a_filter_leaves_out_lints_unless_asked() {
+    fn a_filter_leaves_out_lints_and_fuzzing_unless_asked() {
         assert!(!args(&[], &["glare"]).includes(Kind::Lint));
         assert!(args(&[], &["glare"]).includes(Kind::Rust));
+        assert!(!args(&[], &["glare"]).includes(Kind::Fuzz));
         assert!(args(&[Kind::Lint], &["glare"]).includes(Kind::Lint));
     }
 }

@@ -11,6 +11,8 @@ pub(crate) enum Runner {
     Vitest,
     /// `ℹ pass 12`, one line for each number.
     Node,
+    /// `fuzz turn_packets: ok, 1234 inputs`, one line for each target.
+    Fuzz,
     /// Runs no tests.
     Silent,
 }
@@ -43,6 +45,13 @@ impl Tally {
             Runner::Node => {
                 if let Some((word, count)) = line.strip_prefix("ℹ ").and_then(|line| line.split_once(' ')) {
                     self.add(word, count);
+                }
+            }
+            Runner::Fuzz => {
+                let result = line.strip_prefix("fuzz ").and_then(|line| line.split_once(": "));
+                if let Some((_, result)) = result {
+                    self.passed += u64::from(result.starts_with("ok,"));
+                    self.failed += u64::from(result.starts_with("FAILED,"));
                 }
             }
             Runner::Silent => {}
@@ -116,9 +125,15 @@ mod tests {
     }
 
     #[test]
+    fn fuzzing_prints_a_line_for_each_target() {
+        let output = "fuzz client_message: ok, 4711 inputs\nfuzz turn_packets: FAILED, exit status: 77; the input is in x\n";
+        assert_eq!(tally(Runner::Fuzz, output), Tally { passed: 1, failed: 1, skipped: 0 });
+    }
+
+    #[test]
     fn other_lines_count_nothing() {
-        for runner in [Runner::Cargo, Runner::Vitest, Runner::Node, Runner::Silent] {
-            let output = "12 passed; 3 failed\nTests\nℹ pass many\ntest result: unknown\n\u{1b}[";
+        for runner in [Runner::Cargo, Runner::Vitest, Runner::Node, Runner::Fuzz, Runner::Silent] {
+            let output = "12 passed; 3 failed\nfuzz\nTests\nℹ pass many\ntest result: unknown\n\u{1b}[";
             assert_eq!(tally(runner, output), Tally::default(), "{runner:?}");
         }
     }
