@@ -10,6 +10,10 @@ use visavis_congestion::{Config, Estimate, Estimator, PacketReport, ProbeCluster
 const FORGET_AFTER: Duration = Duration::from_secs(2);
 const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Packets that one feedback tells of, at most: more than leave in seconds. It takes four bytes to tell of eight thousand, and
+/// looking for each of them is what a flood of such feedback would be for.
+const MOST_TOLD: u16 = 8192;
+
 /// Joins what left with what the far side says of it, for the estimator.
 pub(super) struct Feedback {
     estimator: Estimator,
@@ -38,6 +42,10 @@ impl Feedback {
     }
 
     pub(super) fn handle_feedback(&mut self, now: Instant, feedback: &TransportLayerCc) {
+        if feedback.packet_status_count > MOST_TOLD {
+            debug!(packets = feedback.packet_status_count, "feedback of more than can have left");
+            return;
+        }
         for acknowledgement in convert_twcc(feedback) {
             self.history.on_twcc_feedback(now, acknowledgement);
         }

@@ -210,6 +210,17 @@ fn feedback_becomes_an_estimate() {
 }
 
 #[test]
+fn feedback_of_more_than_can_have_left_is_passed_over() {
+    let mut rig = Rig::new();
+    rig.write(AUDIO, 1, 0, 80);
+    assert_eq!(rig.sent().len(), 1);
+    rig.received(0, 8193);
+    assert_eq!(rig.estimate.borrow_and_update().rtt, None);
+    rig.received(0, 1);
+    assert_ne!(rig.estimate.borrow_and_update().rtt, None);
+}
+
+#[test]
 fn what_a_lost_report_told_of_is_not_lost() {
     let loss = |lost: u16, is_told: fn(u16) -> bool| {
         let mut rig = Rig::new();
