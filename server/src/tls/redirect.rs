@@ -25,11 +25,13 @@ fn location(host: &str, uri: &Uri, port: u16) -> Option<String> {
     let authority: Authority = host.parse().ok().filter(|_| !host.contains('@'))?;
     let (host, path) = (authority.host(), uri.path_and_query().map_or("/", |path| path.as_str()));
     let path = if path.starts_with('/') { path } else { "/" };
-    match port {
-        _ if host.is_empty() => None,
-        HTTPS => Some(format!("https://{host}{path}")),
-        port => Some(format!("https://{host}:{port}{path}")),
-    }
+    let location = match port {
+        _ if host.is_empty() => return None,
+        HTTPS => format!("https://{host}{path}"),
+        port => format!("https://{host}:{port}{path}"),
+    };
+    // A name may have brackets where nobody can read them.
+    location.parse::<Uri>().is_ok().then_some(location)
 }
 
 /// For fuzzing: whoever is sent anywhere is sent to the host that was named.
@@ -61,7 +63,7 @@ mod tests {
 
     #[test]
     fn nobody_is_sent_where_nobody_wanted_to_go() {
-        for host in ["", ":80", "calls.example@evil.example", "a b", "a/b", "a\r\nb"] {
+        for host in ["", ":80", "calls.example@evil.example", "a b", "a/b", "a\r\nb", "a[::1]:80"] {
             assert_eq!(sent_to(host, "/", 443), None, "{host:?}");
         }
         let page = sent_to("calls.example", "//evil.example/", 443);

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use stun_types::attribute::{Nonce, Realm, Username};
+use stun_types::attribute::{
+    AttributeStaticType as _, Fingerprint, MessageIntegrity, MessageIntegritySha256, Nonce, Realm, Username,
+};
 use stun_types::message::{
     IntegrityAlgorithm, IntegrityKey, LongTermKeyCredentials, Message, MessageWriteVec, StunWriteError,
 };
-use stun_types::prelude::{MessageWrite as _, MessageWriteExt as _};
+use stun_types::prelude::{Attribute as _, MessageWrite as _, MessageWriteExt as _};
 
 use super::framing::{Deframer, framed};
 use super::packet::Buffer;
@@ -171,7 +173,12 @@ impl World {
             Message::builder(message.get_type(), message.transaction_id(), MessageWriteVec::new());
         Some((|| {
             for (_, attribute) in message.iter_attributes() {
-                request.add_attribute(&attribute)?;
+                // The library wants these to be asked for by name.
+                let is_own = [MessageIntegrity::TYPE, MessageIntegritySha256::TYPE, Fingerprint::TYPE]
+                    .contains(&attribute.get_type());
+                if !is_own {
+                    request.add_attribute(&attribute)?;
+                }
             }
             request.add_attribute(&Username::new(&self.username)?)?;
             request.add_attribute(&Realm::new(&self.realm)?)?;
