@@ -244,7 +244,7 @@ impl Default for LimitsConfig {
             messages_per_s: const { NonZeroU32::new(50).expect("it is not zero") },
             messages_burst: 300,
             bytes_per_s: const { NonZeroU32::new(256 * 1024).expect("it is not zero") },
-            bytes_burst: 1024 * 1024,
+            bytes_burst: 256 * 1024,
         }
     }
 }

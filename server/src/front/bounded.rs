@@ -14,11 +14,16 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::limits::Pace;
 
+/// So much is read before others get their turn: it can be thousands of frames.
+const READ_AT_ONCE: usize = 8 * 1024;
+
 /// A stream that is read at a pace of bytes, and fails when nothing of what is written is taken for a while.
 #[derive(Debug)]
 pub(super) struct Bounded<S> {
     stream: S,
     pace: Pace,
+    /// Bytes that were read since others had their turn.
+    read_at_once: usize,
     /// Until when it is not read.
     unread_until: Option<Pin<Box<Sleep>>>,
     patience: Duration,
@@ -29,7 +34,7 @@ pub(super) struct Bounded<S> {
 impl<S> Bounded<S> {
     /// `pace` is that of bytes; `patience` how long is waited for the other side to take one.
     pub(super) fn new(stream: S, pace: Pace, patience: Duration) -> Self {
-        Self { stream, pace, unread_until: None, patience, taken_until: None }
+        Self { stream, pace, read_at_once: 0, unread_until: None, patience, taken_until: None }
     }
 
     /// Passes on how a write went, or that its time is over.
@@ -54,9 +59,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
             ready!(until.as_mut().poll(context));
             self.unread_until = None;
         }
+        if self.read_at_once >= READ_AT_ONCE {
+            self.read_at_once = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let filled = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        let read = u32::try_from(buffer.filled().len() - filled).unwrap_or(u32::MAX);
+        let Poll::Ready(result) = Pin::new(&mut self.stream).poll_read(context, buffer) else {
+            self.read_at_once = 0;
+            return Poll::Pending;
+        };
+        result?;
+        let read = buffer.filled().len() - filled;
+        self.read_at_once += read;
+        let read = u32::try_from(read).unwrap_or(u32::MAX);
         let now = Instant::now();
         let wait = self.pace.count_many(now.into_std(), read);
         if !wait.is_zero() {

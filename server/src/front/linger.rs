@@ -11,7 +11,12 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+
+/// What is read after the last words is thrown away, so much at a time: whoever goes on saying things is to pay for it, and nobody
+/// else.
+const UNHEARD_BYTES: usize = 16 * 1024;
+const UNHEARD_PAUSE: Duration = Duration::from_millis(20);
 
 /// A stream that, when dropped before the other side has closed, lingers.
 #[derive(Debug)]
@@ -104,6 +109,8 @@ async fn read_to_end<S: Stream>(mut stream: S) {
     if stream.shutdown().await.is_err() {
         return;
     }
-    let mut unheard = [0; 2048];
-    while stream.read(&mut unheard).await.is_ok_and(|length| length > 0) {}
+    let mut unheard = vec![0; UNHEARD_BYTES];
+    while stream.read(&mut unheard).await.is_ok_and(|length| length > 0) {
+        sleep(UNHEARD_PAUSE).await;
+    }
 }

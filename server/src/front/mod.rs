@@ -217,7 +217,6 @@ impl Front {
         });
         let head = if self.gate.trusts(peer) { self.patience.head.max(PROXY) } else { self.patience.head };
         let BytePace { per_s, burst } = self.bytes;
-        // What is read after the last words is thrown away, and costs next to nothing.
         let stream = Lingering::new(stream, self.patience.farewell);
         let stream = TokioIo::new(Bounded::new(stream, Pace::new(per_s, burst), self.patience.silence));
         let connection = http1::Builder::new()
