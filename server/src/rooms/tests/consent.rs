@@ -90,9 +90,9 @@ fn who_comes_back_hears_that_the_other_has_consented_again() {
     let mut rooms = relaying();
     let (ada, bob) = (token(ADA), token(BOB));
     let deliveries = rooms.open_for([(stranger(ADA, "Ada"), &ada), (stranger(BOB, "Bob"), &bob)]);
-    let stays = deliveries.into_iter().filter_map(|delivery| match delivery.message {
-        ServerMessage::Joined { room, you, .. } => Some((room, you)),
-        _ => None,
+    let stays = deliveries.into_iter().filter_map(|delivery| {
+        let ServerMessage::Joined { room, you, .. } = delivery.message else { return None };
+        Some((room, you))
     });
     let stays: Vec<_> = stays.collect();
     let [(room, ada), (_, bob)] = &stays[..] else { panic!("two stays, not {stays:?}") };

@@ -147,6 +147,8 @@ impl Strangers {
             | ServerMessage::EndOfCandidates { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Reported { .. }
+            | ServerMessage::Consent { .. }
+            | ServerMessage::Direct
             | ServerMessage::Blocked { .. }
             | ServerMessage::Error { .. } => {}
         }
