@@ -2,7 +2,8 @@
  * How many strangers three nodes bring together in a second through a real Redis, and whether that costs more when many others
  * wait. The nodes are threads of one process, each with a broker as a server has it; Redis is Debian's.
  *
- * `cargo xtask bench pairing [--json OUT]`, or `node bench/pairing.mjs`; needs `redis-server`.
+ * `cargo xtask bench pairing [--json OUT]`, or `node bench/pairing.mjs`, which builds `server/examples/pairing.rs` unless
+ * `VISAVIS_PAIRING_BIN` names it; needs `redis-server`.
  */
 
 import { execFileSync } from "node:child_process";
@@ -56,7 +57,7 @@ async function measure(program, waiting) {
   }
 }
 
-const program = build();
+const program = process.env.VISAVIS_PAIRING_BIN ?? build();
 const rounds = { few: [], many: [] };
 for (let round = 0; round < ROUNDS; round += 1) {
   rounds.few.push(await measure(program, FEW));
