@@ -28,6 +28,7 @@ local first_ticket = math.max(now, tonumber(call('GET', prefix .. 'ticket') or 0
 local next_ticket = first_ticket
 local answers = { 0 }
 local told = {}
+local waiting = call('ZCARD', line)
 
 local stamps = { [node] = stamp }
 local function stamp_of(other)
@@ -57,7 +58,7 @@ local function read(session)
 end
 
 local function unlist(record)
-  call('ZREM', line, record.session)
+  waiting = waiting - call('ZREM', line, record.session)
   for key in gmatch(record.keys, '[^\n]+') do
     call('ZREM', bucket .. key, record.session)
   end
@@ -200,11 +201,11 @@ local function seek(session, stint, ticket, identity, blocks, keys, known)
   local record = format('%s %s %s %.0f %s\n%s\n%s', node, stamp, stint, ticket, identity, blocks, keys)
   local score = format('%.0f', ticket)
   call('HSET', queue, session, record)
-  call('ZADD', line, score, session)
+  waiting = waiting + call('ZADD', line, score, session)
   for key in gmatch(keys, '[^\n]+') do
     call('ZADD', bucket .. key, score, session)
   end
-  answer(ticket, is_new and call('ZCARD', line) or call('ZRANK', line, session) + 1)
+  answer(ticket, is_new and waiting or call('ZRANK', line, session) + 1)
 end
 
 local i = 5
@@ -233,5 +234,5 @@ for whose, lines in pairs(told) do
   local text = table.concat(lines, '\n')
   call('XADD', prefix .. 'mail:' .. whose, 'NOMKSTREAM', 'MAXLEN', '~', MAIL_LENGTH, '*', 'q', number, 'p', text)
 end
-answers[1] = call('ZCARD', line)
+answers[1] = waiting
 return answers
