@@ -12,6 +12,9 @@ use crate::event::{CallState, Consent};
 /// How long the server may take to accept a connection, to welcome, and to let the client in.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Before it asks again, whatever the server says.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
+
 /// What the user wants; kept while the call lasts, to enter the room again after the server was lost.
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
@@ -118,6 +121,8 @@ pub(crate) enum Step {
     Connection,
     Welcome,
     Admission,
+    /// The time to ask once more to be let in: the server could not say.
+    AnotherTry,
 }
 
 impl Session {
@@ -133,13 +138,23 @@ impl Session {
         }
     }
 
+    /// The server cannot say at the moment whether it lets the client in, which is to ask again after that pause.
+    pub(crate) fn ask_later(&mut self, now: Instant, pause: Duration) {
+        if let Self::Entering { step: step @ Step::Admission, deadline, .. } = self {
+            *step = Step::AnotherTry;
+            *deadline = now + pause.clamp(LEAST_PAUSE, ANSWER_TIMEOUT);
+        }
+    }
+
     /// There is another network: what waits for a try does not wait any longer, and what is on its way over the old one
     /// begins anew. True if a connection is to be opened.
     pub(crate) fn handle_network_change(&mut self, now: Instant) -> bool {
         let lost = match self {
             Self::Pausing { lost, .. } => Some(Lost { tries: 0, ..lost.clone() }),
             Self::Entering { step: Step::Connection, lost, .. } => lost.clone(),
-            Self::Off | Self::Entering { step: Step::Welcome | Step::Admission, .. } | Self::Staying(_) => {
+            Self::Off
+            | Self::Entering { step: Step::Welcome | Step::Admission | Step::AnotherTry, .. }
+            | Self::Staying(_) => {
                 return false;
             }
         };

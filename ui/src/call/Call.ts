@@ -142,6 +142,7 @@ export class Call {
   #onSessionTimeout(nowMs: number): void {
     switch (this.#session.type) {
       case "entering":
+        if (this.#session.step === "another_try") return this.#enter(nowMs);
         this.#out.push({ type: "close_signaling" });
         return this.#onSignalingClosed(nowMs);
       case "pausing":
@@ -289,7 +290,15 @@ export class Call {
       case "blocked":
         return this.#onKept({ type: "blocked", participant: message.payload.participant });
       case "error":
-        return this.#onRefusal(nowMs, message.payload.code, message.payload.message);
+        return this.#onError(nowMs, message.payload);
+    }
+  }
+
+  #onError(nowMs: number, { code, message, retry_after_ms }: Extract<ServerMessage, { type: "error" }>["payload"]): void {
+    if (code === "unavailable" && retry_after_ms !== undefined && session.isAt(this.#session, "admission")) {
+      this.#session = session.askLater(this.#session, nowMs, retry_after_ms);
+    } else {
+      this.#onRefusal(nowMs, code, message);
     }
   }
 
@@ -665,7 +674,7 @@ export class Call {
       case "pausing":
         return message.type === "hello";
       case "entering":
-        return this.#session.step === "admission" || message.type === "hello";
+        return this.#session.step === "admission" || this.#session.step === "another_try" || message.type === "hello";
     }
   }
 

@@ -15,6 +15,9 @@ import * as backoff from "./backoff";
 /** How long the server may take to accept a connection, to welcome, and to let the client in. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
+/** Before it asks again, whatever the server says. */
+const LEAST_PAUSE_MS = 100;
+
 /** What the user wants; kept while the call lasts, to enter the room again after the server was lost. */
 export interface Wish {
   meeting: Meeting;
@@ -82,7 +85,12 @@ export interface Lost {
 }
 
 /** What the client waits for on its way in. */
-export type Step = "connection" | "welcome" | "admission";
+export type Step =
+  | "connection"
+  | "welcome"
+  | "admission"
+  /** The time to ask once more to be let in: the server could not say. */
+  | "another_try";
 
 export function connecting(nowMs: number, lost: Lost | undefined): Session {
   return { type: "entering", step: "connection", deadlineMs: nowMs + ANSWER_TIMEOUT_MS, lost };
@@ -91,6 +99,13 @@ export function connecting(nowMs: number, lost: Lost | undefined): Session {
 /** The next step of the way in, with a deadline of its own; other sessions stay as they are. */
 export function advance(session: Session, nowMs: number, step: Step): Session {
   return session.type === "entering" ? { ...session, step, deadlineMs: nowMs + ANSWER_TIMEOUT_MS } : session;
+}
+
+/** The server cannot say at the moment whether it lets the client in, which is to ask again after that pause. */
+export function askLater(session: Session, nowMs: number, pauseMs: number): Session {
+  if (session.type !== "entering" || session.step !== "admission") return session;
+  const pause = Math.min(Math.max(pauseMs, LEAST_PAUSE_MS), ANSWER_TIMEOUT_MS);
+  return { ...session, step: "another_try", deadlineMs: nowMs + pause };
 }
 
 /**

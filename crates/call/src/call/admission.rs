@@ -102,7 +102,7 @@ impl Call {
         true
     }
 
-    fn enter(&mut self, now: Instant) {
+    pub(super) fn enter(&mut self, now: Instant) {
         let Some(wish) = self.wish.clone() else { return };
         self.session.advance(now, Step::Admission);
         let lost = self.session.lost_room().map(|(room, you, door)| (room.clone(), you.clone(), door));

@@ -6,10 +6,10 @@ mod hosting;
 mod moderation;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use visavis_protocol::{
-    ClientMessage, Join, Knock, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
+    ClientMessage, ErrorCode, Join, Knock, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
 };
 
 use crate::conversation::Conversation;
@@ -109,6 +109,7 @@ impl Call {
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.session.poll_timeout().is_some_and(|due| due <= now) {
             match &self.session {
+                Session::Entering { step: Step::AnotherTry, .. } => self.enter(now),
                 Session::Entering { .. } => {
                     self.out.push_back(Output::CloseSignaling);
                     self.on_signaling_closed(now);
@@ -243,6 +244,11 @@ impl Call {
             }
             ServerMessage::Reported { report } => self.on_kept(CallEvent::Reported { report }),
             ServerMessage::Blocked { participant } => self.on_kept(CallEvent::Blocked { participant }),
+            ServerMessage::Error { code: ErrorCode::Unavailable, retry_after_ms: Some(pause), .. }
+                if self.session.is_at(Step::Admission) =>
+            {
+                self.session.ask_later(now, Duration::from_millis(pause.into()));
+            }
             ServerMessage::Error { code, message, .. } => self.on_refusal(now, code, &message),
         }
     }
@@ -314,9 +320,9 @@ impl Call {
             conversation.handle_said(&message);
         }
         match self.session {
-            Session::Off | Session::Staying(_) | Session::Entering { step: Step::Admission, .. } => {
-                Some(message)
-            }
+            Session::Off
+            | Session::Staying(_)
+            | Session::Entering { step: Step::Admission | Step::AnotherTry, .. } => Some(message),
             Session::Pausing { .. } | Session::Entering { step: Step::Connection | Step::Welcome, .. } => {
                 matches!(message, ClientMessage::Hello(_)).then_some(message)
             }
