@@ -17,16 +17,25 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 #[derive(Debug)]
 struct Desk {
     metrics: Arc<Metrics>,
-    ready: watch::Receiver<bool>,
+    readiness: Readiness,
 }
 
-pub(crate) fn router(metrics: Arc<Metrics>, ready: watch::Receiver<bool>) -> Router {
+/// Whether new clients are to be sent here.
+#[derive(Debug, Clone)]
+pub(crate) struct Readiness {
+    /// It is not going away.
+    pub(crate) stays: watch::Receiver<bool>,
+    /// It reaches the other nodes, if there are to be any.
+    pub(crate) reaches: watch::Receiver<bool>,
+}
+
+pub(crate) fn router(metrics: Arc<Metrics>, readiness: Readiness) -> Router {
     Router::new()
         .route("/metrics", get(metrics_text))
         .route("/stats", get(stats))
         .route("/healthz", get(health))
-        .route("/readyz", get(async |State(desk): State<Arc<Desk>>| readiness(&desk.ready)))
-        .with_state(Arc::new(Desk { metrics, ready }))
+        .route("/readyz", get(async |State(desk): State<Arc<Desk>>| desk.readiness.answer()))
+        .with_state(Arc::new(Desk { metrics, readiness }))
 }
 
 /// The process runs.
@@ -34,12 +43,13 @@ pub(crate) async fn health() -> &'static str {
     "ok\n"
 }
 
-/// Whether new clients are to be sent here.
-pub(crate) fn readiness(ready: &watch::Receiver<bool>) -> Response {
-    if *ready.borrow() {
-        "ready\n".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "going away\n").into_response()
+impl Readiness {
+    pub(crate) fn answer(&self) -> Response {
+        match (*self.stays.borrow(), *self.reaches.borrow()) {
+            (true, true) => "ready\n".into_response(),
+            (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "cut off from the others\n").into_response(),
+            (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "going away\n").into_response(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use futures_util::SinkExt as _;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -114,13 +114,15 @@ enum Ending {
     Told(Complaint),
     /// The client is told why; the rest of what it sends cannot be read.
     ToldUnheard(Complaint),
+    /// The client goes on with its session over another connection, and that at once.
+    Interrupted,
 }
 
 impl Ending {
     /// Whether the client may come back.
     fn parting(&self) -> Parting {
         match self {
-            Self::Gone => Parting::Lost,
+            Self::Gone | Self::Interrupted => Parting::Lost,
             Self::Closed(parting) => *parting,
             Self::Told(_) | Self::ToldUnheard(_) => Parting::Closed,
         }
@@ -328,6 +330,17 @@ impl Connection {
                 return;
             }
             Ending::Gone => return,
+            Ending::Interrupted => {
+                let frame =
+                    CloseFrame { code: close_code::RESTART, reason: Utf8Bytes::from_static("interrupted") };
+                timeout(farewell, async {
+                    self.socket.send(Message::Close(Some(frame))).await.ok();
+                    while self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {}
+                })
+                .await
+                .ok();
+                return;
+            }
             Ending::Told(complaint) => (complaint, true),
             Ending::ToldUnheard(complaint) => (complaint, false),
         };
@@ -361,6 +374,7 @@ impl From<Complaint> for ServerMessage {
 impl From<Dismissal> for Ending {
     fn from(dismissal: Dismissal) -> Self {
         Self::Told(match dismissal {
+            Dismissal::Interrupted => return Self::Interrupted,
             Dismissal::TooSlow => {
                 Complaint::new(ErrorCode::TooSlow, "you did not read fast enough what was sent to you")
             }

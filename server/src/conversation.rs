@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use visavis_protocol::{ClientMessage, ErrorCode, Hello, PROTOCOL_VERSION, parse_client_message};
 
 /// A client that sends so many invalid messages in a row is cut off.
@@ -33,7 +34,7 @@ pub(crate) enum Reaction {
 }
 
 /// An error to tell the client.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Complaint {
     pub(crate) code: ErrorCode,
     pub(crate) text: String,

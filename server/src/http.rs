@@ -15,10 +15,9 @@ use axum::routing::{any, get};
 use axum::{Json, Router};
 use ipnet::{IpNet, Ipv4Net};
 use serde::Serialize;
-use tokio::sync::watch;
 use visavis_protocol::MAX_MESSAGE_BYTES;
 
-use crate::admin;
+use crate::admin::{self, Readiness};
 use crate::assets::{Asset, Assets};
 use crate::connection::{self, Shared};
 use crate::front::Peer;
@@ -71,7 +70,7 @@ pub(crate) struct Site {
     pub(crate) assets: Assets,
     pub(crate) allowed_origins: Vec<Origin>,
     pub(crate) gate: Arc<Gate>,
-    pub(crate) ready: watch::Receiver<bool>,
+    pub(crate) readiness: Readiness,
     pub(crate) transport: Transport,
     pub(crate) features: Features,
 }
@@ -107,7 +106,7 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/ws", any(websocket))
         .route("/healthz", get(admin::health))
         .route("/features", get(async |State(site): State<Arc<Site>>| Json(site.features)))
-        .route("/readyz", get(async |State(site): State<Arc<Site>>| admin::readiness(&site.ready)))
+        .route("/readyz", get(async |State(site): State<Arc<Site>>| site.readiness.answer()))
         .route("/r/{room}", get(index))
         .route("/meet", get(index))
         .fallback(ui)

@@ -9,7 +9,6 @@ mod access;
 mod admin;
 mod args;
 mod assets;
-#[cfg_attr(not(test), expect(dead_code, reason = "the hub does not use the broker yet"))]
 mod cluster;
 mod config;
 mod connection;

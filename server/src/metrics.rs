@@ -32,6 +32,10 @@ pub(crate) struct Metrics {
     /// Sessions whose client may still come back.
     pub(crate) sessions_absent: Gauge,
     pub(crate) sessions_resumed: Counter,
+    /// Connections here whose sessions are at other nodes.
+    pub(crate) connections_carried: Gauge,
+    /// Sessions that went to another node.
+    pub(crate) sessions_moved: Counter,
     pub(crate) rooms: Gauge,
     pub(crate) participants: Gauge,
     pub(crate) joins: Counter,
@@ -182,6 +186,8 @@ impl Metrics {
             sessions: Gauge::default(),
             sessions_absent: Gauge::default(),
             sessions_resumed: Counter::default(),
+            connections_carried: Gauge::default(),
+            sessions_moved: Counter::default(),
             rooms: Gauge::default(),
             participants: Gauge::default(),
             joins: Counter::default(),
@@ -213,6 +219,10 @@ impl Metrics {
         registry.register("sessions_absent", "Sessions whose client may still come back", absent);
         let resumed = metrics.sessions_resumed.clone();
         registry.register("sessions_resumed", "Sessions that went on over another connection", resumed);
+        let carried = metrics.connections_carried.clone();
+        registry.register("connections_carried", "WebSockets whose sessions are at other nodes", carried);
+        let moved = metrics.sessions_moved.clone();
+        registry.register("sessions_moved", "Sessions that went to another node", moved);
         registry.register("rooms", "Rooms with somebody in them", metrics.rooms.clone());
         registry.register("participants", "People in rooms", metrics.participants.clone());
         registry.register("joins", "People who came into a room", metrics.joins.clone());

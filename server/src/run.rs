@@ -13,12 +13,13 @@ use tracing::{info, warn};
 use visavis_protocol::IceMode;
 
 use crate::access::{Access, AccessError};
-use crate::admin;
+use crate::admin::{self, Readiness};
 use crate::assets::Assets;
+use crate::cluster::{Broker, BrokerHandle, NodeId};
 use crate::connection::Shared;
 use crate::front::{self, BytePace, Front, Patience, StunConnection};
 use crate::http::{self, Features, Site, Transport};
-use crate::hub::{Hub, HubHandle};
+use crate::hub::{Cluster, Hub, HubHandle};
 use crate::ice::{Ice, NoRelay, SecureRelay, relays_strangers};
 use crate::limits::{Gate, Identities};
 use crate::matchmaking::Strangers;
@@ -36,6 +37,9 @@ use crate::{Config, ModerationConfig, Timing};
 const HTTPS: u16 = 443;
 /// More than any machine has sockets.
 const MOST_PLACES: usize = 1 << 20;
+
+/// What may wait for the hub that the broker has to say.
+const NEWS_QUEUED: usize = 1024;
 
 /// Connections for the relay that it has not begun with.
 const STUN_TAKEN: usize = 64;
@@ -57,6 +61,9 @@ pub struct Server {
     office: Office,
     metrics: Arc<Metrics>,
     ready: watch::Sender<bool>,
+    readiness: Readiness,
+    /// What joins it to the other nodes, if there are to be any.
+    broker: Option<Broker>,
     turn: Option<TurnServer>,
     /// Connections of the front's that are for it.
     stun_taken: Option<mpsc::Receiver<StunConnection>>,
@@ -83,6 +90,8 @@ pub enum ServerError {
     Database(#[from] OpenError),
     #[error(transparent)]
     Turn(#[from] TurnError),
+    #[error("this Redis cannot be used")]
+    Redis(#[from] redis::RedisError),
 }
 
 impl Server {
@@ -113,7 +122,26 @@ impl Server {
             Some(_) => Transport::Tls { hsts: http::hsts(config.tls.hsts) },
             None => Transport::Plain,
         };
-        let (ready, is_ready) = watch::channel(true);
+        let (ready, stays) = watch::channel(true);
+        let (reach, reaches) = watch::channel(config.cluster.redis.is_none());
+        let readiness = Readiness { stays, reaches };
+        let (broker, cluster) = match &config.cluster.redis {
+            Some(url) => {
+                let (news, events) = mpsc::channel(NEWS_QUEUED);
+                let me = NodeId::draw(&mut rand::make_rng());
+                let apart = config.matching.apart;
+                let metrics = Arc::clone(&metrics);
+                let (handle, commands) = BrokerHandle::new();
+                let broker = Broker::new(url, &config.cluster, apart, me.clone(), commands, news, metrics)?;
+                (Some(broker), Some(Cluster::new(me, handle, events, reach, config.timing.grace)))
+            }
+            None => (None, None),
+        };
+        let strangers = match (config.matching.enabled, &cluster) {
+            (true, Some(_)) => Some(Strangers::shared(config.matching)),
+            (true, None) => Some(Strangers::new(config.matching)),
+            (false, _) => None,
+        };
         let (archive_handle, commands) = ArchiveHandle::new();
         let ModerationConfig { database, appeal, .. } = &config.moderation;
         let are_relayed = relays_strangers(config.matching, &config.ice, config.turn.enabled)
@@ -124,9 +152,10 @@ impl Server {
         let (hub, handle) = Hub::new(
             Rooms::new(config.rooms.size, config.rooms.door, are_relayed, rand::make_rng()),
             Sessions::new(config.timing.grace, rand::make_rng()),
-            config.matching.enabled.then(|| Strangers::new(config.matching)),
+            strangers,
             Register::new(appeal.clone()),
             database.is_some().then(|| archive_handle.clone()),
+            cluster,
             Arc::clone(&metrics),
         );
         let archive = match database {
@@ -156,7 +185,7 @@ impl Server {
             assets,
             allowed_origins: config.allowed_origins,
             gate: Arc::clone(&gate),
-            ready: is_ready,
+            readiness: readiness.clone(),
             transport,
             features: Features {
                 strangers: config.matching.enabled,
@@ -194,6 +223,8 @@ impl Server {
             office,
             metrics,
             ready,
+            readiness,
+            broker,
             turn,
             stun_taken,
         })
@@ -245,6 +276,8 @@ impl Server {
             office,
             metrics,
             ready,
+            readiness,
+            broker,
             turn,
             stun_taken,
         } = self;
@@ -253,11 +286,12 @@ impl Server {
         }
         if let Some((listener, address)) = admin {
             info!(%address, "listening for operators");
-            let router = admin::router(metrics, ready.subscribe())
+            let router = admin::router(metrics, readiness)
                 .merge(office.router().layer(from_fn(spans::request)));
             tokio::spawn(axum::serve(listener, router).into_future());
         }
         let archive = archive.map(|(archive, handle)| (tokio::spawn(archive.run()), handle));
+        let broker = broker.map(|broker| tokio::spawn(broker.run()));
         let hub = tokio::spawn(hub.run());
         // Ends with this function.
         let mut keeping = JoinSet::new();
@@ -291,6 +325,9 @@ impl Server {
         let all_gone = async {
             while http.join_next().await.is_some() {}
             hub.await.ok();
+            if let Some(broker) = broker {
+                broker.await.ok();
+            }
             if let Some((archive, handle)) = archive {
                 handle.close().await;
                 archive.await.ok();

@@ -6,7 +6,7 @@ use visavis_protocol::{DisplayName, RoomName};
 use super::Identity;
 
 /// What a client may do, for as long as its session lasts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Grant {
     pub(crate) identity: Identity,
     /// What others see, whatever the client calls itself.
@@ -32,14 +32,16 @@ pub enum Permission {
 }
 
 /// Where a grant is good for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Rooms {
     All,
     These(Vec<RoomName>),
 }
 
 /// How sure it is who somebody is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Standing {
     /// Somebody vouches for them.
     Invited,
@@ -102,6 +104,11 @@ impl Grant {
     #[cfg(test)]
     pub(crate) fn with(self, permissions: &[Permission]) -> Self {
         Self { permissions: permissions.to_vec(), ..self }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn guest(identity: &str) -> Self {
+        Self { standing: Standing::Guest, ..Self::invited(identity) }
     }
 
     #[cfg(test)]

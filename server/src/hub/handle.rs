@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use futures_channel::mpsc as queue;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage, SessionToken};
 
 use crate::access::Grant;
 use crate::conversation::Complaint;
 use crate::limits::Source;
-use crate::moderation::Notice;
+use crate::moderation::{Moment, Notice};
 use crate::sessions::{ConnectionId, MESSAGES_KEPT};
 
 /// Events that may wait for the hub; connections that have more to say wait themselves.
@@ -29,10 +30,8 @@ pub(super) enum Event {
     },
     Greeted {
         connection: ConnectionId,
-        source: Option<Source>,
-        resume: Option<Resume>,
-        grant: Grant,
-        answer: oneshot::Sender<Result<Greeting, Dismissal>>,
+        hello: Greeted,
+        at: Moment,
     },
     Said {
         connection: ConnectionId,
@@ -54,7 +53,10 @@ pub(super) enum Event {
         parting: Parting,
     },
     /// What the moderators changed.
-    Moderated(Notice),
+    Moderated {
+        notice: Notice,
+        at: Moment,
+    },
     /// Says when the last room is empty.
     Drain {
         empty: oneshot::Sender<()>,
@@ -62,8 +64,17 @@ pub(super) enum Event {
     ShutDown,
 }
 
-/// What a connection needs to welcome its client.
+/// A client that has said hello.
 #[derive(Debug)]
+pub(super) struct Greeted {
+    pub(super) source: Option<Source>,
+    pub(super) resume: Option<Resume>,
+    pub(super) grant: Grant,
+    pub(super) answer: oneshot::Sender<Result<Greeting, Dismissal>>,
+}
+
+/// What a connection needs to welcome its client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Greeting {
     pub(crate) session: SessionToken,
     pub(crate) resumed: Option<Resumed>,
@@ -72,7 +83,8 @@ pub(crate) struct Greeting {
 }
 
 /// How a connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Parting {
     /// One side closed it on purpose: the session is over.
     Closed,
@@ -81,7 +93,8 @@ pub(crate) enum Parting {
 }
 
 /// Why the hub ends a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Dismissal {
     TooSlow,
     /// The client's person may not be here, for this reason.
@@ -89,6 +102,8 @@ pub(crate) enum Dismissal {
     /// The session goes on over another connection.
     Superseded,
     ShuttingDown,
+    /// What carries the session between nodes is broken; the client is to come back over another connection at once.
+    Interrupted,
 }
 
 /// The hub's end of a connection.
@@ -115,7 +130,18 @@ pub(crate) struct HubGone;
 #[derive(Debug, Clone)]
 pub(crate) struct HubHandle {
     events: mpsc::Sender<Event>,
-    next_connection: Arc<AtomicU64>,
+    ids: ConnectionIds,
+}
+
+/// Where connections get their names.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ConnectionIds(Arc<AtomicU64>);
+
+impl ConnectionIds {
+    /// One that no other connection has.
+    pub(super) fn draw(&self) -> ConnectionId {
+        ConnectionId(self.0.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// A place in the hub's queue.
@@ -130,14 +156,14 @@ pub(crate) struct WeakHubHandle {
 
 impl HubHandle {
     /// A handle, and what comes over it and its clones.
-    pub(super) fn new() -> (Self, mpsc::Receiver<Event>) {
+    pub(super) fn new(ids: ConnectionIds) -> (Self, mpsc::Receiver<Event>) {
         let (sender, events) = mpsc::channel(EVENTS_QUEUED);
-        (Self { events: sender, next_connection: Arc::default() }, events)
+        (Self { events: sender, ids }, events)
     }
 
     /// Registers a new connection; [`disconnect`](Self::disconnect) has to follow.
     pub(crate) async fn connect(&self) -> Result<(ConnectionId, Inbox), HubGone> {
-        let connection = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
+        let connection = self.ids.draw();
         let (messages_in, messages) = queue::channel(MESSAGES_KEPT + MESSAGES_QUEUED);
         let (dismissal_in, dismissal) = oneshot::channel();
         let outbox = Outbox { messages: messages_in, dismissal: dismissal_in };
@@ -156,7 +182,9 @@ impl HubHandle {
     ) -> Result<Greeting, Dismissal> {
         let (answer, greeting) = oneshot::channel();
         let gone = |_| Dismissal::ShuttingDown;
-        self.send(Event::Greeted { connection, source, resume, grant, answer }).await.map_err(gone)?;
+        let hello = Greeted { source, resume, grant, answer };
+        let at = Moment::from(SystemTime::now());
+        self.send(Event::Greeted { connection, hello, at }).await.map_err(gone)?;
         greeting.await.map_err(|_| Dismissal::ShuttingDown)?
     }
 
@@ -212,6 +240,7 @@ impl WeakHubHandle {
     /// Tells the hub what the moderators changed.
     pub(crate) async fn tell(&self, notice: Notice) -> Result<(), HubGone> {
         let events = self.events.upgrade().ok_or(HubGone)?;
-        events.send(Event::Moderated(notice)).await.map_err(|_| HubGone)
+        let at = Moment::from(SystemTime::now());
+        events.send(Event::Moderated { notice, at }).await.map_err(|_| HubGone)
     }
 }

@@ -1,29 +1,38 @@
 //! The actor that owns all rooms and sessions: takes events from the connections' tasks, never waits for any of them.
 
+mod cluster;
 mod handle;
+mod links;
 mod moderation;
+#[cfg(test)]
+mod simulation;
 mod strangers;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 use tracing::{debug, info};
-use visavis_protocol::{ClientMessage, ErrorCode, Resume, Resumed, ServerMessage};
+use visavis_protocol::{ClientMessage, ErrorCode, Resumed, ServerMessage, SessionToken};
 
 use crate::access::Grant;
+use crate::cluster::Said;
 use crate::limits::Source;
 use crate::matchmaking::Strangers;
 use crate::metrics::{Metrics, gauged};
 use crate::moderation::{ArchiveHandle, Moment, Register};
 use crate::rooms::{Delivery, Rooms};
-use crate::sessions::{ConnectionId, SessionId, Sessions};
+use crate::sessions::{ConnectionId, Opening, Resumption, SessionId, Sessions};
 use crate::telemetry::spans;
+pub(crate) use cluster::Cluster;
+use cluster::Leaving;
 pub(crate) use handle::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting, WeakHubHandle};
-use handle::{Event, Outbox};
+use handle::{Event, Greeted, Outbox};
+use links::Link;
 
 /// The actor's state.
 #[derive(Debug)]
@@ -35,18 +44,12 @@ pub(crate) struct Hub {
     register: Register,
     /// Where reports and blocks are kept; nowhere without it.
     archive: Option<ArchiveHandle>,
+    /// What it is among several nodes, if it is one of them.
+    cluster: Option<Cluster>,
     events: mpsc::Receiver<Event>,
     links: HashMap<ConnectionId, Link>,
     phase: Phase,
     metrics: Arc<Metrics>,
-}
-
-/// A connection, as far as the hub is concerned.
-#[derive(Debug)]
-enum Link {
-    Open(Outbox),
-    /// Told to go; what it still says is ignored.
-    Dismissed,
 }
 
 #[derive(Debug)]
@@ -67,11 +70,14 @@ impl Hub {
         strangers: Option<Strangers>,
         register: Register,
         archive: Option<ArchiveHandle>,
+        cluster: Option<Cluster>,
         metrics: Arc<Metrics>,
     ) -> (Self, HubHandle) {
-        let (handle, events) = HubHandle::new();
+        let (handle, events) = HubHandle::new(cluster.as_ref().map(Cluster::ids).unwrap_or_default());
         let (links, phase) = (HashMap::new(), Phase::Serving);
-        let hub = Self { rooms, sessions, strangers, register, archive, events, links, phase, metrics };
+        let rooms = if cluster.is_some() { rooms.watched() } else { rooms };
+        let hub =
+            Self { rooms, sessions, strangers, register, archive, cluster, events, links, phase, metrics };
         (hub, handle)
     }
 
@@ -80,8 +86,7 @@ impl Hub {
         // Set anew only when it is for another time: most events leave that as it is.
         let mut alarm = pin!(sleep_until(Instant::now().into()));
         loop {
-            let strangers = self.strangers.as_ref().and_then(Strangers::poll_timeout);
-            let next = [self.sessions.poll_timeout(), strangers].into_iter().flatten().min();
+            let next = self.poll_timeout();
             if let Some(next) = next.map(tokio::time::Instant::from)
                 && alarm.deadline() != next
             {
@@ -89,53 +94,130 @@ impl Hub {
             }
             tokio::select! {
                 event = self.events.recv() => match event {
-                    Some(event) => self.on_event(event),
+                    Some(event) => self.handle_event(Instant::now(), event),
                     None => return,
                 },
-                () = &mut alarm, if next.is_some() => self.on_time(Instant::now()),
+                Some(event) = Cluster::next(&mut self.cluster) => {
+                    self.handle_broker_event(Instant::now(), event);
+                }
+                () = &mut alarm, if next.is_some() => self.handle_timeout(Instant::now()),
             }
-            self.tell_if_empty();
-            self.gauge();
         }
     }
 
-    fn on_event(&mut self, event: Event) {
+    fn poll_timeout(&self) -> Option<Instant> {
+        let strangers = self.strangers.as_ref().and_then(Strangers::poll_timeout);
+        let cluster = self.cluster.as_ref().and_then(Cluster::poll_timeout);
+        [self.sessions.poll_timeout(), self.rooms.poll_timeout(), strangers, cluster]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn handle_event(&mut self, now: Instant, event: Event) {
+        self.on_event(now, event);
+        self.settle_down(now);
+    }
+
+    fn handle_broker_event(&mut self, now: Instant, event: crate::cluster::Event) {
+        self.on_broker_event(now, event);
+        self.settle_down(now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.on_time(now);
+        self.settle_down(now);
+    }
+
+    /// Tells others what has changed.
+    fn settle_down(&mut self, now: Instant) {
+        self.make_up(now);
+        self.publish_seekers(now);
+        self.publish_rooms();
+        self.tell_if_empty();
+        self.gauge();
+    }
+
+    fn on_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Connected { connection, outbox } => self.on_connected(connection, outbox),
-            Event::Greeted { connection, source, resume, grant, answer } => {
-                self.on_greeted(connection, source, resume, grant, answer);
+            Event::Greeted { connection, hello, at } => self.on_greeted(now, connection, hello, at),
+            Event::Said { connection, message, at } => {
+                self.hear(now, connection, Said::Message(message), at);
             }
-            Event::Said { connection, message, at } => self.on_said(connection, message, at),
-            Event::Babbled { connection } => {
-                self.hear(connection);
-            }
-            Event::Read { connection, count } => self.sessions.acknowledge(connection, count),
-            Event::Disconnected { connection, parting } => self.on_disconnected(connection, parting),
-            Event::Moderated(notice) => self.on_notice(notice),
-            Event::Drain { empty } => self.on_drain(empty),
+            Event::Babbled { connection } => self.hear(now, connection, Said::Babble, now),
+            Event::Read { connection, count } => self.route(now, connection, Said::Read(count), now),
+            Event::Disconnected { connection, parting } => self.on_disconnected(now, connection, parting),
+            Event::Moderated { notice, at } => self.on_notice(now, notice, at),
+            Event::Drain { empty } => self.on_drain(now, empty),
             Event::ShutDown => self.on_shut_down(),
         }
     }
 
-    fn on_said(&mut self, connection: ConnectionId, message: ClientMessage, at: Instant) {
-        let Some(session) = self.hear(connection) else { return };
+    /// A client has said something, over a connection of this node.
+    fn hear(&mut self, now: Instant, connection: ConnectionId, said: Said, at: Instant) {
+        if matches!(self.links.get(&connection), Some(Link::Open(_))) {
+            self.metrics.messages_received.inc();
+            self.route(now, connection, said, at);
+        }
+    }
+
+    /// A client has said something whose session is here.
+    fn take(&mut self, now: Instant, connection: ConnectionId, said: Said, at: Instant) {
+        match said {
+            Said::Message(message) => {
+                if let Some(session) = self.sessions.hear(connection) {
+                    self.act(now, connection, session, message, at);
+                }
+            }
+            Said::Babble => {
+                self.sessions.hear(connection);
+            }
+            Said::Read(count) => self.sessions.acknowledge(connection, count),
+            Said::Gone(parting) => self.on_gone(now, connection, parting),
+        }
+    }
+
+    /// What follows from a message, which may have to wait until it is known where the room is that it is about.
+    fn act(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        session: SessionId,
+        message: ClientMessage,
+        at: Instant,
+    ) {
         if self.is_leaving() && self.opens_room(&message) {
             self.dismiss(connection, Dismissal::ShuttingDown);
-            return;
+        } else if let Some(message) = self.ask_for_room(now, connection, session, message, at) {
+            self.act_here(now, connection, session, message, at);
         }
+    }
+
+    /// What follows from a message that is about a room of this node, or none.
+    fn act_here(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        session: SessionId,
+        message: ClientMessage,
+        at: Instant,
+    ) {
         let is_join = matches!(message, ClientMessage::Join(_));
-        let (deliveries, meeting) = self.handle(session, message, at);
+        let (deliveries, meeting) = self.handle(session, message, now);
         let refusal = is_join.then(|| refusal(&deliveries)).flatten();
-        self.deliver(deliveries);
-        self.end_replaced();
+        self.deliver(now, deliveries);
+        self.end_replaced(now);
         if let Some(meeting) = meeting {
-            self.on_meeting(meeting);
+            self.on_meeting(now, meeting);
         }
-        if self.is_leaving() && !self.rooms.hold(session) {
+        if self.rooms.hold(session) || self.waits(session) {
+            self.settle(session);
+        } else if self.is_leaving() {
             self.dismiss(connection, Dismissal::ShuttingDown);
         }
         if is_join {
-            let lasted = at.elapsed();
+            let lasted = now.saturating_duration_since(at);
             self.metrics.join_duration.observe(lasted.as_secs_f64());
             spans::ended("join", lasted, refusal.map(ErrorCode::as_str));
         }
@@ -151,89 +233,112 @@ impl Hub {
         }
     }
 
-    fn on_greeted(
-        &mut self,
-        connection: ConnectionId,
-        source: Option<Source>,
-        resume: Option<Resume>,
-        grant: Grant,
-        answer: oneshot::Sender<Result<Greeting, Dismissal>>,
-    ) {
+    fn on_greeted(&mut self, now: Instant, connection: ConnectionId, hello: Greeted, at: Moment) {
         if !matches!(self.links.get(&connection), Some(Link::Open(_))) {
             return;
         }
-        let (now, address) = (Moment::from(SystemTime::now()), source.map(Source::address));
-        if let Some(complaint) = self.register.keeps_out(now, &grant.identity, address) {
+        let address = hello.source.map(Source::address);
+        if let Some(complaint) = self.register.keeps_out(at, &hello.grant.identity, address) {
             self.links.insert(connection, Link::Dismissed);
-            answer.send(Err(Dismissal::Banned(complaint))).ok();
+            hello.answer.send(Err(Dismissal::Banned(complaint))).ok();
             return;
         }
-        let opening = self.sessions.open(connection, resume, grant);
-        if let Some(session) = self.sessions.session_of(connection)
-            && let Some(Grant { identity, .. }) = self.sessions.grant(session)
-        {
-            self.register.enter(session, identity.clone(), address);
+        if let Some(hello) = self.look_for_session(now, connection, hello) {
+            self.greet(now, connection, hello);
         }
-        let Some(resumed) = opening.resumed else {
-            answer.send(Ok(Greeting { session: opening.session, resumed: None, read: 0 })).ok();
+    }
+
+    /// Begins a session or goes on with one that is here.
+    fn greet(&mut self, now: Instant, connection: ConnectionId, hello: Greeted) {
+        if !matches!(self.links.get(&connection), Some(Link::Open(_))) {
+            return;
+        }
+        let Greeted { source, resume, grant, answer } = hello;
+        let address = source.map(Source::address);
+        let Opening { session, resumed } = self.sessions.open(connection, resume, grant);
+        let Some(resumed) = resumed else {
+            self.enter(connection, address);
+            answer.send(Ok(Greeting { session, resumed: None, read: 0 })).ok();
             return;
         };
-        debug!(connection = connection.0, missed = resumed.missed.len(), "a session goes on");
         self.metrics.sessions_resumed.inc();
-        if let Some(old) = resumed.superseded {
+        let (greeting, missed) = self.go_on(connection, address, session, resumed);
+        // A connection that no longer listens is about to say that it is gone.
+        answer.send(Ok(greeting)).ok();
+        self.catch_up(now, connection, missed);
+    }
+
+    /// A session goes on over this connection, which is then to be told what was missed.
+    fn go_on(
+        &mut self,
+        connection: ConnectionId,
+        address: Option<IpAddr>,
+        session: SessionToken,
+        resumed: Resumption,
+    ) -> (Greeting, Vec<Arc<ServerMessage>>) {
+        let Resumption { received, read, missed, superseded } = resumed;
+        debug!(connection = connection.0, missed = missed.len(), "a session goes on");
+        self.enter(connection, address);
+        if let Some(old) = superseded {
             self.dismiss(old, Dismissal::Superseded);
         }
         if let Some(session) = self.sessions.session_of(connection) {
             self.rooms.handle_return(session);
         }
-        let greeting = Greeting {
-            session: opening.session,
-            resumed: Some(Resumed { received: resumed.received }),
-            read: resumed.read,
-        };
-        // A connection that no longer listens is about to say that it is gone.
-        answer.send(Ok(greeting)).ok();
-        for message in resumed.missed {
+        (Greeting { session, resumed: Some(Resumed { received }), read }, missed)
+    }
+
+    fn catch_up(&mut self, now: Instant, connection: ConnectionId, missed: Vec<Arc<ServerMessage>>) {
+        for message in missed {
             self.post(connection, message);
         }
         if let Some(session) = self.sessions.session_of(connection) {
-            self.on_stranger_back(session);
+            self.on_stranger_back(now, session);
         }
     }
 
-    /// Counts what a client said; the session it belongs to, unless nobody listens to it any more.
-    fn hear(&mut self, connection: ConnectionId) -> Option<SessionId> {
-        match self.links.get(&connection) {
-            Some(Link::Open(_)) => {
-                self.metrics.messages_received.inc();
-                self.sessions.hear(connection)
-            }
-            Some(Link::Dismissed) | None => None,
+    /// Notes who is behind the session of a connection.
+    fn enter(&mut self, connection: ConnectionId, address: Option<IpAddr>) {
+        if let Some(session) = self.sessions.session_of(connection)
+            && let Some(Grant { identity, .. }) = self.sessions.grant(session)
+        {
+            self.register.enter(session, identity.clone(), address);
         }
     }
 
-    fn on_disconnected(&mut self, connection: ConnectionId, parting: Parting) {
+    fn on_disconnected(&mut self, now: Instant, connection: ConnectionId, parting: Parting) {
         self.links.remove(&connection);
+        match self.leave_cluster(connection, parting) {
+            Leaving::Here => self.on_gone(now, connection, parting),
+            Leaving::Elsewhere => {}
+        }
+    }
+
+    /// The connection of a session here is over.
+    fn on_gone(&mut self, now: Instant, connection: ConnectionId, parting: Parting) {
         let Some(session) = self.sessions.session_of(connection) else { return };
         let is_awaited = self.rooms.hold(session) || self.waits(session);
         if parting == Parting::Lost && is_awaited && !matches!(self.phase, Phase::ShuttingDown) {
-            self.sessions.detach(Instant::now(), connection);
+            self.sessions.detach(now, connection);
             self.rooms.handle_absence(session);
             if let Some(strangers) = &mut self.strangers {
                 strangers.handle_absence(session);
             }
         } else {
-            self.end(session);
+            self.end(now, session);
         }
     }
 
     /// Ends the sessions whose clients did not come back, and sees to those who wait.
     fn on_time(&mut self, now: Instant) {
         while let Some(session) = self.sessions.poll_ended(now) {
-            let deliveries = self.conclude(session);
-            self.deliver(deliveries);
+            let deliveries = self.conclude(now, session);
+            self.deliver(now, deliveries);
         }
+        let deliveries = self.rooms.handle_timeout(now);
+        self.deliver(now, deliveries);
         self.on_strangers_time(now);
+        self.on_cluster_time(now);
     }
 
     /// Whether there may be one more room for it.
@@ -258,7 +363,7 @@ impl Hub {
         self.strangers.as_ref().is_some_and(|strangers| strangers.waits(session))
     }
 
-    fn on_drain(&mut self, empty: oneshot::Sender<()>) {
+    fn on_drain(&mut self, now: Instant, empty: oneshot::Sender<()>) {
         info!(rooms = self.rooms.len(), "going away when the rooms are empty");
         self.phase = Phase::Draining { empty: Some(empty) };
         let idle: Vec<_> = self
@@ -268,10 +373,15 @@ impl Hub {
             .filter(|connection| self.sessions.session_of(*connection).is_some_and(|it| !self.rooms.hold(it)))
             .collect();
         // Nobody is brought together any more: who waits is idle too.
+        if let Some(strangers) = &mut self.strangers {
+            strangers.close();
+        }
+        self.publish_seekers(now);
         self.strangers = None;
         for connection in idle {
             self.dismiss(connection, Dismissal::ShuttingDown);
         }
+        self.give_up_carried();
     }
 
     /// Says that the last room is empty, if somebody waits for it.
@@ -292,103 +402,57 @@ impl Hub {
     fn on_shut_down(&mut self) {
         info!(connections = self.links.len(), "shutting down");
         self.phase = Phase::ShuttingDown;
+        self.give_up_carried();
         let connections: Vec<_> = self.links.keys().copied().collect();
         for connection in connections {
             self.dismiss(connection, Dismissal::ShuttingDown);
         }
+        // As long as its rooms are still there: others open them as they are.
+        self.resign();
     }
 
     /// Ends sessions whose clients go on in others.
-    fn end_replaced(&mut self) {
+    fn end_replaced(&mut self, now: Instant) {
         for session in self.rooms.take_replaced() {
             if let Some(connection) = self.sessions.connection_of(session) {
                 self.dismiss(connection, Dismissal::Superseded);
             }
-            self.end(session);
+            self.end(now, session);
         }
     }
 
-    fn end(&mut self, session: SessionId) {
+    fn end(&mut self, now: Instant, session: SessionId) {
         self.sessions.end(session);
-        let deliveries = self.conclude(session);
-        self.deliver(deliveries);
+        let deliveries = self.conclude(now, session);
+        self.deliver(now, deliveries);
     }
 
     /// What follows from the end of a session.
-    fn conclude(&mut self, session: SessionId) -> Vec<Delivery> {
+    fn conclude(&mut self, now: Instant, session: SessionId) -> Vec<Delivery> {
         if let Some(strangers) = &mut self.strangers {
-            strangers.leave(Instant::now(), session);
+            strangers.leave(now, session);
         }
+        self.unsettle(session);
         let deliveries = self.rooms.handle_end(session);
-        self.note_partings(Instant::now());
+        self.note_partings(now);
         self.register.leave(session);
         deliveries
     }
 
-    /// Queues messages. A client whose queue is full is dismissed, and its room is told.
-    fn deliver(&mut self, deliveries: Vec<Delivery>) {
-        let mut pending = VecDeque::from(deliveries);
-        while let Some(Delivery { to, message }) = pending.pop_front() {
-            if let ServerMessage::Error { code, .. } = &message {
-                self.metrics.error(*code);
-            }
-            if matches!(message, ServerMessage::Joined { .. }) {
-                self.metrics.joins.inc();
-            }
-            let Some((connection, message)) = self.sessions.say(to, message) else { continue };
-            match self.post(connection, message) {
-                Posted::Queued => {}
-                Posted::Overflowed => {
-                    self.sessions.end(to);
-                    pending.extend(self.conclude(to));
-                }
-            }
-        }
-    }
-
-    fn post(&mut self, connection: ConnectionId, message: Arc<ServerMessage>) -> Posted {
-        let Some(Link::Open(outbox)) = self.links.get_mut(&connection) else { return Posted::Queued };
-        match outbox.messages.try_send(message) {
-            Ok(()) => {
-                self.metrics.messages_sent.inc();
-                Posted::Queued
-            }
-            Err(error) if error.is_full() => {
-                debug!(connection = connection.0, "a client does not read what is sent to it");
-                self.dismiss(connection, Dismissal::TooSlow);
-                Posted::Overflowed
-            }
-            // The connection is over.
-            Err(_) => Posted::Queued,
-        }
-    }
-
     /// Tells how much there is of everything.
     fn gauge(&self) {
-        let Metrics { connections, sessions, sessions_absent, rooms, participants, waiting, .. } =
-            &*self.metrics;
+        let Metrics { connections, connections_carried, sessions, sessions_absent, .. } = &*self.metrics;
+        let Metrics { rooms, participants, waiting, .. } = &*self.metrics;
         waiting.set(gauged(self.strangers.as_ref().map_or(0, Strangers::waiting)));
-        connections.set(gauged(self.links.len()));
+        let (carried, visiting) =
+            self.cluster.as_ref().map_or((0, 0), |cluster| (cluster.carried(), cluster.visiting()));
+        connections.set(gauged(self.links.len().saturating_sub(visiting)));
+        connections_carried.set(gauged(carried));
         sessions.set(gauged(self.sessions.len()));
         sessions_absent.set(gauged(self.sessions.absent()));
         rooms.set(gauged(self.rooms.len()));
         participants.set(gauged(self.rooms.participants()));
     }
-
-    fn dismiss(&mut self, connection: ConnectionId, dismissal: Dismissal) {
-        if let Some(Link::Open(outbox)) = self.links.insert(connection, Link::Dismissed) {
-            // A connection that no longer listens is about to say that it is gone.
-            outbox.dismissal.send(dismissal).ok();
-        }
-    }
-}
-
-/// What became of a message on its way to a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Posted {
-    /// It is queued, or the connection is over and says so next.
-    Queued,
-    Overflowed,
 }
 
 /// The code that somebody is refused with.

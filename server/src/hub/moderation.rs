@@ -1,6 +1,6 @@
 //! What people say of each other, and what the moderators make of it.
 
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use visavis_protocol::{ClientMessage, ParticipantId, Report};
 
@@ -33,17 +33,17 @@ impl Hub {
         outcome
     }
 
-    pub(super) fn on_notice(&mut self, notice: Notice) {
+    pub(super) fn on_notice(&mut self, now: Instant, notice: Notice, at: Moment) {
         match notice {
-            Notice::Answer { to, message } => self.deliver(vec![Delivery { to, message }]),
+            Notice::Answer { to, message } => self.deliver(now, vec![Delivery { to, message }]),
             Notice::Blocks(blocks) => self.register.add_blocks(&blocks),
             Notice::Forget(identity) => self.register.forget(&identity),
             Notice::Bans(bans) => {
-                for (session, complaint) in self.register.set_bans(Moment::from(SystemTime::now()), bans) {
+                for (session, complaint) in self.register.set_bans(at, bans) {
                     if let Some(connection) = self.sessions.connection_of(session) {
                         self.dismiss(connection, Dismissal::Banned(complaint));
                     }
-                    self.end(session);
+                    self.end(now, session);
                 }
             }
         }

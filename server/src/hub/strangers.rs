@@ -6,6 +6,7 @@ use visavis_protocol::ClientMessage;
 
 use super::Hub;
 use crate::access::Identity;
+use crate::cluster::SessionKey;
 use crate::matchmaking::{Meeting, Sought, Strangers};
 use crate::moderation::Register;
 use crate::rooms::{Delivery, Refusal, Rooms};
@@ -22,11 +23,14 @@ pub(super) fn handle(
     speaker: Speaker<'_>,
     message: ClientMessage,
 ) -> (Vec<Delivery>, Option<Meeting>) {
-    let Speaker { session, grant, .. } = speaker;
+    let Speaker { session, token, grant } = speaker;
     let Some(strangers) = strangers else {
         return (rooms.handle(speaker, message), None);
     };
     let is_blocked = |one: &Identity, other: &Identity| register.is_blocked(one, other);
+    let list = |strangers: &mut Strangers| {
+        strangers.list(now, session, SessionKey::of(token), register.blocks_of(&grant.identity));
+    };
     match message {
         ClientMessage::Seek(seek) => {
             let sought = if rooms.hold(session) {
@@ -34,13 +38,20 @@ pub(super) fn handle(
             } else {
                 strangers.seek(now, session, grant, seek, &is_blocked)
             };
+            if matches!(sought, Ok(Sought::Shared)) {
+                list(strangers);
+            }
             sought_by(session, sought)
         }
         ClientMessage::Next if strangers.waits(session) => (Vec::new(), None),
         ClientMessage::Next if !strangers.seeks(session) => (refused(session, Refusal::NotInRoom), None),
         ClientMessage::Next => {
             let mut deliveries = rooms.handle_leave(session);
-            let (more, meeting) = sought_by(session, strangers.next(now, session, &is_blocked));
+            let sought = strangers.next(now, session, &is_blocked);
+            if matches!(sought, Ok(Sought::Shared)) {
+                list(strangers);
+            }
+            let (more, meeting) = sought_by(session, sought);
             deliveries.extend(more);
             (deliveries, meeting)
         }
@@ -67,6 +78,8 @@ fn sought_by(session: SessionId, sought: Result<Sought, Refusal>) -> (Vec<Delive
     match sought {
         Ok(Sought::Met(meeting)) => (Vec::new(), Some(meeting)),
         Ok(Sought::Queued(delivery)) => (vec![delivery], None),
+        // It is told by the queue of all nodes.
+        Ok(Sought::Shared) => (Vec::new(), None),
         Err(refusal) => (refused(session, refusal), None),
     }
 }
@@ -76,24 +89,29 @@ fn refused(to: SessionId, refusal: Refusal) -> Vec<Delivery> {
 }
 
 impl Hub {
-    pub(super) fn on_meeting(&mut self, meeting: Meeting) {
+    pub(super) fn on_meeting(&mut self, now: Instant, meeting: Meeting) {
         self.metrics.matches.inc();
         self.metrics.match_wait.observe(meeting.waited.as_secs_f64());
         spans::ended("match", meeting.waited, None);
+        self.open_for(now, meeting);
+    }
+
+    /// Puts two who meet into a room of their own.
+    pub(super) fn open_for(&mut self, now: Instant, meeting: Meeting) {
         let Self { sessions, rooms, .. } = self;
         let [first, second] =
             [&meeting.first, &meeting.second].map(|stranger| sessions.speaker(stranger.session));
         let (Some(first), Some(second)) = (first, second) else { return };
         let deliveries = rooms.open_for([(meeting.first, first.token), (meeting.second, second.token)]);
-        self.deliver(deliveries);
+        self.deliver(now, deliveries);
     }
 
     /// Somebody who may have waited is there again.
-    pub(super) fn on_stranger_back(&mut self, session: SessionId) {
+    pub(super) fn on_stranger_back(&mut self, now: Instant, session: SessionId) {
         let Self { strangers: Some(strangers), register, .. } = self else { return };
         let is_blocked = |one: &Identity, other: &Identity| register.is_blocked(one, other);
-        if let Some(meeting) = strangers.handle_return(Instant::now(), session, &is_blocked) {
-            self.on_meeting(meeting);
+        if let Some(meeting) = strangers.handle_return(now, session, &is_blocked) {
+            self.on_meeting(now, meeting);
         }
     }
 
@@ -101,9 +119,9 @@ impl Hub {
     pub(super) fn on_strangers_time(&mut self, now: Instant) {
         let Some(strangers) = &mut self.strangers else { return };
         let places = strangers.poll_places(now);
-        self.deliver(places);
+        self.deliver(now, places);
         while let Some(meeting) = self.poll_meeting(now) {
-            self.on_meeting(meeting);
+            self.on_meeting(now, meeting);
         }
     }
 

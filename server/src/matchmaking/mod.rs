@@ -9,6 +9,7 @@ mod crowd;
 mod line;
 mod past;
 mod seeker;
+mod shared;
 mod strangers;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,9 @@ use bucket::{Bucket, Entry};
 pub use crowd::Crowd;
 use line::Line;
 use past::Past;
-use seeker::{Key, Seeker, Width};
+use seeker::Key;
+pub(crate) use seeker::{Seeker, Width};
+pub(crate) use shared::PackedWish;
 pub(crate) use strangers::{Meeting, Sought, Strangers};
 
 /// Who hears when its place in the line changes: those at the front of it.

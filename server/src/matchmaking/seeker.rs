@@ -1,10 +1,11 @@
 use visavis_protocol::{Interest, MatchKind, Region};
 
 use crate::access::Identity;
+use crate::cluster::BucketKey;
 
 /// Somebody who wants to meet somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Seeker {
+pub(crate) struct Seeker {
     pub(super) identity: Identity,
     pub(super) kind: MatchKind,
     /// Who names none is content with anybody.
@@ -22,7 +23,7 @@ pub(super) struct Key {
 
 /// How little in common is enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Width {
+pub(crate) enum Width {
     /// An interest, and the region.
     Narrow,
     /// An interest, or for who has none, nothing.
@@ -31,6 +32,26 @@ pub(super) enum Width {
 }
 
 impl Seeker {
+    #[cfg(test)]
+    pub(crate) fn new(
+        identity: Identity,
+        kind: MatchKind,
+        interests: Vec<Interest>,
+        region: Option<Region>,
+    ) -> Self {
+        Self { identity, kind, interests, region }
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The same as [`keys`](Self::keys), as all nodes know them.
+    pub(crate) fn buckets(&self, width: Width) -> Vec<BucketKey> {
+        let name = |key: &Key| BucketKey::new(key.kind, key.interest.as_ref(), key.region.as_ref());
+        self.keys(width).iter().map(name).collect()
+    }
+
     /// What it would meet somebody over. The wider includes the narrower.
     pub(super) fn keys(&self, width: Width) -> Vec<Key> {
         let key = |interest: Option<&Interest>, region: Option<&Region>| Key {

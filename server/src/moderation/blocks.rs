@@ -18,6 +18,11 @@ impl Blocks {
         self.pairs.get(one).is_some_and(|others| others.contains(other))
     }
 
+    /// Who has a block with this identity.
+    pub(crate) fn of(&self, identity: &str) -> impl Iterator<Item = &str> {
+        self.pairs.get(identity).into_iter().flatten().map(String::as_str)
+    }
+
     /// Forgets all pairs with this identity.
     pub(crate) fn forget(&mut self, identity: &str) {
         for other in self.pairs.remove(identity).unwrap_or_default() {

@@ -13,6 +13,7 @@ use super::person::Person;
 use super::records::{NewReport, Party};
 use super::throttle::{Share, Throttle};
 use crate::access::Identity;
+use crate::cluster::IdentityKey;
 use crate::conversation::Complaint;
 use crate::rooms::Meeting;
 use crate::sessions::SessionId;
@@ -164,6 +165,17 @@ impl Register {
     /// Whether either of the two does not want to meet the other.
     pub(crate) fn is_blocked(&self, one: &Identity, other: &Identity) -> bool {
         self.blocks.contains(one.as_str(), other.as_str())
+    }
+
+    /// Those who do not want to meet this one, or whom it does not want to meet.
+    pub(crate) fn blocks_of(&self, identity: &Identity) -> Vec<IdentityKey> {
+        let others = self.blocks.of(identity.as_str());
+        others.filter_map(|other| other.parse().ok()).map(|other| IdentityKey::of(&other)).collect()
+    }
+
+    /// Where the client of a session is.
+    pub(crate) fn address_of(&self, session: SessionId) -> Option<IpAddr> {
+        self.people.get(&session)?.address
     }
 
     fn find(

@@ -10,6 +10,8 @@ use rand::rngs::StdRng;
 use ring::hmac;
 use visavis_protocol::{ParticipantId, RoomName, SessionToken};
 
+use crate::sessions::root;
+
 /// Makes ids of one token differ.
 const SALT_BYTES: usize = 6;
 /// To find another token for an id takes 2^72 tries.
@@ -35,7 +37,7 @@ pub(super) enum Circle {
     TwoOthers,
 }
 
-/// Draws an id for a stay in a room: base64url of `salt ‖ HMAC-SHA256(token, context ‖ 0 ‖ room ‖ 0 ‖ salt)`, the latter
+/// Draws an id for a stay in a room: base64url of `salt ‖ HMAC-SHA256(root, context ‖ 0 ‖ room ‖ 0 ‖ salt)`, the latter
 /// cut to 9 bytes (RFC 2104 section 5); 20 characters.
 #[expect(clippy::expect_used, reason = "the alphabet holds nothing that an id may not hold")]
 pub(super) fn draw_participant(rng: &mut StdRng, token: &SessionToken, room: &RoomName) -> ParticipantId {
@@ -79,7 +81,7 @@ fn stranger_tag(token: &SessionToken, salt: &[u8]) -> Tag {
 }
 
 fn tag(token: &SessionToken, parts: &[&[u8]]) -> Tag {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, token.as_str().as_bytes());
+    let key = hmac::Key::new(hmac::HMAC_SHA256, root(token).as_bytes());
     let mut context = hmac::Context::with_key(&key);
     for part in parts {
         context.update(part);
@@ -128,6 +130,13 @@ mod tests {
         assert!(!is_participant(&id, &token("eve"), &owl));
         assert!(!is_participant(&id, &ada, &room("fox")));
         assert_ne!(draw_participant(&mut rng, &ada, &owl), id, "each stay has its own");
+    }
+
+    #[test]
+    fn a_session_that_has_begun_anew_proves_what_the_first_one_could() {
+        let id = draw_participant(&mut rng(), &token("ada"), &room("owl"));
+        assert!(is_participant(&id, &token("ada.later"), &room("owl")));
+        assert!(!is_participant(&id, &token("adalater"), &room("owl")));
     }
 
     #[test]

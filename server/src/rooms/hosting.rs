@@ -63,6 +63,7 @@ impl Rooms {
     fn admit(&mut self, name: RoomName, participant: &ParticipantId) -> Result<Vec<Delivery>, Refusal> {
         let session = self.waiting(&name, participant)?;
         let mut deliveries = self.make_way(&name)?;
+        self.touch(&name);
         let room = self.rooms.get_mut(&name).ok_or(Refusal::NotInRoom)?;
         let (member, told) = room.call_up(session).ok_or(Refusal::UnknownParticipant)?;
         deliveries.extend(told);
@@ -80,6 +81,7 @@ impl Rooms {
 
     /// An open door lets in who waits, as many as there is room for.
     fn set_door(&mut self, name: RoomName, door: Door) -> Vec<Delivery> {
+        self.touch(&name);
         let Some(room) = self.rooms.get_mut(&name) else { return Vec::new() };
         let mut deliveries = room.set_door(door);
         if door != Door::Open {
@@ -104,6 +106,7 @@ impl Rooms {
 
     /// Ends a room for everybody.
     fn close(&mut self, name: &RoomName) -> Vec<Delivery> {
+        self.touch(name);
         let Some(mut room) = self.rooms.remove(name) else { return Vec::new() };
         for leaver in room.members() {
             let others = room.members().iter().filter(|other| other.session != leaver.session);

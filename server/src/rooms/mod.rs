@@ -5,14 +5,16 @@
 
 mod certified;
 mod hosting;
+mod memory;
 mod refusal;
 mod returning;
 mod room;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
+use std::time::Instant;
 
 use rand::rngs::StdRng;
 use visavis_protocol::{
@@ -71,6 +73,10 @@ pub(crate) struct Rooms {
     partings: Vec<Meeting>,
     /// Sessions whose places others have taken over, since somebody asked.
     replaced: Vec<SessionId>,
+    /// Rooms that are not what they were, since somebody asked; none, if nobody does.
+    changed: Option<Vec<RoomName>>,
+    /// Until when rooms are kept for those who were in them elsewhere.
+    awaiting: VecDeque<(Instant, RoomName)>,
 }
 
 impl Rooms {
@@ -78,8 +84,8 @@ impl Rooms {
     /// strangers is to be relayed, it is until both want it otherwise.
     pub(crate) fn new(size: NonZeroUsize, door: Door, relays_strangers: bool, rng: StdRng) -> Self {
         let (rooms, stays) = (HashMap::new(), HashMap::new());
-        let (partings, replaced) = (Vec::new(), Vec::new());
-        Self { size, door, relays_strangers, rng, rooms, stays, partings, replaced }
+        let (partings, replaced, awaiting) = (Vec::new(), Vec::new(), VecDeque::new());
+        Self { size, door, relays_strangers, rng, rooms, stays, partings, replaced, changed: None, awaiting }
     }
 
     /// What follows from a message that was said after the hello.
@@ -118,6 +124,7 @@ impl Rooms {
             deliveries.extend(room.enter(name.clone(), member));
             self.stays.insert(session, name.clone());
         }
+        self.touch(&name);
         self.rooms.insert(name, room);
         deliveries
     }
@@ -210,7 +217,10 @@ impl Rooms {
             match self.recall(&join.room, &again.you) {
                 Recalled::Member(old) => return self.take_over(join.room, old, newcomer),
                 Recalled::Gone => {}
-                Recalled::Possible => newcomer.id = again.you,
+                Recalled::Possible => {
+                    newcomer.id = again.you;
+                    self.restore_standing(&join.room, &mut newcomer);
+                }
                 Recalled::Forgotten => {
                     newcomer.id = again.you.clone();
                     self.open_again(&join.room, token, again);
@@ -234,6 +244,7 @@ impl Rooms {
             Entry::Lobby => Vec::new(),
         };
         self.stays.insert(newcomer.session, name.clone());
+        self.touch(&name);
         let door = self.door;
         let room = self.rooms.entry(name.clone()).or_insert_with(|| Room::new(door));
         deliveries.extend(match entry {
@@ -281,6 +292,7 @@ impl Rooms {
     /// Takes a session out of its room or lobby; `None` if it is in none.
     fn remove(&mut self, session: SessionId, reason: LeaveReason) -> Option<Vec<Delivery>> {
         let name = self.stays.remove(&session)?;
+        self.touch(&name);
         let room = self.rooms.get_mut(&name)?;
         if let Some((_, told)) = room.call_up(session) {
             return Some(told);
@@ -317,6 +329,14 @@ impl Rooms {
             }
         }
         deliveries
+    }
+
+    /// Who was the host of a room is so again.
+    fn restore_standing(&self, name: &RoomName, newcomer: &mut Member) {
+        let was_host = self.rooms.get(name).is_some_and(|room| room.was_host(&newcomer.id));
+        if was_host && newcomer.standing == Standing::Guest {
+            newcomer.standing = Standing::ActingHost;
+        }
     }
 
     fn room_of(&mut self, session: SessionId) -> Result<&mut Room, Refusal> {

@@ -4,6 +4,7 @@ use visavis_protocol::{
     DisplayName, Door, IceMode, Knock, MediaState, Participant, ParticipantId, Role, RoomName, ServerMessage,
 };
 
+use super::memory::Memory;
 use super::refusal::Refusal;
 use super::{Delivery, Meeting};
 use crate::access::Identity;
@@ -30,6 +31,10 @@ pub(super) struct Room {
     expected: Vec<ParticipantId>,
     /// Who has left, the last ones.
     left: VecDeque<ParticipantId>,
+    /// The one of them who was a host because nobody else was.
+    expected_host: Option<ParticipantId>,
+    /// Whether they are on their way: the room stays though nobody is in it, and needs no other host.
+    is_awaiting: bool,
     /// Whether somebody was here whom a token makes a host; then nobody else becomes one.
     has_hosts_of_its_own: bool,
     paths: Paths,
@@ -115,12 +120,51 @@ impl Room {
         Self { door: Door::Locked, has_hosts_of_its_own: true, paths, ..Self::default() }
     }
 
+    /// A room that was elsewhere, whose people are on their way.
+    pub(super) fn restored(memory: Memory) -> Self {
+        let Memory { door, removed, has_hosts_of_its_own, members, acting_host } = memory;
+        let (expected, expected_host) = (members, acting_host);
+        Self {
+            door,
+            removed,
+            expected,
+            expected_host,
+            is_awaiting: true,
+            has_hosts_of_its_own,
+            ..Self::default()
+        }
+    }
+
+    /// What is to be known of it elsewhere, with so many of those who may not come in again.
+    pub(super) fn memory(&self, most_removed: usize) -> Memory {
+        let surplus = self.removed.len().saturating_sub(most_removed);
+        let acting = self.members.iter().find(|member| member.standing == Standing::ActingHost);
+        let here = self.members.iter().map(|member| &member.id);
+        Memory {
+            door: self.door,
+            removed: self.removed.iter().skip(surplus).cloned().collect(),
+            has_hosts_of_its_own: self.has_hosts_of_its_own,
+            members: here.chain(&self.expected).cloned().collect(),
+            acting_host: acting.map(|member| member.id.clone()).or_else(|| self.expected_host.clone()),
+        }
+    }
+
+    /// Whether somebody who is on its way was the host.
+    pub(super) fn was_host(&self, id: &ParticipantId) -> bool {
+        self.expected_host.as_ref() == Some(id)
+    }
+
+    pub(super) fn stop_awaiting(&mut self) {
+        (self.is_awaiting, self.expected_host) = (false, None);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.members.len()
     }
 
+    /// Whether nobody is here, nor on the way.
     pub(super) fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.members.is_empty() && !self.is_awaiting
     }
 
     /// Where somebody gets to who wants to come in, if anywhere.
@@ -245,7 +289,8 @@ impl Room {
 
     /// Whoever has been here for longest is a host if nobody else is.
     pub(super) fn appoint_host(&mut self) -> Vec<Delivery> {
-        if self.has_hosts_of_its_own || self.members.iter().any(Member::is_host) {
+        let has_host = self.has_hosts_of_its_own || self.members.iter().any(Member::is_host);
+        if has_host || self.is_awaiting {
             return Vec::new();
         }
         let Some(heir) = self.members.first_mut() else { return Vec::new() };

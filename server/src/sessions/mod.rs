@@ -4,6 +4,7 @@
 //! A client that connects again within the grace period and names its session gets what it missed, and goes on as if
 //! nothing had happened: it never left its room.
 
+mod moving;
 mod outgoing;
 #[cfg(test)]
 mod tests;
@@ -17,14 +18,33 @@ use visavis_protocol::{Resume, ServerMessage, SessionToken};
 
 use crate::access::Grant;
 use crate::random::{is_random_text, random_text};
+pub(crate) use moving::Packed;
 pub(crate) use outgoing::MESSAGES_KEPT;
 use outgoing::Outgoing;
 
 /// Characters of a token: 144 random bits. Who guesses one is that client.
 const TOKEN_LENGTH: usize = 24;
 
+/// Characters of what a client's second token has behind the first, and each one after that instead.
+const TAIL_LENGTH: usize = 8;
+/// What is before them.
+const TAIL: char = '.';
+
+/// What all tokens of one client have in common, however often its session had to begin anew.
+pub(crate) fn root(token: &SessionToken) -> &str {
+    token.as_str().split_once(TAIL).map_or(token.as_str(), |(root, _)| root)
+}
+
+/// Whether a text may be a token that a server like this one has drawn.
+fn is_token(text: &str) -> bool {
+    match text.split_once(TAIL) {
+        Some((root, tail)) => is_random_text(root, TOKEN_LENGTH) && is_random_text(tail, TAIL_LENGTH),
+        None => is_random_text(text, TOKEN_LENGTH),
+    }
+}
+
 /// One connection for as long as it lives; clients never learn it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
 /// One session; clients know it by its token.
@@ -108,7 +128,7 @@ impl Sessions {
     }
 
     /// A connection has said hello: it gets the session that it names, if that is its own, or else a new one. A token that
-    /// means nothing here, for another run of the server has given it out, names the new session: the client can prove
+    /// means nothing here, for another run of the server has given it out, is the root of the new one's: the client can prove
     /// by it who it was.
     pub(crate) fn open(&mut self, connection: ConnectionId, resume: Option<Resume>, grant: Grant) -> Opening {
         let Some(resume) = resume else {
@@ -118,7 +138,10 @@ impl Sessions {
         if let Some(opening) = self.resume(connection, &resume, &grant) {
             return opening;
         }
-        let token = if self.may_keep(&resume.session, &grant) { resume.session } else { self.draw_token() };
+        let token = match self.may_keep(&resume.session, &grant) {
+            true => self.draw_next(&resume.session),
+            false => self.draw_token(),
+        };
         self.begin(connection, token, grant)
     }
 
@@ -225,8 +248,6 @@ impl Sessions {
     }
 
     fn begin(&mut self, connection: ConnectionId, token: SessionToken, grant: Grant) -> Opening {
-        let id = SessionId(self.next);
-        self.next += 1;
         let session = Session {
             token: token.clone(),
             carrier: Carrier::Connection(connection),
@@ -234,22 +255,44 @@ impl Sessions {
             received: 0,
             grant,
         };
-        self.sessions.insert(id, Box::new(session));
-        self.by_token.insert(token.clone(), id);
-        self.by_connection.insert(connection, id);
+        self.insert(connection, session);
         Opening { session: token, resumed: None }
     }
 
-    /// Whether a session that begins may have this token: nobody else has it, or the client that has it cannot go on with
+    /// A token with the same root, but another than all before: should there be an older session somewhere, with another server,
+    /// its client goes on with this one and never again with that.
+    #[expect(clippy::expect_used, reason = "the alphabet holds nothing that a token may not hold")]
+    fn draw_next(&mut self, token: &SessionToken) -> SessionToken {
+        let tail = random_text(&mut self.rng, TAIL_LENGTH);
+        SessionToken::new(format!("{}{TAIL}{tail}", root(token)))
+            .expect("letters, digits, '-', '_' and '.' are a token")
+    }
+
+    /// Whether a session that begins may have the root of this token: nobody else has it, or the client that has it cannot go on with
     /// its session, since too much was missed.
     fn may_keep(&self, token: &SessionToken, grant: &Grant) -> bool {
         match self.by_token.get(token).and_then(|id| self.sessions.get(id)) {
             Some(session) => grant.may_resume(&session.grant),
-            None => is_random_text(token.as_str(), TOKEN_LENGTH),
+            None => is_token(token.as_str()),
         }
     }
 
-    fn resume(&mut self, connection: ConnectionId, resume: &Resume, grant: &Grant) -> Option<Opening> {
+    fn insert(&mut self, connection: ConnectionId, session: Session) -> SessionId {
+        let id = SessionId(self.next);
+        self.next += 1;
+        self.by_token.insert(session.token.clone(), id);
+        self.by_connection.insert(connection, id);
+        self.sessions.insert(id, session);
+        id
+    }
+
+    /// A connection goes on with the session that it names, if that is its own and nothing is missing.
+    pub(crate) fn resume(
+        &mut self,
+        connection: ConnectionId,
+        resume: &Resume,
+        grant: &Grant,
+    ) -> Option<Opening> {
         let id = *self.by_token.get(&resume.session)?;
         let session = self.sessions.get_mut(&id).filter(|session| grant.may_resume(&session.grant))?;
         let missed = session.outgoing.after(resume.received)?;

@@ -16,6 +16,17 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
+    /// So many were said, of which these were the last.
+    pub(super) fn of(said: u32, kept: Vec<ServerMessage>) -> Self {
+        let surplus = kept.len().saturating_sub(MESSAGES_KEPT);
+        Self { said, kept: kept.into_iter().skip(surplus).map(Arc::new).collect() }
+    }
+
+    /// How many there were, and those that are kept.
+    pub(super) fn all(&self) -> (u32, impl Iterator<Item = &Arc<ServerMessage>>) {
+        (self.said, self.kept.iter())
+    }
+
     /// Counts and keeps a message. `welcome` and `error` answer something that was said on one connection, and are
     /// nothing for another.
     pub(super) fn push(&mut self, message: &Arc<ServerMessage>) {

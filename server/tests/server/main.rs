@@ -5,6 +5,7 @@
 mod access;
 mod admin;
 mod bad_input;
+mod cluster;
 mod forwarding;
 mod http;
 mod joining;

@@ -29,7 +29,7 @@ impl Returner {
     /// Connects to a server, which has to take up the session's token.
     async fn connect(&self, server: &TestServer) -> Client {
         let (client, session, resumed) = Client::greeted(server, &resuming(&self.session, 7)).await;
-        assert_eq!((session, resumed), (self.session.clone(), None));
+        assert_eq!((root(&session), resumed), (root(&self.session), None));
         client
     }
 
@@ -235,4 +235,9 @@ async fn strangers_find_each_other_again_then_leave_and_meet_others() {
     hear_queued(&mut adas).await;
     let mut joe = seeking(&server, seek("Joe")).await;
     assert_eq!(hear_met(&mut joe).await.2.name.as_str(), "Ada");
+}
+
+/// What the tokens of one client have in common.
+fn root(session: &SessionToken) -> &str {
+    session.as_str().split('.').next().unwrap_or_default()
 }

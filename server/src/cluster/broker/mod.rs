@@ -24,6 +24,7 @@ mod scripts;
 )]
 mod tests;
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -105,6 +106,12 @@ impl BrokerHandle {
     /// Never waits.
     pub(crate) fn send(&self, command: Command) -> Result<(), Full> {
         self.commands.try_send(command).map_err(|_| Full)
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker").finish_non_exhaustive()
     }
 }
 

@@ -130,6 +130,7 @@ impl Post {
         parcels.take(most).collect()
     }
 
+    #[cfg(test)]
     pub(super) fn has_parcels(&self) -> bool {
         self.life.is_some() && self.peers.values().any(Peer::has_parcel)
     }
