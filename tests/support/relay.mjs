@@ -1,9 +1,10 @@
 import { createServer, connect } from "node:net";
 import { once } from "node:events";
 
-/** A TCP relay before a server, whose connections can be broken. */
+/** A TCP relay before a server, whose connections can be broken or held up. */
 export class Relay {
   #pairs = new Set();
+  #isHeld = false;
 
   /** @param {string} origin where it is reached, such as `http://127.0.0.1:40123` */
   constructor(origin) {
@@ -32,6 +33,21 @@ export class Relay {
     for (const sockets of this.#pairs) for (const socket of sockets) socket.resetAndDestroy();
   }
 
+  /** Nothing passes any more, either way, as when a cable is cut; what comes meanwhile waits. */
+  hold() {
+    this.#isHeld = true;
+    for (const [client, server] of this.#pairs) {
+      client.unpipe(server).pause();
+      server.unpipe(client).pause();
+    }
+  }
+
+  /** Everything passes again. */
+  release() {
+    this.#isHeld = false;
+    for (const [client, server] of this.#pairs) client.pipe(server).pipe(client);
+  }
+
   #join(client, server) {
     const pair = [client, server];
     this.#pairs.add(pair);
@@ -40,6 +56,6 @@ export class Relay {
       for (const socket of pair) socket.destroy();
     };
     for (const socket of pair) socket.on("error", end).on("close", end);
-    client.pipe(server).pipe(client);
+    if (!this.#isHeld) client.pipe(server).pipe(client);
   }
 }

@@ -23,6 +23,8 @@ export class RawSocket {
   #messages = [];
   /** @type {((message: any) => void)[]} */
   #waiting = [];
+  /** @type {((message: any) => void) | undefined} */
+  #listener;
   /** Resolves with the close frame's code, or undefined if the connection ended without one. */
   closed;
   #onClosed;
@@ -83,6 +85,17 @@ export class RawSocket {
     return within(limitMs, "a message", new Promise((resolve) => this.#waiting.push(resolve)));
   }
 
+  /** Has `listener` called with each message, parsed, that nobody has asked for. */
+  listen(listener) {
+    this.#listener = listener;
+    for (const message of this.#messages.splice(0)) listener(message);
+  }
+
+  /** Breaks the connection. */
+  destroy() {
+    this.#socket.destroy();
+  }
+
   /** The code of the close frame that comes. */
   closeCode() {
     return within(ANSWER_LIMIT_MS, "the connection to be closed", this.closed);
@@ -116,8 +129,9 @@ export class RawSocket {
       case TEXT: {
         const message = JSON.parse(payload.toString());
         const waiting = this.#waiting.shift();
-        if (waiting === undefined) this.#messages.push(message);
-        else waiting(message);
+        if (waiting !== undefined) waiting(message);
+        else if (this.#listener !== undefined) this.#listener(message);
+        else this.#messages.push(message);
         return;
       }
       case PING:
