@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::mpsc;
 use tracing::debug;
 use visavis_protocol::ServerMessage;
 
@@ -71,7 +70,7 @@ impl Hub {
     }
 
     fn queue(&mut self, connection: ConnectionId, message: Arc<ServerMessage>) -> Posted {
-        let outbox = match self.links.get(&connection) {
+        let outbox = match self.links.get_mut(&connection) {
             Some(Link::Open(outbox)) => outbox,
             Some(Link::Away) => {
                 self.post_away(connection, &message);
@@ -84,12 +83,13 @@ impl Hub {
                 self.metrics.messages_sent.inc();
                 Posted::Queued
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => Posted::Queued,
-            Err(mpsc::error::TrySendError::Full(_)) => {
+            Err(error) if error.is_full() => {
                 debug!(connection = connection.0, "a client does not read what is sent to it");
                 self.dismiss(connection, Dismissal::TooSlow);
                 Posted::Overflowed
             }
+            // The connection is over.
+            Err(_) => Posted::Queued,
         }
     }
 }

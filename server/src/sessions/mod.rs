@@ -282,7 +282,7 @@ impl Sessions {
         self.next += 1;
         self.by_token.insert(session.token.clone(), id);
         self.by_connection.insert(connection, id);
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, Box::new(session));
         id
     }
 
