@@ -286,8 +286,8 @@ impl Server {
         }
         if let Some((listener, address)) = admin {
             info!(%address, "listening for operators");
-            let router = admin::router(metrics, readiness)
-                .merge(office.router().layer(from_fn(spans::request)));
+            let router =
+                admin::router(metrics, readiness).merge(office.router().layer(from_fn(spans::request)));
             tokio::spawn(axum::serve(listener, router).into_future());
         }
         let archive = archive.map(|(archive, handle)| (tokio::spawn(archive.run()), handle));

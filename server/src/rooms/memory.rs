@@ -20,6 +20,9 @@ pub(super) struct Memory {
     pub(super) door: Door,
     pub(super) removed: Vec<Identity>,
     pub(super) has_hosts_of_its_own: bool,
+    /// Whether its media is relayed until everybody wants it otherwise.
+    #[serde(default)]
+    pub(super) is_relayed: bool,
     /// Who was in it, in the order they came.
     pub(super) members: Vec<ParticipantId>,
     /// Who was its host because nobody else was.
@@ -115,19 +118,20 @@ mod tests {
     use rand::SeedableRng as _;
     use rand::rngs::StdRng;
     use visavis_protocol::{
-        Again, ClientMessage, DisplayName, ErrorCode, HostAction, Join, MediaState, ServerMessage,
+        Again, ClientMessage, DisplayName, ErrorCode, HostAction, IceMode, Join, MediaState, ServerMessage,
         SessionToken,
     };
 
     use super::*;
     use crate::access::Grant;
+    use crate::rooms::Stranger;
     use crate::sessions::Speaker;
 
     const GRACE: Duration = Duration::from_secs(30);
     const MEDIA: MediaState = MediaState { microphone: false, camera: false, screen: false };
 
     fn rooms() -> Rooms {
-        Rooms::new(NonZeroUsize::new(4).expect("some"), Door::Open, StdRng::seed_from_u64(7)).watched()
+        Rooms::new(NonZeroUsize::new(4).expect("some"), Door::Open, false, StdRng::seed_from_u64(7)).watched()
     }
 
     fn owl() -> RoomName {
@@ -185,6 +189,35 @@ mod tests {
         say(&mut rooms, 1, ClientMessage::Host(HostAction::SetDoor { door: Door::Open }));
         assert_eq!(refused(&join(&mut rooms, 3, None)), Some(ErrorCode::RoomLocked), "she was removed");
         assert!(joined(&join(&mut rooms, 4, None)).is_some());
+    }
+
+    #[test]
+    fn strangers_are_relayed_at_another_node_too() {
+        let size = NonZeroUsize::new(2).expect("some");
+        let mut rooms = Rooms::new(size, Door::Open, true, StdRng::seed_from_u64(7)).watched();
+        let [ada, bob] = [1, 2].map(|who| SessionToken::new(format!("token-{who}")).expect("a token"));
+        let stranger = |who| {
+            let identity = Grant::guest(&format!("guest:{who}")).identity;
+            let name = DisplayName::new("somebody").expect("a name");
+            Stranger { session: SessionId(who), identity, name, media: MEDIA }
+        };
+        let told = rooms.open_for([(stranger(1), &ada), (stranger(2), &bob)]);
+        let Some(ServerMessage::Joined { room, you, .. }) =
+            told.into_iter().next().map(|first| first.message)
+        else {
+            panic!("the first is told first")
+        };
+        let memory = rooms.memory(&room).expect("it is there");
+
+        let mut elsewhere = self::rooms();
+        elsewhere.restore(&room, &memory, Instant::now() + GRACE);
+        let again = Some(Again { you, others: Vec::new(), door: Door::Locked });
+        let name = DisplayName::new("somebody").expect("a name");
+        let told = say(&mut elsewhere, 1, ClientMessage::Join(Join { room, name, media: MEDIA, again }));
+        assert!(
+            matches!(&told[0].message, ServerMessage::Joined { ice_mode: Some(IceMode::Relay), .. }),
+            "{told:?}"
+        );
     }
 
     #[test]

@@ -50,6 +50,13 @@ enum Paths {
     Relayed { consented: Vec<ParticipantId> },
 }
 
+impl Paths {
+    /// Relays, and nobody has consented to more.
+    fn relayed() -> Self {
+        Self::Relayed { consented: Vec::new() }
+    }
+}
+
 /// Somebody in a room, or in its lobby.
 #[derive(Debug)]
 pub(super) struct Member {
@@ -116,13 +123,13 @@ impl Room {
 
     /// A room that nobody can find, and nobody is host of.
     pub(super) fn for_strangers(relayed: bool) -> Self {
-        let paths = if relayed { Paths::Relayed { consented: Vec::new() } } else { Paths::Welcome };
+        let paths = if relayed { Paths::relayed() } else { Paths::Welcome };
         Self { door: Door::Locked, has_hosts_of_its_own: true, paths, ..Self::default() }
     }
 
     /// A room that was elsewhere, whose people are on their way.
     pub(super) fn restored(memory: Memory) -> Self {
-        let Memory { door, removed, has_hosts_of_its_own, members, acting_host } = memory;
+        let Memory { door, removed, has_hosts_of_its_own, is_relayed, members, acting_host } = memory;
         let (expected, expected_host) = (members, acting_host);
         Self {
             door,
@@ -131,6 +138,7 @@ impl Room {
             expected_host,
             is_awaiting: true,
             has_hosts_of_its_own,
+            paths: if is_relayed { Paths::relayed() } else { Paths::Welcome },
             ..Self::default()
         }
     }
@@ -144,6 +152,7 @@ impl Room {
             door: self.door,
             removed: self.removed.iter().skip(surplus).cloned().collect(),
             has_hosts_of_its_own: self.has_hosts_of_its_own,
+            is_relayed: matches!(self.paths, Paths::Relayed { .. }),
             members: here.chain(&self.expected).cloned().collect(),
             acting_host: acting.map(|member| member.id.clone()).or_else(|| self.expected_host.clone()),
         }

@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use futures_channel::mpsc;
+use tokio::sync::oneshot;
 use visavis_protocol::{
     Again, ClientMessage, DisplayName, Door, ErrorCode, Join, LeaveReason, MediaState, ParticipantId, Resume,
     RoomName, Seek, ServerMessage, SessionToken,

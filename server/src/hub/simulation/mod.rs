@@ -87,7 +87,7 @@ impl World {
         let cluster = Cluster::new(id.clone(), broker, events, watch::channel(false).0, GRACE);
         let matching = MatchingConfig { enabled: true, ..MatchingConfig::default() };
         let (hub, handle) = Hub::new(
-            Rooms::new(NonZeroUsize::new(8).expect("some"), Door::Open, rng(self)),
+            Rooms::new(NonZeroUsize::new(8).expect("some"), Door::Open, false, rng(self)),
             Sessions::new(GRACE, rng(self)),
             Some(Strangers::shared(matching)),
             Register::new(String::new()),

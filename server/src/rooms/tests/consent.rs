@@ -98,8 +98,8 @@ fn who_comes_back_hears_that_the_other_has_consented_again() {
     let [(room, ada), (_, bob)] = &stays[..] else { panic!("two stays, not {stays:?}") };
 
     let mut rooms = relaying();
-    let back = |rooms: &mut Rooms, who, you: &ParticipantId| {
-        let again = Again { you: you.clone(), others: Vec::new(), door: Door::Locked };
+    let back = |rooms: &mut Rooms, who, you: &ParticipantId, other: &ParticipantId| {
+        let again = Again { you: you.clone(), others: vec![other.clone()], door: Door::Locked };
         let name = DisplayName::new("Somebody").expect("a name");
         say(
             rooms,
@@ -107,9 +107,9 @@ fn who_comes_back_hears_that_the_other_has_consented_again() {
             ClientMessage::Join(Join { room: room.clone(), name, media: ALL_OFF, again: Some(again) }),
         )
     };
-    back(&mut rooms, ADA, ada);
+    back(&mut rooms, ADA, ada, bob);
     assert_eq!(consent(&mut rooms, ADA), []);
-    let told = back(&mut rooms, BOB, bob);
+    let told = back(&mut rooms, BOB, bob, ada);
     assert!(
         told.contains(&Delivery { to: BOB, message: ServerMessage::Consent { from: ada.clone() } }),
         "{told:?}"
