@@ -79,6 +79,11 @@ impl<Q> Waits<Q> {
         is_first
     }
 
+    /// Whether anybody waits for this answer.
+    pub(crate) fn is_awaited(&self, topic: &Topic) -> bool {
+        self.topics.get(topic).is_some_and(|fellows| !fellows.is_empty())
+    }
+
     pub(crate) fn hold(&mut self, connection: ConnectionId, said: Said, at: Instant) -> Holding {
         match self.waits.get_mut(&connection) {
             Some(wait) => {

@@ -183,11 +183,7 @@ impl Hub {
             Event::CutOff => self.on_cut_off(),
             Event::Back => self.on_back(),
             // Asked again when the broker is back; until then whoever waits has a limit of its own.
-            Event::Failed { what: Ask::Claim(room) } => {
-                if let Some(cluster) = &mut self.cluster {
-                    cluster.claimed.remove(&room);
-                }
-            }
+            Event::Failed { what: Ask::Claim(room) } => self.on_claim_failed(room),
             Event::Failed { what: Ask::Find(_) | Ask::Places(_) } => {}
         }
     }

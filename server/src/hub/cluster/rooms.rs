@@ -68,6 +68,17 @@ impl Hub {
         }
     }
 
+    /// Who has the room could not be found out; should the broker take it for this node's, it is not.
+    pub(super) fn on_claim_failed(&mut self, room: RoomName) {
+        let is_here = self.rooms.has(&room);
+        if let Some(cluster) = &mut self.cluster {
+            cluster.claimed.remove(&room);
+            if !is_here {
+                cluster.tell(Command::Release { room });
+            }
+        }
+    }
+
     /// Another node has a room that was here: its people find the others there.
     pub(super) fn yield_room(&mut self, now: Instant, room: &RoomName) {
         if let Some(cluster) = &mut self.cluster {
@@ -121,8 +132,10 @@ impl Hub {
         is_new
     }
 
+    /// Gives a room back, unless it is being claimed again: the answer to that decides.
     fn release(&mut self, room: RoomName) {
         if let Some(cluster) = &mut self.cluster
+            && !cluster.waits.is_awaited(&Topic::Room(room.clone()))
             && cluster.claimed.remove(&room)
         {
             cluster.tell(Command::Release { room });

@@ -296,7 +296,7 @@ fn try_seeds(faults: Faults, seeds: std::ops::Range<u64>) {
 
 /// Seeds to try; more with `VISAVIS_SEEDS`.
 fn seeds() -> u64 {
-    std::env::var("VISAVIS_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(40)
+    std::env::var("VISAVIS_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(100)
 }
 
 #[test]
