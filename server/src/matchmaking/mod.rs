@@ -122,6 +122,14 @@ impl Matchmaker {
         self.unlist(ticket, keys);
         self.waiting.remove(&session);
         self.line.leave(|ticket, session| is_waiting(&self.waiting, ticket, session));
+        for line in &mut self.widenings {
+            while line
+                .front()
+                .is_some_and(|&(_, ticket, session)| !is_waiting(&self.waiting, ticket, session))
+            {
+                line.pop_front();
+            }
+        }
         true
     }
 

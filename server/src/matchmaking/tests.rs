@@ -68,6 +68,15 @@ fn who_came_first_is_met_first_and_is_the_first() {
 }
 
 #[test]
+fn who_has_met_is_not_widened_later() {
+    let (mut matchmaker, now) = (matchmaker(), Instant::now());
+    seek(&mut matchmaker, now, 1, anybody(1));
+    assert_eq!(matchmaker.poll_timeout(), Some(now + WIDEN));
+    assert_eq!(seek(&mut matchmaker, now, 2, anybody(2)), met(1, 2));
+    assert_eq!(matchmaker.poll_timeout(), None);
+}
+
+#[test]
 fn nobody_meets_over_another_kind_of_call() {
     let (mut matchmaker, now) = (matchmaker(), Instant::now());
     seek(&mut matchmaker, now, 1, anybody(1));
