@@ -13,10 +13,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
-/// What is read after the last words is thrown away, so much at a time: whoever goes on saying things is to pay for it, and nobody
-/// else.
-const UNHEARD_BYTES: usize = 16 * 1024;
-const UNHEARD_PAUSE: Duration = Duration::from_millis(20);
+/// What is read after the last words is thrown away, so much at a time, and others have their turn: 16 MB in a second, with a
+/// read every 4 ms, so that whoever says something large by mistake reads why it was refused, and a flood costs nobody much.
+const UNHEARD_BYTES: usize = 64 * 1024;
+const UNHEARD_PAUSE: Duration = Duration::from_millis(4);
 
 /// A stream that, when dropped before the other side has closed, lingers.
 #[derive(Debug)]
