@@ -3,27 +3,32 @@
 //! Messages are counted where they are whole ([`Pace`]); what never becomes one, such as fragments without end, is only seen
 //! here. And HTTP knows of no time in which an answer has to be taken.
 
-use std::future::Future as _;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::limits::Pace;
 
-/// So much is read before others get their turn: it can be thousands of frames.
-const READ_AT_ONCE: usize = 8 * 1024;
+/// So much is read before others get their turn: it can be hundreds of frames.
+const READ_AT_ONCE: usize = 2 * 1024;
+
+type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A stream that is read at a pace of bytes, and fails when nothing of what is written is taken for a while.
-#[derive(Debug)]
 pub(super) struct Bounded<S> {
     stream: S,
     pace: Pace,
     /// Bytes that were read since others had their turn.
     read_at_once: usize,
+    /// Until others had their turn, it is not read. Not a wake-up at once: the runtime would not look meanwhile for what has come for
+    /// them.
+    others_turn: Option<Boxed>,
     /// Until when it is not read.
     unread_until: Option<Pin<Box<Sleep>>>,
     patience: Duration,
@@ -34,7 +39,15 @@ pub(super) struct Bounded<S> {
 impl<S> Bounded<S> {
     /// `pace` is that of bytes; `patience` how long is waited for the other side to take one.
     pub(super) fn new(stream: S, pace: Pace, patience: Duration) -> Self {
-        Self { stream, pace, read_at_once: 0, unread_until: None, patience, taken_until: None }
+        Self {
+            stream,
+            pace,
+            read_at_once: 0,
+            others_turn: None,
+            unread_until: None,
+            patience,
+            taken_until: None,
+        }
     }
 
     /// Passes on how a write went, or that its time is over.
@@ -61,8 +74,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
         }
         if self.read_at_once >= READ_AT_ONCE {
             self.read_at_once = 0;
-            context.waker().wake_by_ref();
-            return Poll::Pending;
+            self.others_turn = Some(Box::pin(yield_now()));
+        }
+        if let Some(turn) = &mut self.others_turn {
+            ready!(turn.as_mut().poll(context));
+            self.others_turn = None;
         }
         let filled = buffer.filled().len();
         let Poll::Ready(result) = Pin::new(&mut self.stream).poll_read(context, buffer) else {
