@@ -135,10 +135,14 @@ test("the image's first layers have all that cargo needs, and nothing of what is
   const { packages } = JSON.parse(execFileSync("cargo", args, { cwd: skeleton, encoding: "utf8", maxBuffer: 1 << 28 }));
   const server = packages.find(({ name }) => name === "visavis-server");
   // Those that the Dockerfile cleans and copies are all that is ours in the server.
-  const ours = server.dependencies.filter(({ source }) => source === null).map(({ name }) => name);
+  const ours = server.dependencies.filter(({ source, kind }) => source === null && kind === null).map(({ name }) => name);
   const dockerfile = read(DOCKER, "Dockerfile");
   for (const name of ["visavis-server", ...ours]) assert.match(dockerfile, new RegExp(`clean.*--package ${name}\\b`), name);
-  assert.deepEqual(ours, ["visavis-protocol"]);
+  assert.deepEqual(ours.toSorted(), ["visavis-protocol", "visavis-turn-framing"]);
+  for (const name of ours) {
+    const folder = name.replace("visavis-", "crates/");
+    assert.ok(dockerfile.includes(`\nCOPY ${folder} ${folder}\n`), folder);
+  }
 });
 
 test("versions are the same everywhere, and none is whatever is newest", () => {

@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 use tracing::debug;
 
 use super::connection::{Connection, Progress};
-use super::framing::{Garbage, framed};
 use super::{Client, ConnectionId, StreamId, Via};
 use crate::limits::Gate;
+use visavis_turn_framing::{Garbage, framed};
 
 /// Of one read.
 const READ_BYTES: usize = 16_384;

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 
 use super::Client;
-use super::framing::{Deframer, Garbage, framed};
 use super::stream::{FIRST_FRAME, SILENCE};
 use crate::limits::Admission;
+use visavis_turn_framing::{Deframer, Garbage, framed};
 
 /// What waits for a client that reads slowly: a second of a call. What comes beyond is lost, as on any path.
 const MOST_WAITING_BYTES: usize = 1 << 18;

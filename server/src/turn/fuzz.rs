@@ -13,12 +13,12 @@ use stun_types::message::{
 };
 use stun_types::prelude::{Attribute as _, MessageWrite as _, MessageWriteExt as _};
 
-use super::framing::{Deframer, framed};
 use super::packet::Buffer;
 use super::protocol::{Now, Output, RelayId, Settings, Turn};
 use super::{Client, Via, credentials, mint};
 use crate::config::{Password, TurnConfig};
 use crate::metrics::TurnMetrics;
+use visavis_turn_framing::{Deframer, framed};
 
 const SECRET: &str = "north";
 const EPOCH_S: u64 = 1_000_000;

@@ -10,7 +10,6 @@ mod bell;
 mod clients;
 mod connection;
 mod credentials;
-mod framing;
 mod fuzz;
 mod nonce;
 mod packet;

@@ -1,8 +1,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-/// ChannelData begins with its number and its length (RFC 8656 section 12.4).
-pub(super) const CHANNEL_HEADER_BYTES: usize = 4;
+use visavis_turn_framing::CHANNEL_HEADER_BYTES;
 
 /// In front of the data of a Data indication, at most: its header, XOR-PEER-ADDRESS of IPv6 and the header of DATA.
 const HEADROOM: usize = 20 + 24 + 4;

@@ -15,9 +15,9 @@ use tracing::debug;
 
 use super::StreamId;
 use super::bell::Bell;
-use super::framing::{Deframer, Garbage};
 use super::relay::StreamEvent;
 use crate::front::StunConnection;
+use visavis_turn_framing::{Deframer, Garbage};
 
 /// Packets that wait for a client to take them; what comes beyond is lost, as on any path.
 const OUTBOUND: usize = 256;

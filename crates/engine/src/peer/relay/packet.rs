@@ -1,7 +1,7 @@
-//! What a TURN client sends and receives, in datagrams and in a stream (RFC 8656 section 12.5).
+//! What a TURN client sends and receives (RFC 8656).
 
-const STUN_HEADER_BYTES: usize = 20;
-const CHANNEL_HEADER_BYTES: usize = 4;
+use visavis_turn_framing::{CHANNEL_HEADER_BYTES, STUN_HEADER_BYTES};
+
 const ATTRIBUTE_HEADER_BYTES: usize = 4;
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 
@@ -68,53 +68,6 @@ impl Packet {
     }
 }
 
-/// A packet of [`Packet`]s, as it stands in a stream: ChannelData is padded there.
-pub(super) fn framed(datagram: &[u8]) -> Vec<u8> {
-    let padded = datagram.len().next_multiple_of(4);
-    let mut frame = Vec::with_capacity(padded);
-    frame.extend_from_slice(datagram);
-    frame.resize(padded, 0);
-    frame
-}
-
-/// What was received, until a frame is whole: 64 kB at most, as their lengths say.
-#[derive(Debug, Default)]
-pub(super) struct Deframer {
-    bytes: Vec<u8>,
-    /// How many of them were taken already.
-    taken: usize,
-}
-
-/// The other side does not speak TURN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the relay says what is not TURN")]
-pub(super) struct Garbage;
-
-impl Deframer {
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.bytes.drain(..self.taken);
-        self.taken = 0;
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    /// The next whole frame, without the padding of ChannelData; nothing until more has come.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, Garbage> {
-        let Some(rest) = self.bytes.get(self.taken..) else { return Ok(None) };
-        let [kind, _, l0, l1, ..] = rest else { return Ok(None) };
-        let length = usize::from(u16::from_be_bytes([*l0, *l1]));
-        let bytes = match kind >> 6 {
-            0 if length % 4 == 0 => STUN_HEADER_BYTES + length,
-            1 => CHANNEL_HEADER_BYTES + length,
-            _ => return Err(Garbage),
-        };
-        let padded = bytes.next_multiple_of(4);
-        let Some(frame) = rest.get(..padded) else { return Ok(None) };
-        let frame = frame.get(..bytes).unwrap_or_default().to_vec();
-        self.taken += padded;
-        Ok(Some(frame))
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -177,37 +130,5 @@ pub(super) mod tests {
         ] {
             assert_eq!(Packet::new(other), None, "{other:?}");
         }
-    }
-
-    #[test]
-    fn frames_come_whole_however_they_are_cut() {
-        let request = stun(ALLOCATE_REQUEST, b"\x80\x22\x00\x00");
-        let stream = [&request, CHANNEL, &request].concat();
-        for size in 1..=stream.len() {
-            let mut deframer = Deframer::default();
-            let mut frames = Vec::new();
-            for piece in stream.chunks(size) {
-                deframer.push(piece);
-                while let Some(frame) = deframer.next().expect("it is TURN") {
-                    frames.push(frame);
-                }
-            }
-            assert_eq!(frames, [&request[..], b"\x40\x00\x00\x05hello", &request], "in pieces of {size}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_turn_is_refused() {
-        for garbage in [&b"\x80\x00\x00\x00"[..], b"\xff\xff\xff\xff", b"\x00\x01\x00\x03"] {
-            let mut deframer = Deframer::default();
-            deframer.push(garbage);
-            assert_eq!(deframer.next(), Err(Garbage), "{garbage:?}");
-        }
-    }
-
-    #[test]
-    fn a_packet_is_padded_for_a_stream() {
-        assert_eq!(framed(b"\x40\x00\x00\x05hello"), CHANNEL);
-        assert_eq!(framed(CHANNEL), CHANNEL);
     }
 }

@@ -15,7 +15,9 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::rustls::pki_types::ServerName;
 use tracing::{debug, info, trace};
 
-use super::packet::{Deframer, Packet, TransactionId, framed};
+use visavis_turn_framing::{Deframer, framed};
+
+use super::packet::{Packet, TransactionId};
 use super::{Relays, StreamServer};
 
 /// Packets that may wait for the stream: about a quarter of a second of video. What comes then is dropped, since media that
@@ -185,7 +187,7 @@ async fn run(
                 relays.tell_lost();
             }
         }
-        Err(error) => debug!(%error, "no stream to a relay"),
+        Err(error) => info!(%error, "no stream to a relay"),
     }
 }
 

@@ -1,33 +1,40 @@
 //! STUN messages and ChannelData in a stream of bytes (RFC 8656 sections 2.1 and 12.5).
 
-use super::packet::CHANNEL_HEADER_BYTES;
+/// Type, length, magic cookie and transaction id (RFC 8489 section 5).
+pub const STUN_HEADER_BYTES: usize = 20;
+/// Number of the channel, and length (RFC 8656 section 12.4).
+pub const CHANNEL_HEADER_BYTES: usize = 4;
 
-const STUN_HEADER_BYTES: usize = 20;
-
-/// More than any datagram that a call sends; the most that a connection can make this server keep.
+/// More than any datagram that a call sends; the most that the other side can make one keep.
 const MOST_FRAME_BYTES: usize = 16_384;
 
 /// What was received, until a frame is whole.
 #[derive(Debug, Default)]
-pub(super) struct Deframer {
+pub struct Deframer {
     bytes: Vec<u8>,
     /// How many of them were taken already.
     taken: usize,
 }
 
 /// The other side does not speak TURN, or says too much at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Garbage;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the other side does not speak TURN, or says too much at once")]
+pub struct Garbage;
 
 impl Deframer {
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    /// Takes what was received, in pieces of any size.
+    pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.taken);
         self.taken = 0;
         self.bytes.extend_from_slice(bytes);
     }
 
     /// The next whole frame, without the padding of ChannelData; nothing until more has come.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, Garbage> {
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator would be over after an error, and ends for good"
+    )]
+    pub fn next(&mut self) -> Result<Option<Vec<u8>>, Garbage> {
         let Some(rest) = self.bytes.get(self.taken..) else { return Ok(None) };
         let [kind, _, l0, l1, ..] = rest else { return Ok(None) };
         let length = usize::from(u16::from_be_bytes([*l0, *l1]));
@@ -47,8 +54,8 @@ impl Deframer {
     }
 }
 
-/// A packet as it stands in a stream.
-pub(super) fn framed(packet: &[u8]) -> Vec<u8> {
+/// A STUN message or ChannelData as it stands in a stream: padded to four bytes.
+pub fn framed(packet: &[u8]) -> Vec<u8> {
     let padded = packet.len().next_multiple_of(4);
     let mut frame = Vec::with_capacity(padded);
     frame.extend_from_slice(packet);
