@@ -17,7 +17,7 @@ use crate::admin::{self, Readiness};
 use crate::assets::Assets;
 use crate::cluster::{Broker, BrokerHandle, NodeId};
 use crate::connection::Shared;
-use crate::front::{self, BytePace, Front, Patience, StunConnection};
+use crate::front::{self, BytePace, Front, Linger, Patience, StunConnection};
 use crate::http::{self, Features, Site, Transport};
 use crate::hub::{Cluster, Hub, HubHandle};
 use crate::ice::{Ice, NoRelay, SecureRelay, relays_strangers};
@@ -200,7 +200,8 @@ impl Server {
             tls,
             stun,
             half_open: Arc::new(Semaphore::new(config.limits.half_open_sockets.clamp(1, MOST_PLACES))),
-            patience: Patience { head: timing.head, farewell: timing.farewell, silence: timing.silence },
+            patience: Patience { head: timing.head, silence: timing.silence },
+            linger: Arc::new(Linger::new(timing.farewell)),
             bytes: BytePace::new(config.limits),
             metrics: Arc::clone(&metrics),
         };

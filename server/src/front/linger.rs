@@ -6,24 +6,60 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-/// What is read after the last words is thrown away, so much at a time, and others have their turn: 16 MB in a second, with a
-/// read every 4 ms, so that whoever says something large by mistake reads why it was refused, and a flood costs nobody much.
+/// What is read after the last words is thrown away, so much at a time: 16 MB in a second, so that whoever says something large
+/// by mistake reads why it was refused.
 const UNHEARD_BYTES: usize = 64 * 1024;
 const UNHEARD_PAUSE: Duration = Duration::from_millis(4);
+
+/// How streams linger. They take turns in reading on, so that however many there are, what they say costs nobody much.
+#[derive(Debug)]
+pub(crate) struct Linger {
+    patience: Duration,
+    turn: Semaphore,
+}
+
+impl Linger {
+    /// `patience` is how long a stream reads on after its owner is done with it.
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self { patience, turn: Semaphore::new(1) }
+    }
+
+    async fn read_to_end(self: Arc<Self>, stream: impl Stream) {
+        timeout(self.patience, self.read_in_turns(stream)).await.ok();
+    }
+
+    async fn read_in_turns(&self, mut stream: impl Stream) {
+        if stream.shutdown().await.is_err() {
+            return;
+        }
+        // Waits for what there is with little memory, and takes all of it when it is its turn.
+        let mut first = [0; 256];
+        while stream.read(&mut first).await.is_ok_and(|length| length > 0) {
+            let Ok(_turn) = self.turn.acquire().await else { return };
+            let mut unheard = vec![0; UNHEARD_BYTES];
+            stream.read(&mut unheard).now_or_never();
+            drop(unheard);
+            sleep(UNHEARD_PAUSE).await;
+        }
+    }
+}
 
 /// A stream that, when dropped before the other side has closed, lingers.
 #[derive(Debug)]
 pub(crate) struct Lingering<S: Stream> {
     /// Taken by `drop` only.
     stream: Option<S>,
-    linger: Duration,
+    linger: Arc<Linger>,
     state: ReadState,
 }
 
@@ -39,8 +75,7 @@ enum ReadState {
 }
 
 impl<S: Stream> Lingering<S> {
-    /// `linger` is how long the stream reads on after its owner is done with it.
-    pub(crate) fn new(stream: S, linger: Duration) -> Self {
+    pub(crate) fn new(stream: S, linger: Arc<Linger>) -> Self {
         Self { stream: Some(stream), linger, state: ReadState::Open }
     }
 
@@ -100,17 +135,40 @@ impl<S: Stream> Drop for Lingering<S> {
         let (Some(stream), ReadState::Open) = (self.stream.take(), self.state) else { return };
         // Outside of a runtime the server is over, and so is the patience.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(timeout(self.linger, read_to_end(stream)));
+            runtime.spawn(Arc::clone(&self.linger).read_to_end(stream));
         }
     }
 }
 
-async fn read_to_end<S: Stream>(mut stream: S) {
-    if stream.shutdown().await.is_err() {
-        return;
-    }
-    let mut unheard = vec![0; UNHEARD_BYTES];
-    while stream.read(&mut unheard).await.is_ok_and(|length| length > 0) {
-        sleep(UNHEARD_PAUSE).await;
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(400);
+
+    #[tokio::test]
+    async fn however_many_say_more_they_are_heard_at_one_pace() {
+        const MANY: usize = 20;
+        let linger = Arc::new(Linger::new(PATIENCE));
+        let mut others = JoinSet::new();
+        for _ in 0..MANY {
+            let (mut other, stream) = duplex(UNHEARD_BYTES);
+            drop(Lingering::new(stream, Arc::clone(&linger)));
+            others.spawn(async move {
+                let mut said = 0;
+                while let Ok(length @ 1..) = other.write(&[7; 1024]).await {
+                    said += length;
+                }
+                said
+            });
+        }
+        let said: usize = others.join_all().await.into_iter().sum();
+        let turns = usize::try_from(PATIENCE.as_millis() / UNHEARD_PAUSE.as_millis()).expect("a few");
+        // One has its turn at the beginning, and what waits to be read was taken too.
+        let most = (turns + 1 + MANY) * (UNHEARD_BYTES + 1024);
+        assert!(said > MANY * UNHEARD_BYTES && said <= most, "{said} of {most}");
     }
 }

@@ -46,6 +46,7 @@ use crate::metrics::Metrics;
 use bounded::Bounded;
 pub(crate) use counts::Counts;
 pub(crate) use kind::{ACME_TLS, HTTP_1_1, Kind, STUN_TURN};
+pub(crate) use linger::Linger;
 use linger::Lingering;
 pub(crate) use socket::listen;
 use stream::Io;
@@ -84,6 +85,8 @@ pub(crate) struct Front {
     /// Places for those that have not said anything yet, or are in their TLS handshake.
     pub(crate) half_open: Arc<Semaphore>,
     pub(crate) patience: Patience,
+    /// For clients to take the last words and close.
+    pub(crate) linger: Arc<Linger>,
     /// Of the bytes that a connection says over HTTP or WebSocket.
     pub(crate) bytes: BytePace,
     pub(crate) metrics: Arc<Metrics>,
@@ -94,8 +97,6 @@ pub(crate) struct Front {
 pub(crate) struct Patience {
     /// From the opening of a connection to its first byte within TLS; and for the whole head of each request.
     pub(crate) head: Duration,
-    /// For a client to take the last words and close.
-    pub(crate) farewell: Duration,
     /// For a client to take anything of what it asked for.
     pub(crate) silence: Duration,
 }
@@ -217,7 +218,7 @@ impl Front {
         });
         let head = if self.gate.trusts(peer) { self.patience.head.max(PROXY) } else { self.patience.head };
         let BytePace { per_s, burst } = self.bytes;
-        let stream = Lingering::new(stream, self.patience.farewell);
+        let stream = Lingering::new(stream, Arc::clone(&self.linger));
         let stream = TokioIo::new(Bounded::new(stream, Pace::new(per_s, burst), self.patience.silence));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

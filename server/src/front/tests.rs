@@ -16,11 +16,7 @@ use crate::tls::Tls;
 
 /// The head of a binding request (RFC 8489 section 5).
 const BINDING: [u8; 8] = [0x00, 0x01, 0x00, 0x00, 0x21, 0x12, 0xA4, 0x42];
-const PATIENCE: Patience = Patience {
-    head: Duration::from_secs(20),
-    farewell: Duration::from_secs(1),
-    silence: Duration::from_secs(45),
-};
+const PATIENCE: Patience = Patience { head: Duration::from_secs(20), silence: Duration::from_secs(45) };
 
 struct Fixture {
     address: SocketAddr,
@@ -52,6 +48,7 @@ impl Fixture {
             stun: Some(stun),
             half_open: Arc::new(Semaphore::new(half_open)),
             patience,
+            linger: Arc::new(Linger::new(Duration::from_secs(1))),
             bytes: BytePace::new(LimitsConfig::default()),
             metrics: Arc::clone(&metrics),
         };
