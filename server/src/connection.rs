@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use futures_util::SinkExt as _;
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Instrument as _, debug};
 use tungstenite::error::ProtocolError;
@@ -192,7 +193,10 @@ impl Connection {
             }
             Reaction::Refuse(complaint) => {
                 place.babble(self.id);
-                Box::pin(self.complain(complaint)).await
+                Box::pin(self.complain(complaint)).await?;
+                // Whoever says one such thing may have many more ready.
+                yield_now().await;
+                Ok(())
             }
             Reaction::Close(complaint) => Err(Ending::Told(complaint)),
         }
