@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use futures_channel::mpsc as queue;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage, SessionToken};
 
@@ -190,11 +191,19 @@ impl HubHandle {
 
     /// A place in the hub's queue, for what a client says.
     pub(crate) async fn reserve(&self) -> Result<Place<'_>, HubGone> {
-        self.events.reserve().await.map(Place).map_err(|_| HubGone)
+        match self.events.try_reserve() {
+            Ok(permit) => Ok(Place(permit)),
+            // Rare, and large: every idle connection would have room for it.
+            Err(TrySendError::Full(())) => {
+                Box::pin(self.events.reserve()).await.map(Place).map_err(|_| HubGone)
+            }
+            Err(TrySendError::Closed(())) => Err(HubGone),
+        }
     }
 
     pub(crate) async fn disconnect(&self, connection: ConnectionId, parting: Parting) -> Result<(), HubGone> {
-        self.send(Event::Disconnected { connection, parting }).await
+        self.reserve().await?.0.send(Event::Disconnected { connection, parting });
+        Ok(())
     }
 
     /// Has the hub dismiss who is in no room, now and from now on, and open no new ones; resolves when all are empty.
