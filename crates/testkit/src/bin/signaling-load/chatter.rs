@@ -6,16 +6,14 @@ use visavis_protocol::{
     Candidate, ClientMessage, Description, DescriptionKind, Participant, ParticipantId, ServerMessage,
 };
 
-use crate::figures::{Latency, Window};
+use crate::figures::Latency;
+use crate::load::{Load, Pace};
 use crate::matching::seek;
-use crate::schedule::Arrivals;
 use crate::swarm::Swarm;
-use crate::usage::{Meter, Processes, Used};
+use crate::usage::{Processes, Used};
 
 /// For all clients to meet somebody.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// After the last message, for it to arrive.
-const FOLLOW_UP: Duration = Duration::from_secs(2);
 /// About what Chromium's offer of sound and a picture has.
 const SDP_BYTES: usize = 6000;
 /// One in so many messages is a description; the others are candidates, as they trickle.
@@ -33,57 +31,33 @@ pub(crate) struct Chatter {
     used: Used,
 }
 
-/// Has all clients meet, and say so many things a second to each other.
-pub(crate) fn measure(
-    swarm: &mut Swarm,
-    server: &Processes,
-    per_s: u32,
-    warm_up: Duration,
-    measured: Duration,
-) -> anyhow::Result<Chatter> {
+/// Has all clients meet, and say things to each other.
+pub(crate) fn measure(swarm: &mut Swarm, server: &Processes, pace: Pace) -> anyhow::Result<Chatter> {
     let others = meet(swarm)?;
     let sdp = "a=candidate\r\n".repeat(SDP_BYTES / 13);
-    let window = Window::after(warm_up, measured);
-    let mut arrivals = Arrivals::new(Instant::now(), per_s);
+    let mut load = Load::begin(server, pace);
+    let window = load.window();
     // By number of the message.
     let mut dues: Vec<Instant> = Vec::new();
     let mut latencies = Vec::new();
     let mut messages = 0;
-    let mut meter = None;
-    let mut used = None;
-    let end = window.until + FOLLOW_UP;
-    loop {
-        let now = Instant::now();
-        if now >= window.from && meter.is_none() && used.is_none() {
-            meter = Some(Meter::start(server)?);
-        }
-        if now >= window.until
-            && let Some(meter) = meter.take()
-        {
-            used = Some(meter.stop()?);
-        }
-        if now >= end {
-            break;
-        }
-        while arrivals.next() < window.until
-            && let Some(due) = arrivals.poll(now)
-        {
+    while let Some(now) = load.now()? {
+        while let Some(due) = load.arrival(now) {
             let number = u32::try_from(dues.len())?;
             dues.push(due);
             messages += usize::from(window.has(due));
-            let from = arrivals.draw(others.len());
+            let from = load.draw(others.len());
             let to = others[from].clone();
             swarm.say(from, &message(number, to, &sdp))?;
         }
-        let until = if arrivals.next() < window.until { arrivals.next() } else { end };
-        swarm.wait(until, |_, message| {
+        swarm.wait(load.next(), |_, message| {
             let due = number_of(&message).and_then(|number| dues.get(number)).copied();
             if let Some(due) = due.filter(|due| window.has(*due)) {
                 latencies.push(due.elapsed());
             }
         })?;
     }
-    let used = used.context("the load has not come to its end")?;
+    let used = load.used()?;
     ensure!(latencies.len() == messages, "{} of {messages} messages arrived", latencies.len());
     let latency = Latency::of(latencies).context("nothing was said")?;
     Ok(Chatter { messages, latency, used })

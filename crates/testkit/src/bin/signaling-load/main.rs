@@ -12,6 +12,8 @@ mod figures;
 #[cfg(target_os = "linux")]
 mod idle;
 #[cfg(target_os = "linux")]
+mod load;
+#[cfg(target_os = "linux")]
 mod matching;
 #[cfg(target_os = "linux")]
 mod schedule;
@@ -40,6 +42,7 @@ mod linux {
 
     use crate::chatter::{self, Chatter};
     use crate::idle::{self, Idle};
+    use crate::load::Pace;
     use crate::matching::{self, Matching};
     use crate::swarm::Swarm;
     use crate::usage::Processes;
@@ -82,8 +85,9 @@ mod linux {
         let mut swarm = Swarm::new(&args.url)?;
         let [warm_up, measured] = [args.warm_up, args.seconds].map(Duration::from_secs);
         let idle = idle::measure(&mut swarm, &server, args.clients)?;
-        let matching = matching::measure(&mut swarm, &server, args.joins_per_s, warm_up, measured)?;
-        let chatter = chatter::measure(&mut swarm, &server, args.messages_per_s, warm_up, measured)?;
+        let pace = |per_s| Pace { per_s, warm_up, measured };
+        let matching = matching::measure(&mut swarm, &server, pace(args.joins_per_s))?;
+        let chatter = chatter::measure(&mut swarm, &server, pace(args.messages_per_s))?;
         let report = Report { idle, matching, chatter };
         writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?)?;
         Ok(())

@@ -6,14 +6,12 @@ use serde::Serialize;
 use visavis_protocol::{ClientMessage, DisplayName, MatchKind, MediaState, Participant, Seek, ServerMessage};
 
 use crate::figures::{Latency, Window};
-use crate::schedule::Arrivals;
+use crate::load::{Load, Pace};
 use crate::swarm::Swarm;
-use crate::usage::{Meter, Processes, Used};
+use crate::usage::{Processes, Used};
 
 /// How long the one who came second stays with the other, who leaves when it hears of that.
 const STAY: Duration = Duration::from_millis(200);
-/// After the last arrival, for the last answers.
-const FOLLOW_UP: Duration = Duration::from_secs(2);
 
 /// What it takes to bring strangers together.
 #[derive(Debug, Serialize)]
@@ -49,45 +47,22 @@ struct Strangers {
     window: Window,
 }
 
-/// Has clients seek strangers so many times a second, be together for a moment, and part.
-pub(crate) fn measure(
-    swarm: &mut Swarm,
-    server: &Processes,
-    per_s: u32,
-    warm_up: Duration,
-    measured: Duration,
-) -> anyhow::Result<Matching> {
-    let window = Window::after(warm_up, measured);
-    let mut arrivals = Arrivals::new(Instant::now(), per_s);
+/// Has clients seek strangers, be together for a moment, and part.
+pub(crate) fn measure(swarm: &mut Swarm, server: &Processes, pace: Pace) -> anyhow::Result<Matching> {
+    let mut load = Load::begin(server, pace);
+    let window = load.window();
     let mut strangers = Strangers::new(swarm.len(), window);
     let mut joins = 0;
-    let mut meter = None;
-    let mut used = None;
-    let end = window.until + FOLLOW_UP;
-    loop {
-        let now = Instant::now();
-        if now >= window.from && meter.is_none() && used.is_none() {
-            meter = Some(Meter::start(server)?);
-        }
-        if now >= window.until
-            && let Some(meter) = meter.take()
-        {
-            used = Some(meter.stop()?);
-        }
-        if now >= end {
-            break;
-        }
-        while arrivals.next() < window.until
-            && let Some(due) = arrivals.poll(now)
-        {
-            let client = strangers.seek(due, &mut arrivals)?;
+    while let Some(now) = load.now()? {
+        while let Some(due) = load.arrival(now) {
+            let client = strangers.seek(due, &mut load)?;
             joins += usize::from(window.has(due));
             swarm.say(client, &ClientMessage::Seek(seek(client)?))?;
         }
         for client in strangers.leave(now) {
             swarm.say(client, &ClientMessage::Leave)?;
         }
-        let next = if arrivals.next() < window.until { arrivals.next() } else { end };
+        let next = load.next();
         let until = strangers.leaving.front().map_or(next, |(at, _)| next.min(*at));
         swarm.wait(until, |client, message| strangers.hear(client, message))?;
     }
@@ -95,7 +70,7 @@ pub(crate) fn measure(
     for client in strangers.seeking() {
         swarm.say(client, &ClientMessage::Leave)?;
     }
-    let used = used.context("the load has not come to its end")?;
+    let used = load.used()?;
     let heard = strangers.latencies.len();
     // Whoever came at the edge of the measurement counts for one of its sides only.
     ensure!(heard + joins / 100 + 4 >= joins, "only {heard} of {joins} met anybody");
@@ -116,9 +91,9 @@ impl Strangers {
     }
 
     /// Somebody who is away comes, anybody: those who have met do not meet in turn again.
-    fn seek(&mut self, due: Instant, arrivals: &mut Arrivals) -> anyhow::Result<usize> {
+    fn seek(&mut self, due: Instant, load: &mut Load) -> anyhow::Result<usize> {
         ensure!(!self.away.is_empty(), "all clients are busy: the server is too slow, or they are too few");
-        let client = self.away.swap_remove(arrivals.draw(self.away.len()));
+        let client = self.away.swap_remove(load.draw(self.away.len()));
         self.clients[client] = Client::Seeking { due };
         Ok(client)
     }
