@@ -318,21 +318,17 @@ test("ten thousand sockets of one address", { timeout: 120_000 }, async (t) => {
 });
 
 test("one client that floods: others wait less than twice as long", { timeout: 200_000 }, async (t) => {
-  const ROUNDS = 5;
+  const ROUNDS = 7;
   const PHASE_MS = 1_200;
   const MOST = 2;
-  /** What nobody notices is no delay: the clock of a machine that is shared wanders by as much. */
-  const UNNOTICED_MS = 4;
-  /** Whatever else runs on the machine may begin or end in between; what is the flood's doing shows each time. */
-  const TRIES = 3;
   const scope = new Scope(t);
   const { program, port } = await startServer(scope);
   const pulse = await Pulse.start(scope, { port, pairs: 20 });
   const stop = watch(program);
   await pulse.measure(PHASE_MS);
   const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
-  /** Whether others were held up less than they may be. */
-  const isBorne = async (kind) => {
+  for (const kind of KINDS) {
+    // With and without take turns: what else runs on the machine comes and goes.
     const [quiet, flooded] = [[], []];
     let said = { bytes: 0, connections: 0 };
     for (let round = 0; round < ROUNDS; round++) {
@@ -343,15 +339,9 @@ test("one client that floods: others wait less than twice as long", { timeout: 2
       said = { bytes: said.bytes + bytes, connections: said.connections + connections };
     }
     const [before, during] = [median(quiet), median(flooded)];
-    t.diagnostic(
-      `${kind}: p99 ${before.toFixed(2)} ms without, ${during.toFixed(2)} ms with, ratio ${(during / before).toFixed(2)} ` +
-        `(${megabytes(said.bytes)} over ${said.connections} connections)`,
-    );
-    return during < Math.max(before * MOST, UNNOTICED_MS);
-  };
-  for (const kind of KINDS) {
-    let tries = 1;
-    while (!(await isBorne(kind))) assert.ok(tries++ < TRIES, kind);
+    const figures = `${kind}: p99 ${before.toFixed(2)} ms without, ${during.toFixed(2)} ms with, ratio ${(during / before).toFixed(2)}`;
+    t.diagnostic(`${figures} (${megabytes(said.bytes)} over ${said.connections} connections)`);
+    assert.ok(during < before * MOST, figures);
   }
   const { moreBytes } = stop();
   t.diagnostic(`${megabytes(moreBytes)} more`);

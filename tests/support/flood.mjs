@@ -55,6 +55,9 @@ if (!isMainThread && workerData?.flood !== undefined) {
   const partner = await Rude.open(port, { from });
   const { you } = await partner.join("flood");
   partner.onMessage = () => {};
+  // Made once: that takes a while, and the machine is also that of those who measure.
+  const { first = Buffer.alloc(0), each } = FLOODS[kind](you);
+  const chunk = Buffer.concat(Array(Math.ceil(CHUNK_BYTES / each.length)).fill(each));
   parentPort.postMessage("going");
   while (going) {
     const rude = await Rude.open(port, { from }).catch(() => undefined);
@@ -66,9 +69,7 @@ if (!isMainThread && workerData?.flood !== undefined) {
     sockets.push(rude.socket);
     await rude.join("flood");
     rude.onMessage = () => {};
-    const { first = Buffer.alloc(0), each } = FLOODS[kind](you);
     await rude.write(first);
-    const chunk = Buffer.concat(Array(Math.ceil(CHUNK_BYTES / each.length)).fill(each));
     while (going && !rude.ended) {
       await rude.write(chunk);
       // Once in a while whoever wants it to end has to be heard.
