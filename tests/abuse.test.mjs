@@ -35,7 +35,7 @@ async function startServer(scope, settings = "") {
 }
 
 /** Looks at what a program holds until it is told to stop; gives the most of it. */
-function watch(program) {
+function watch(scope, program) {
   const before = program.resources();
   const most = { moreBytes: 0, files: before.files };
   const look = () => {
@@ -44,6 +44,7 @@ function watch(program) {
     most.files = Math.max(most.files, files);
   };
   const timer = setInterval(look, 100);
+  scope.defer(() => clearInterval(timer));
   return () => {
     clearInterval(timer);
     look();
@@ -151,7 +152,7 @@ test("a million malformed and oversized messages", { timeout: 240_000 }, async (
   const { program, port } = await startServer(scope, settings);
   const pulse = await Pulse.start(scope, { port, pairs: 4 });
   const nonsense = refusedFrames(new Dice(), 2_000);
-  const stop = watch(program);
+  const stop = watch(scope, program);
   const begun = performance.now();
 
   // A call goes on meanwhile.
@@ -219,7 +220,7 @@ test("who is slow on purpose is closed in time, and others are served meanwhile"
   const pulse = await Pulse.start(scope, { port, pairs: 2 });
   const page = await exchange(port, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   const [script] = /\/assets\/[^"]+\.js/.exec(page);
-  const stop = watch(program);
+  const stop = watch(scope, program);
   const slow = { from: "127.0.0.3" };
 
   /** Says one byte after the other for as long as it may; gives what it was told. */
@@ -284,7 +285,7 @@ test("ten thousand sockets of one address", { timeout: 120_000 }, async (t) => {
   const MOST_FILES = 1_000 + 60;
   const scope = new Scope(t);
   const { program, port } = await startServer(scope);
-  const stop = watch(program);
+  const stop = watch(scope, program);
   const sockets = new Set();
   scope.defer(() => sockets.forEach((socket) => socket.destroy()));
   let [opened, refused] = [0, 0];
@@ -324,7 +325,7 @@ test("one client that floods: others wait less than twice as long", { timeout: 2
   const scope = new Scope(t);
   const { program, port } = await startServer(scope);
   const pulse = await Pulse.start(scope, { port, pairs: 20 });
-  const stop = watch(program);
+  const stop = watch(scope, program);
   await pulse.measure(PHASE_MS);
   const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
   for (const kind of KINDS) {
