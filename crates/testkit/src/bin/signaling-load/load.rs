@@ -32,6 +32,8 @@ enum Metering {
     WarmUp,
     Measured(Meter),
     Done(Used),
+    /// What the processes have used could not be read.
+    Broken,
 }
 
 impl Load {
@@ -51,14 +53,13 @@ impl Load {
     /// The time, until all is over.
     pub(crate) fn now(&mut self) -> anyhow::Result<Option<Instant>> {
         let now = Instant::now();
-        if now >= self.window.from && matches!(self.metering, Metering::WarmUp) {
-            self.metering = Metering::Measured(Meter::start(&self.server)?);
-        }
-        if now >= self.window.until
-            && let Metering::Measured(meter) = mem::replace(&mut self.metering, Metering::WarmUp)
-        {
-            self.metering = Metering::Done(meter.stop()?);
-        }
+        self.metering = match mem::replace(&mut self.metering, Metering::Broken) {
+            Metering::WarmUp if now >= self.window.from => Metering::Measured(Meter::start(&self.server)?),
+            Metering::Measured(meter) if now >= self.window.until => Metering::Done(meter.stop()?),
+            metering @ (Metering::WarmUp | Metering::Measured(_) | Metering::Done(_) | Metering::Broken) => {
+                metering
+            }
+        };
         Ok((now < self.end()).then_some(now))
     }
 
