@@ -21,7 +21,6 @@ mod invite;
 mod network;
 mod outgoing;
 mod peer;
-mod sampling;
 mod screen;
 mod signaling;
 mod voices;

@@ -1,4 +1,11 @@
+//! The engine: an actor that owns the call core and all that the call needs. What happens anywhere is a message to it, and
+//! what the call core decides it has carried out.
+
+mod call;
+mod media;
 mod peers;
+mod sampling;
+mod signaling;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -7,23 +14,20 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, mpsc, watch};
 use tracing::{debug, warn};
-use visavis_call::{Call, CallErrorCode, CallEvent, CallState, Input, Output};
-use visavis_media::audio::system;
+use visavis_call::{Call, Input};
 use visavis_media::audio::voice::VoiceSettings;
 use visavis_media::video::Frame;
-use visavis_media::video::screen::{self as screens, ScreenError};
-use visavis_media::{DeviceChoice, DeviceKind, DeviceList, ScreenChoice};
-use visavis_protocol::{MatchKind, MediaState, Participant, ParticipantId, Report, Seek};
+use visavis_media::{DeviceChoice, DeviceKind};
+use visavis_protocol::{MatchKind, ParticipantId, Report, Seek};
 
-use crate::api::{CallStats, Command, Event, Milestones, StreamId};
-use crate::devices::{self, Devices};
-use crate::inner::{Inner, tell};
+use crate::api::{Command, Event, Milestones, StreamId};
+use crate::devices::Devices;
+use crate::inner::Inner;
 use crate::network::{self, Addresses};
 use crate::outgoing::Outgoing;
-use crate::peer::{IceConfig, Media, Peer, PeerCommand};
-use crate::sampling;
-use crate::screen::{OthersScreens, OwnScreen, ScreenEvent};
-use crate::signaling::{Closing, Signaling, SignalingEvent};
+use crate::peer::{Media, Peer, PeerCommand};
+use crate::screen::{OthersScreens, OwnScreen};
+use crate::signaling::{Closing, Signaling};
 use crate::voices::Voices;
 
 /// Things that may wait for the actor.
@@ -249,34 +253,6 @@ impl Actor {
         }
     }
 
-    /// Begins a call that is wanted with the own media.
-    fn begin(&mut self, server: String, wanted: impl FnOnce(MediaState) -> Input) {
-        if self.joined_at.is_some() {
-            debug!("a join during a call is ignored");
-            return;
-        }
-        self.server = server;
-        self.joined_at = Some(Instant::now());
-        self.milestones = Milestones::default();
-        self.apply_active();
-        let media = self.own_media();
-        self.feed(wanted(media));
-    }
-
-    fn on_signaling(&mut self, event: SignalingEvent) {
-        match event {
-            SignalingEvent::Opened => self.feed(Input::SignalingOpened),
-            SignalingEvent::Received(message) => self.feed(Input::Received { message: *message }),
-            SignalingEvent::Unknown => self.feed(Input::ReceivedUnknown),
-            SignalingEvent::Garbage => self.feed(Input::ReceivedGarbage),
-            SignalingEvent::Closed => self.feed(Input::SignalingClosed),
-            SignalingEvent::Stranded => {
-                self.feed(Input::SignalingClosed);
-                self.feed(Input::NetworkChanged);
-            }
-        }
-    }
-
     fn on_network(&mut self, addresses: &Addresses) {
         for peer in self.peers.values() {
             peer.send(PeerCommand::NetworkChanged(addresses.clone()));
@@ -287,202 +263,6 @@ impl Actor {
         self.feed(Input::NetworkChanged);
     }
 
-    fn feed(&mut self, input: Input) {
-        self.call.handle(Instant::now(), input);
-    }
-
-    fn drain(&mut self) {
-        while let Some(output) = self.call.poll_output() {
-            self.carry_out(output);
-        }
-        if self.outgoing.poll_key_frame(Instant::now()) {
-            self.devices.request_key_frame();
-        }
-        self.screen.make_key_frame(Instant::now());
-    }
-
-    fn carry_out(&mut self, output: Output) {
-        match output {
-            Output::OpenSignaling => self.open_signaling(),
-            Output::CloseSignaling => self.closing = self.signaling.take().map(Signaling::close),
-            Output::Send { message } => {
-                if let Some(signaling) = &self.signaling {
-                    signaling.send(message);
-                }
-            }
-            Output::KeepGuest { token } => {
-                self.emit(Event::Guest { server: self.server.clone(), token });
-            }
-            Output::OpenPeer { peer, ice_servers, ice_mode } => {
-                self.reach(|milestones| &mut milestones.peer_present_ms);
-                let context = self.peer_context(&peer, IceConfig { servers: ice_servers, mode: ice_mode });
-                self.peers.insert(peer, Peer::open(context));
-            }
-            Output::SetIceMode { peer, ice_mode } => self.ask(&peer, PeerCommand::SetIceMode(ice_mode)),
-            Output::ClosePeer { peer } => {
-                self.peers.remove(&peer);
-                self.voices.end(&peer);
-                self.disconnect(&peer);
-                self.outgoing.end(&peer);
-                if let Some(event) = self.others_screens.end(&peer) {
-                    self.emit(event);
-                }
-                self.emit(Event::VideoEnded { stream: StreamId::Participant(peer) });
-            }
-            Output::CreateOffer { peer, ice_restart } => {
-                self.ask(&peer, PeerCommand::CreateOffer { ice_restart })
-            }
-            Output::AcceptOffer { peer, sdp, rollback } => {
-                self.ask(&peer, PeerCommand::AcceptOffer { sdp, rollback });
-            }
-            Output::AcceptAnswer { peer, sdp } => self.ask(&peer, PeerCommand::AcceptAnswer { sdp }),
-            Output::AddCandidate { peer, candidate } => self.ask(&peer, PeerCommand::AddCandidate(candidate)),
-            Output::EndCandidates { peer, ufrag } => self.ask(&peer, PeerCommand::EndCandidates { ufrag }),
-            Output::Event { event } => self.on_call_event(event),
-        }
-    }
-
-    fn on_call_event(&mut self, event: CallEvent) {
-        match &event {
-            CallEvent::State { state: CallState::InRoom { .. } } => {
-                self.reach(|milestones| &mut milestones.joined_ms);
-            }
-            CallEvent::State { state: CallState::Ended } => {
-                self.joined_at = None;
-                self.voices.clear();
-                self.others_screens.clear();
-                self.stop_screen(None);
-                self.apply_active();
-            }
-            CallEvent::State {
-                state:
-                    CallState::Idle
-                    | CallState::Joining
-                    | CallState::Queued { .. }
-                    | CallState::Waiting { .. }
-                    | CallState::Reconnecting,
-            }
-            | CallEvent::ParticipantJoined { .. }
-            | CallEvent::ParticipantLeft { .. }
-            | CallEvent::Peer { .. }
-            | CallEvent::Host { .. }
-            | CallEvent::Knock { .. }
-            | CallEvent::KnockEnded { .. }
-            | CallEvent::Reported { .. }
-            | CallEvent::Blocked { .. }
-            | CallEvent::NotKept { .. }
-            | CallEvent::Notice { .. } => {}
-            CallEvent::Muted { .. } => {
-                self.devices.set_microphone(false);
-                self.tell_media();
-            }
-            CallEvent::Media { participant, media }
-            | CallEvent::ParticipantChanged { participant: Participant { id: participant, media, .. } } => {
-                if let Some(event) = self.others_screens.handle_shared(participant, media.screen) {
-                    self.emit(event);
-                }
-            }
-            CallEvent::Error { code } => report(*code),
-        }
-        self.emit(Event::Call { event });
-    }
-
-    fn open_signaling(&mut self) {
-        self.attempt += 1;
-        let (attempt, inner) = (self.attempt, self.inner.clone());
-        self.signaling = Some(Signaling::open(&self.server, self.closing.take(), move |event| {
-            let inner = inner.clone();
-            async move {
-                // The actor may have ended.
-                let _ = inner.send(Inner::Signaling { attempt, event }).await;
-            }
-        }));
-    }
-
-    fn apply_active(&mut self) {
-        self.devices.set_active(self.preview || self.joined_at.is_some());
-        self.watch_network.send_replace(self.joined_at.is_some());
-    }
-
-    fn own_media(&self) -> MediaState {
-        MediaState { screen: self.screen.is_shown(), ..self.devices.media() }
-    }
-
-    fn tell_media(&mut self) {
-        let media = self.own_media();
-        self.feed(Input::SetMedia { media });
-    }
-
-    fn share_screen(&mut self, choice: ScreenChoice, with_sound: bool) {
-        if self.joined_at.is_none() {
-            debug!("there is nobody to share a screen with");
-            return;
-        }
-        if let Err(error) = self.screen.start(choice, with_sound) {
-            self.stop_screen(Some(error));
-        }
-    }
-
-    fn stop_screen(&mut self, error: Option<ScreenError>) {
-        if self.screen.stop() || error.is_some() {
-            self.emit(Event::ScreenEnded { error });
-            self.tell_media();
-        }
-    }
-
-    fn on_screen(&mut self, event: ScreenEvent) {
-        match event {
-            ScreenEvent::Started => {
-                self.screen.handle_started();
-                self.emit(Event::ScreenStarted);
-                self.tell_media();
-            }
-            ScreenEvent::Failed(error) => self.stop_screen(Some(error)),
-            ScreenEvent::Sound { on } => self.emit(Event::ScreenSound { on }),
-        }
-    }
-
-    fn list_screens(&self) {
-        let inner = self.inner.clone();
-        tokio::task::spawn_blocking(move || {
-            let (screens, sound) = (screens::list(), system::is_available());
-            tell(&inner, Inner::Screens { screens, sound });
-        });
-    }
-
-    /// Notes the time of a milestone, the first time.
-    fn reach(&mut self, milestone: impl FnOnce(&mut Milestones) -> &mut Option<u64>) {
-        if let Some(joined_at) = self.joined_at {
-            milestone(&mut self.milestones).get_or_insert(millis(joined_at.elapsed()));
-        }
-    }
-
-    fn list_devices(&self) {
-        let inner = self.inner.clone();
-        tokio::task::spawn_blocking(move || tell(&inner, Inner::Devices(devices::list())));
-    }
-
-    fn on_devices(&mut self, devices: DeviceList) {
-        for device in self.devices.handle_present(&devices) {
-            self.emit(Event::DeviceReturned { device });
-        }
-        self.emit(Event::Devices { devices });
-        self.tell_media();
-    }
-
-    /// Asks every connection for a sample; they are put together off the actor.
-    fn sample(&mut self) {
-        let Some(joined_at) = self.joined_at else { return };
-        let mut own = self.outgoing.describe(Instant::now());
-        (own.screen, own.screen_sound_target_bps) = self.screen.describe(Instant::now());
-        let stats = CallStats {
-            time_ms: millis(joined_at.elapsed()),
-            milestones: self.milestones,
-            peers: Vec::new(),
-        };
-        sampling::sample(&self.peers, own, stats, self.inner.clone());
-    }
-
     fn emit(&self, event: Event) {
         if let Err(error) = self.events.try_send(event) {
             debug!(%error, "an event was not heard");
@@ -490,17 +270,9 @@ impl Actor {
     }
 }
 
-fn report(code: CallErrorCode) {
-    warn!(code = code.as_str(), "the call");
-}
-
 async fn sleep_until(wake: Option<Instant>) {
     match wake {
         Some(wake) => tokio::time::sleep_until(wake.into()).await,
         None => std::future::pending().await,
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
