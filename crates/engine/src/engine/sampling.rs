@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::Actor;
 use crate::api::{CallStats, Milestones, PeerStats};
 use crate::inner::{Inner, tell};
+use crate::outgoing::OwnStats;
 use crate::peer::PeerCommand;
 
 /// A connection that does not answer by then is left out of a sample.
@@ -24,8 +25,10 @@ impl Actor {
     /// Asks every connection for a sample; they are put together off the actor.
     pub(super) fn sample(&mut self) {
         let Some(joined_at) = self.joined_at else { return };
-        let mut own = self.outgoing.describe(Instant::now());
-        (own.screen, own.screen_sound_target_bps) = self.screen.describe(Instant::now());
+        let now = Instant::now();
+        let (video, audio_target_bps) = self.outgoing.describe(now);
+        let (screen, screen_sound_target_bps) = self.screen.describe(now);
+        let own = OwnStats { audio_target_bps, video, screen, screen_sound_target_bps };
         let mut stats = CallStats {
             time_ms: millis(joined_at.elapsed()),
             milestones: self.milestones,

@@ -4,7 +4,6 @@ mod counters;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use visavis_congestion::{
@@ -16,7 +15,7 @@ use visavis_media::video::VideoTarget;
 use visavis_protocol::ParticipantId;
 
 use crate::api::SentStats;
-pub(crate) use counters::{EncoderCounters, OwnStats};
+pub(crate) use counters::{EncoderCounters, EncoderMeter, OwnStats};
 
 /// Share of the estimate that pictures may fill, besides sound; the rest is for headers, repair and key frames.
 const VIDEO_SHARE: f64 = 0.92;
@@ -34,7 +33,7 @@ pub(crate) enum Shared {
 /// Decides what the encoders are asked for.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    counters: Arc<EncoderCounters>,
+    encoder: EncoderMeter,
     video_ladder: VideoLadder,
     audio_ladder: AudioLadder,
     screen_sound: ScreenSoundLadder,
@@ -45,13 +44,12 @@ pub(crate) struct Outgoing {
     video: VideoTarget,
     audio: AudioTarget,
     screen_bps: u64,
-    last: (Instant, u64),
 }
 
 impl Outgoing {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            counters: Arc::new(EncoderCounters::default()),
+            encoder: EncoderMeter::new(now),
             video_ladder: VideoLadder::default(),
             audio_ladder: AudioLadder::default(),
             screen_sound: ScreenSoundLadder::default(),
@@ -61,12 +59,11 @@ impl Outgoing {
             video: VideoTarget::default(),
             audio: AudioTarget::default(),
             screen_bps: 0,
-            last: (now, 0),
         }
     }
 
     pub(crate) fn counters(&self) -> Arc<EncoderCounters> {
-        Arc::clone(&self.counters)
+        self.encoder.counters()
     }
 
     /// What is there for the screen, in bit/s.
@@ -174,21 +171,9 @@ impl Outgoing {
         self.key_frames.poll_timeout()
     }
 
-    /// What the encoders did since this was last asked.
-    pub(crate) fn describe(&mut self, now: Instant) -> OwnStats {
-        let frames = self.counters.frames.load(Ordering::Relaxed);
-        let (at, before) = std::mem::replace(&mut self.last, (now, frames));
-        let seconds = now.saturating_duration_since(at).as_secs_f64();
-        OwnStats {
-            video_target_bps: self.video.bitrate_bps,
-            audio_target_bps: u64::from(self.audio.bitrate_bps),
-            frames_per_second: if seconds > 0.0 { (frames - before) as f64 / seconds } else { 0.0 },
-            width: self.counters.width.load(Ordering::Relaxed),
-            height: self.counters.height.load(Ordering::Relaxed),
-            key_frames: self.counters.key_frames.load(Ordering::Relaxed),
-            screen: SentStats::default(),
-            screen_sound_target_bps: 0,
-        }
+    /// What the picture encoder did since this was last asked, and what sound is encoded with, in bit/s.
+    pub(crate) fn describe(&mut self, now: Instant) -> (SentStats, u64) {
+        (self.encoder.describe(now, self.video.bitrate_bps), self.audio.bitrate_bps.into())
     }
 }
 
@@ -208,10 +193,8 @@ pub(crate) fn is_notable(before: VideoTarget, after: VideoTarget) -> bool {
 #[cfg(test)]
 mod tests {
     use visavis_congestion::Protection;
-    use visavis_media::video::EncodedFrame;
 
     use super::*;
-    use crate::api::PeerStats;
 
     fn peer(name: &str) -> ParticipantId {
         ParticipantId::new(name).expect("an id")
@@ -314,19 +297,5 @@ mod tests {
         let due = outgoing.poll_timeout().expect("the wish waits");
         assert!(outgoing.poll_key_frame(due));
         assert_eq!(outgoing.poll_timeout(), None);
-    }
-
-    #[test]
-    fn the_frame_rate_is_counted_between_two_looks() {
-        let now = Instant::now();
-        let mut outgoing = Outgoing::new(now);
-        let counters = outgoing.counters();
-        let frame = EncodedFrame { data: Vec::new(), key: true, captured: now, width: 640, height: 360 };
-        (0..30).for_each(|_| counters.on_frame(&frame));
-        let stats = outgoing.describe(now + Duration::from_secs(2)).added_to(PeerStats::default());
-        assert_eq!((stats.sent_video.frames_per_second, stats.sent_video.key_frames), (15.0, 30));
-        assert_eq!((stats.sent_video.width, stats.sent_video.height), (640, 360));
-        let stats = outgoing.describe(now + Duration::from_secs(3)).added_to(PeerStats::default());
-        assert_eq!(stats.sent_video.frames_per_second, 0.0);
     }
 }

@@ -16,7 +16,7 @@ use visavis_media::video::screen::{ScreenError, ScreenErrorCode, ScreenShare, Sc
 
 use crate::api::SentStats;
 use crate::inner::{Inner, tell};
-use crate::outgoing::{EncoderCounters, Shared, as_target, is_notable};
+use crate::outgoing::{EncoderMeter, Shared, as_target, is_notable};
 use crate::peer::Media;
 
 /// What a share is started with, in bit/s, before its part of an estimate is known.
@@ -37,7 +37,7 @@ pub(crate) enum ScreenEvent {
 pub(crate) struct OwnScreen {
     media: broadcast::Sender<Media>,
     inner: mpsc::Sender<Inner>,
-    counters: Arc<EncoderCounters>,
+    encoder: EncoderMeter,
     key_frames: KeyFrameRequests,
     share: Option<Share>,
     /// Whether there is one, for the connections: more can be made use of then.
@@ -45,7 +45,6 @@ pub(crate) struct OwnScreen {
     sending: bool,
     /// Tells the present share from earlier ones, whose threads may not have ended.
     generation: Arc<AtomicU64>,
-    last: (Instant, u64),
     /// What the timestamps of all shares' sound count from: they go over one track.
     epoch: Instant,
 }
@@ -70,13 +69,12 @@ impl OwnScreen {
         Self {
             media,
             inner,
-            counters: Arc::new(EncoderCounters::default()),
+            encoder: EncoderMeter::new(Instant::now()),
             key_frames: KeyFrameRequests::default(),
             share: None,
             sharing: watch::Sender::new(false),
             sending: false,
             generation: Arc::new(AtomicU64::new(0)),
-            last: (Instant::now(), 0),
             epoch: Instant::now(),
         }
     }
@@ -148,7 +146,7 @@ impl OwnScreen {
     pub(crate) fn handle_available(&mut self, now: Instant, available_bps: u64, rtt: Duration) {
         let Some(share) = &mut self.share else { return };
         // A key frame of a screen is large: who asks while it is under way has not seen it yet.
-        let bits = self.counters.key_frame_bytes() as f64 * 8.0;
+        let bits = self.encoder.key_frame_bytes() as f64 * 8.0;
         self.key_frames
             .set_rtt(rtt + Duration::from_secs_f64(bits / available_bps.max(START_BPS / 10) as f64));
         let target = as_target(share.ladder.handle_available(now, available_bps));
@@ -191,16 +189,10 @@ impl OwnScreen {
 
     /// What the encoder did since this was last asked, and what the sound is encoded with, in bit/s.
     pub(crate) fn describe(&mut self, now: Instant) -> (SentStats, u64) {
-        let (at, before) = std::mem::replace(&mut self.last, (now, self.counters.frames()));
-        let seconds = now.saturating_duration_since(at).as_secs_f64();
-        let frames = (self.last.1 - before) as f64;
-        let picture = SentStats {
-            target_bps: self.share.as_ref().map_or(0, |share| share.target.bitrate_bps),
-            frames_per_second: if seconds > 0.0 { frames / seconds } else { 0.0 },
-            ..self.counters.stats()
-        };
+        let target_bps = self.share.as_ref().map_or(0, |share| share.target.bitrate_bps);
         let sound = self.share.as_ref().and_then(|share| share.sound.as_ref());
-        (picture, sound.map_or(0, |sound| sound.target.bitrate_bps.into()))
+        let sound_bps = sound.map_or(0, |sound| sound.target.bitrate_bps.into());
+        (self.encoder.describe(now, target_bps), sound_bps)
     }
 
     /// A picture without sound is better than neither.
@@ -225,7 +217,7 @@ impl OwnScreen {
     }
 
     fn listener(&self) -> impl Fn(ScreenShareEvent) + Send + 'static {
-        let (media, inner, counters) = (self.media.clone(), self.inner.clone(), Arc::clone(&self.counters));
+        let (media, inner, counters) = (self.media.clone(), self.inner.clone(), self.encoder.counters());
         let (generation, present) = (self.generation.load(Ordering::Relaxed), Arc::clone(&self.generation));
         let report = move |event| tell(&inner, Inner::Screen { generation, event });
         move |event| match event {
