@@ -1,4 +1,10 @@
-//! Where the far side's packets come from, and where ours go when that changes or nothing comes any more.
+//! Where the far side's packets come from, and where ours go when that changes or nothing comes any more: `suspect` follows
+//! another address of the far side's, `own_address` sees to it that the far side follows ours, and `search` looks for a
+//! route where none works.
+
+mod own_address;
+mod search;
+mod suspect;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -7,39 +13,16 @@ use std::time::{Duration, Instant};
 use rtc::stun::message::TransactionId;
 
 use super::stun::{self, Datagram, Secret};
+use own_address::OwnAddress;
+use suspect::{Evidence, Suspect};
 
-/// How long no media must have come over the present route before one that it comes over takes its place: longer than
-/// packets overtake each other, so that a route that works is never left for copies of its packets.
-const SILENCE: Duration = Duration::from_millis(100);
-/// How long nothing at all, where nothing but checks comes over the other one: agents check all the routes that they have.
-const SILENCE_OF_CHECKS: Duration = Duration::from_secs(3);
-/// Between two checks of another route.
-const CHECK_PAUSE: Duration = Duration::from_millis(100);
-/// How long the far side's answer over another route holds.
-const ANSWER_LIFE: Duration = Duration::from_secs(2);
 /// Between two moves: longer where the agent is the controlling one, so that both sides do not follow each other round.
 const MOVE_PAUSE: Duration = Duration::from_millis(300);
 const CONTROLLING_MOVE_PAUSE: Duration = Duration::from_secs(1);
-/// After this long without the media that came, the own route is checked: its answer tells whether the own address is
-/// another one.
-const QUIET: Duration = Duration::from_millis(150);
 /// What was quiet for longer than this is quiet by itself.
 const LONG_QUIET: Duration = Duration::from_secs(3);
-/// How long the far side may take to follow the own address, besides two round trips: an engine has done so by the
-/// time that it is noticed here, and a browser takes seconds, even for a pair that is nominated.
-const FOLLOWING: Duration = Duration::from_millis(100);
-/// After this long without anything, besides a round trip, other routes are looked for: where media came, and where only
-/// what keeps consent does.
-const TROUBLE: Duration = Duration::from_millis(300);
-const TROUBLE_WITHOUT_MEDIA: Duration = Duration::from_secs(2);
-/// After this long without anything where media came, besides a round trip, the far side may be where no route leads to.
-const HOPELESS: Duration = Duration::from_millis(600);
-/// Between two looks at the other routes: at first, and later.
-const SEARCH_PAUSE: Duration = Duration::from_millis(150);
-const LATE_SEARCH_PAUSE: Duration = Duration::from_secs(1);
-/// Candidates of the far side that are kept, and routes that are looked at.
+/// Candidates of the far side that are kept.
 const MAX_CANDIDATES: usize = 16;
-const MAX_ROUTES: usize = 16;
 /// Requests whose answers are waited for.
 const MAX_ASKED: usize = 64;
 
@@ -94,39 +77,12 @@ pub(super) struct Follower {
     actions: VecDeque<Action>,
 }
 
-/// Another route that the far side, and nobody else, sends over.
-#[derive(Debug)]
-struct Suspect {
-    route: Route,
-    evidence: Evidence,
-    seen_at: Instant,
-    checked_at: Option<Instant>,
-    answered_at: Option<Instant>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Evidence {
-    /// Requests that the agent answered, so that it found them to be the far side's.
-    Checks,
-    /// Packets that were decrypted.
-    Media,
-}
-
 /// A request under way.
 #[derive(Debug)]
 struct Asked {
     id: TransactionId,
     route: Route,
     at: Instant,
-}
-
-/// How the far side sees this host.
-#[derive(Debug, Default)]
-struct OwnAddress {
-    mapped: Option<SocketAddr>,
-    /// When it became another one; until media shows that the far side has noticed.
-    changed_at: Option<Instant>,
-    checked_at: Option<Instant>,
 }
 
 impl Follower {
@@ -256,48 +212,6 @@ impl Follower {
         self.ask(now, id, route);
     }
 
-    fn suspect(&mut self, now: Instant, route: Route, evidence: Evidence) {
-        if self.present().is_none_or(|present| present == route) || self.secret.is_none() {
-            return;
-        }
-        match &mut self.suspect {
-            Some(suspect) if suspect.route == route => {
-                suspect.evidence = suspect.evidence.max(evidence);
-                suspect.seen_at = now;
-            }
-            // What media comes over is not forgotten for the check of yet another one.
-            Some(suspect) if suspect.evidence > evidence && now < suspect.seen_at + SILENCE_OF_CHECKS => {
-                return;
-            }
-            _ => {
-                let suspect = Suspect { route, evidence, seen_at: now, checked_at: None, answered_at: None };
-                self.suspect = Some(suspect);
-            }
-        }
-        self.consider(now);
-    }
-
-    /// Checks the suspected route, and moves to it once it has answered while the present one is silent.
-    fn consider(&mut self, now: Instant) {
-        let Some(suspect) = &mut self.suspect else { return };
-        let is_silent = match suspect.evidence {
-            Evidence::Media => now >= self.media_at + SILENCE,
-            Evidence::Checks => now >= self.heard_at + SILENCE_OF_CHECKS,
-        };
-        let is_answered = suspect.answered_at.is_some_and(|at| now < at + ANSWER_LIFE);
-        if !is_answered {
-            let is_due = suspect.checked_at.is_none_or(|at| now >= at + CHECK_PAUSE);
-            if is_due && (is_silent || suspect.evidence == Evidence::Media) {
-                suspect.checked_at = Some(now);
-                let route = suspect.route;
-                self.check(now, route, false);
-            }
-        } else if is_silent {
-            let route = suspect.route;
-            self.move_to(now, route);
-        }
-    }
-
     fn move_to(&mut self, now: Instant, route: Route) {
         let pause = if self.is_controlling { CONTROLLING_MOVE_PAUSE } else { MOVE_PAUSE };
         if self.moved_at.is_some_and(|at| now < at + pause) {
@@ -340,59 +254,6 @@ impl Follower {
         } else if self.own.mapped.replace(mapped).is_some_and(|before| before != mapped) {
             self.own.changed_at = Some(now);
         }
-    }
-
-    /// Looks whether the own address has become another one, and whether the far side has noticed.
-    fn watch_own(&mut self, now: Instant, present: Route) {
-        let quiet = now.saturating_duration_since(self.media_at);
-        if (QUIET..LONG_QUIET).contains(&quiet) && self.own.checked_at.is_none_or(|at| now >= at + QUIET) {
-            self.own.checked_at = Some(now);
-            self.check(now, present, false);
-        }
-        let Some(changed_at) = self.own.changed_at else { return };
-        if self.media_at > changed_at {
-            self.own.changed_at = None;
-        } else if now >= changed_at + FOLLOWING + 2 * self.rtt {
-            self.own.changed_at = None;
-            if quiet < LONG_QUIET {
-                self.actions.push_back(Action::Lost);
-            }
-        }
-    }
-
-    /// Nothing comes over the present route, though its checks are answered as long as it works.
-    fn is_in_trouble(&self, now: Instant) -> bool {
-        let flowed = now.saturating_duration_since(self.media_at) < LONG_QUIET;
-        now >= self.heard_at + self.rtt + if flowed { TROUBLE } else { TROUBLE_WITHOUT_MEDIA }
-    }
-
-    /// Checks the other routes while the present one is in trouble; the first to answer takes its place.
-    fn search(&mut self, now: Instant, present: Route) {
-        let lasts = now.saturating_duration_since(self.heard_at);
-        let pause = if lasts < LONG_QUIET { SEARCH_PAUSE } else { LATE_SEARCH_PAUSE };
-        if !self.is_in_trouble(now) || self.searched_at.is_some_and(|at| now < at + pause) {
-            return;
-        }
-        self.searched_at = Some(now);
-        let flowed = now.saturating_duration_since(self.media_at) < LONG_QUIET;
-        if flowed && !self.is_lost && lasts >= HOPELESS + self.rtt {
-            self.is_lost = true;
-            self.actions.push_back(Action::Lost);
-        }
-        for route in self.routes() {
-            if route != present {
-                self.check(now, route, false);
-            }
-        }
-    }
-
-    /// From all sockets to all candidates, those of the highest priority first.
-    fn routes(&self) -> Vec<Route> {
-        let from = |remote: SocketAddr| {
-            let locals = self.locals.iter().filter(move |local| local.is_ipv4() == remote.is_ipv4());
-            locals.map(move |local| Route { local: *local, remote })
-        };
-        self.candidates.iter().copied().flat_map(from).take(MAX_ROUTES).collect()
     }
 
     fn check(&mut self, now: Instant, route: Route, nominate: bool) {
