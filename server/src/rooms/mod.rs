@@ -5,6 +5,7 @@
 
 mod certified;
 mod hosting;
+mod member;
 mod memory;
 mod refusal;
 mod returning;
@@ -25,9 +26,10 @@ use visavis_protocol::{
 use crate::access::Identity;
 use crate::sessions::{SessionId, Speaker};
 use certified::Circle;
+use member::{Member, Standing};
 pub(crate) use refusal::Refusal;
 use returning::Recalled;
-use room::{Entry, Member, Room, Standing};
+use room::{Entry, Room};
 
 /// A message for one session.
 #[derive(Debug, Clone, PartialEq, Eq)]

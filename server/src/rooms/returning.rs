@@ -4,8 +4,9 @@
 use visavis_protocol::{Again, ParticipantId, RoomName, ServerMessage, SessionToken};
 
 use super::certified::{self, Circle};
+use super::member::Member;
 use super::refusal::Refusal;
-use super::room::{Member, Room};
+use super::room::Room;
 use super::{Delivery, Rooms};
 use crate::sessions::SessionId;
 

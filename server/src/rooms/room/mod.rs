@@ -1,18 +1,22 @@
+//! One room: who is in it, who may come in, and what its people are told.
+
+mod expected;
+mod lobby;
+mod paths;
+
 use std::collections::VecDeque;
 
-use visavis_protocol::{
-    DisplayName, Door, IceMode, Knock, MediaState, Participant, ParticipantId, Role, RoomName, ServerMessage,
-};
+use visavis_protocol::{Door, ParticipantId, Role, RoomName, ServerMessage};
 
-use super::memory::Memory;
+use super::Delivery;
+use super::member::{Member, Standing};
 use super::refusal::Refusal;
-use super::{Delivery, Meeting};
 use crate::access::Identity;
 use crate::sessions::SessionId;
+use paths::Paths;
 
 /// People who may wait for a host at a time.
 pub(super) const LOBBY_SIZE: usize = 32;
-
 /// Ids of those who left that are kept: who was away for that long finds out by itself that its connections are of no use.
 const LEFT_KEPT: usize = 64;
 
@@ -40,80 +44,11 @@ pub(super) struct Room {
     paths: Paths,
 }
 
-/// Which paths media may take.
-#[derive(Debug, Default)]
-enum Paths {
-    /// Those that the welcome says.
-    #[default]
-    Welcome,
-    /// Through relays alone, until everybody would let the others know its addresses, as these would.
-    Relayed { consented: Vec<ParticipantId> },
-}
-
-impl Paths {
-    /// Relays, and nobody has consented to more.
-    fn relayed() -> Self {
-        Self::Relayed { consented: Vec::new() }
-    }
-}
-
-/// Somebody in a room, or in its lobby.
-#[derive(Debug)]
-pub(super) struct Member {
-    pub(super) session: SessionId,
-    pub(super) identity: Identity,
-    pub(super) id: ParticipantId,
-    pub(super) name: DisplayName,
-    pub(super) media: MediaState,
-    pub(super) standing: Standing,
-}
-
-/// What somebody is in a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    Guest,
-    /// A host because nobody else was.
-    ActingHost,
-    /// A host because of a token.
-    Host,
-}
-
 /// What becomes of somebody who wants to come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Entry {
     Room,
     Lobby,
-}
-
-impl Member {
-    pub(super) fn is_host(&self) -> bool {
-        self.standing != Standing::Guest
-    }
-
-    fn as_seen_with(&self, role: Role) -> Participant {
-        Participant {
-            id: self.id.clone(),
-            name: self.name.clone(),
-            media: self.media,
-            role,
-            host: self.is_host(),
-        }
-    }
-
-    fn knock(&self) -> ServerMessage {
-        ServerMessage::Knock(Knock { participant: self.id.clone(), name: self.name.clone() })
-    }
-
-    pub(super) fn meets(&self, other: &Self, room: &RoomName) -> Meeting {
-        Meeting {
-            of: self.session,
-            name: self.name.clone(),
-            with: other.session,
-            with_id: other.id.clone(),
-            with_name: other.name.clone(),
-            room: room.clone(),
-        }
-    }
 }
 
 impl Room {
@@ -125,46 +60,6 @@ impl Room {
     pub(super) fn for_strangers(relayed: bool) -> Self {
         let paths = if relayed { Paths::relayed() } else { Paths::Welcome };
         Self { door: Door::Locked, has_hosts_of_its_own: true, paths, ..Self::default() }
-    }
-
-    /// A room that was elsewhere, whose people are on their way.
-    pub(super) fn restored(memory: Memory) -> Self {
-        let Memory { door, removed, has_hosts_of_its_own, is_relayed, members, acting_host } = memory;
-        let (expected, expected_host) = (members, acting_host);
-        Self {
-            door,
-            removed,
-            expected,
-            expected_host,
-            is_awaiting: true,
-            has_hosts_of_its_own,
-            paths: if is_relayed { Paths::relayed() } else { Paths::Welcome },
-            ..Self::default()
-        }
-    }
-
-    /// What is to be known of it elsewhere, with so many of those who may not come in again.
-    pub(super) fn memory(&self, most_removed: usize) -> Memory {
-        let surplus = self.removed.len().saturating_sub(most_removed);
-        let acting = self.members.iter().find(|member| member.standing == Standing::ActingHost);
-        let here = self.members.iter().map(|member| &member.id);
-        Memory {
-            door: self.door,
-            removed: self.removed.iter().skip(surplus).cloned().collect(),
-            has_hosts_of_its_own: self.has_hosts_of_its_own,
-            is_relayed: matches!(self.paths, Paths::Relayed { .. }),
-            members: here.chain(&self.expected).cloned().collect(),
-            acting_host: acting.map(|member| member.id.clone()).or_else(|| self.expected_host.clone()),
-        }
-    }
-
-    /// Whether somebody who is on its way was the host.
-    pub(super) fn was_host(&self, id: &ParticipantId) -> bool {
-        self.expected_host.as_ref() == Some(id)
-    }
-
-    pub(super) fn stop_awaiting(&mut self) {
-        (self.is_awaiting, self.expected_host) = (false, None);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -241,26 +136,8 @@ impl Room {
         deliveries
     }
 
-    /// Those may come in who were here before.
-    pub(super) fn expect(&mut self, ids: Vec<ParticipantId>) {
-        self.expected = ids;
-    }
-
     pub(super) fn has_seen_leave(&self, id: &ParticipantId) -> bool {
         self.left.contains(id)
-    }
-
-    fn expects(&self, id: &ParticipantId) -> bool {
-        self.expected.contains(id)
-    }
-
-    /// Lets somebody wait, and the hosts know.
-    pub(super) fn wait(&mut self, name: RoomName, newcomer: Member) -> Vec<Delivery> {
-        let waiting = ServerMessage::Waiting { room: name, you: newcomer.id.clone() };
-        let mut deliveries = vec![Delivery { to: newcomer.session, message: waiting }];
-        deliveries.extend(self.tell_hosts(&newcomer.knock()));
-        self.lobby.push(newcomer);
-        deliveries
     }
 
     pub(super) fn remove(&mut self, session: SessionId) -> Option<Member> {
@@ -272,23 +149,6 @@ impl Room {
         }
         self.left.push_back(leaver.id.clone());
         Some(leaver)
-    }
-
-    /// Takes somebody out of the lobby, and tells the hosts.
-    pub(super) fn call_up(&mut self, session: SessionId) -> Option<(Member, Vec<Delivery>)> {
-        let position = self.lobby.iter().position(|member| member.session == session)?;
-        let member = self.lobby.remove(position);
-        let told = self.tell_hosts(&ServerMessage::KnockEnded { participant: member.id.clone() });
-        Some((member, told))
-    }
-
-    pub(super) fn waiting_sessions(&self) -> Vec<SessionId> {
-        self.lobby.iter().map(|member| member.session).collect()
-    }
-
-    /// Everybody who waits, whom nobody is told of any more.
-    pub(super) fn clear_lobby(&mut self) -> Vec<Member> {
-        std::mem::take(&mut self.lobby)
     }
 
     /// Somebody who may not come in again.
@@ -315,40 +175,6 @@ impl Room {
         self.tell_all(&ServerMessage::Door { door })
     }
 
-    /// A member would let the others know its addresses. Said once more, or where nobody asks, it changes nothing.
-    pub(super) fn consent(&mut self, from: SessionId) -> Result<Vec<Delivery>, Refusal> {
-        let id = self.member(from).ok_or(Refusal::NotInRoom)?.id.clone();
-        let Paths::Relayed { consented } = &mut self.paths else { return Ok(Vec::new()) };
-        if consented.contains(&id) {
-            return Ok(Vec::new());
-        }
-        consented.push(id.clone());
-        if self.members.len() > 1 && self.members.iter().all(|member| consented.contains(&member.id)) {
-            self.paths = Paths::Welcome;
-            return Ok(self.tell_all(&ServerMessage::Direct));
-        }
-        Ok(self.tell_others(from, &ServerMessage::Consent { from: id }))
-    }
-
-    /// Which paths media may take, unless the welcome says that.
-    fn ice_mode(&self) -> Option<IceMode> {
-        match self.paths {
-            Paths::Welcome => None,
-            Paths::Relayed { .. } => Some(IceMode::Relay),
-        }
-    }
-
-    /// Which of the others here have consented already, for somebody who comes.
-    fn consents_for(&self, session: SessionId) -> Vec<Delivery> {
-        let Paths::Relayed { consented } = &self.paths else { return Vec::new() };
-        let others = self.members.iter().filter(|member| member.session != session);
-        let consents = others.filter(|member| consented.contains(&member.id));
-        consents
-            .map(|member| ServerMessage::Consent { from: member.id.clone() })
-            .map(|message| Delivery { to: session, message })
-            .collect()
-    }
-
     pub(super) fn members(&self) -> &[Member] {
         &self.members
     }
@@ -361,16 +187,8 @@ impl Room {
         self.members.iter_mut().find(|member| member.session == session)
     }
 
-    pub(super) fn lobby_mut(&mut self, session: SessionId) -> Option<&mut Member> {
-        self.lobby.iter_mut().find(|member| member.session == session)
-    }
-
     pub(super) fn session_of(&self, id: &ParticipantId) -> Option<SessionId> {
         self.members.iter().find(|member| member.id == *id).map(|member| member.session)
-    }
-
-    pub(super) fn waiting_session_of(&self, id: &ParticipantId) -> Option<SessionId> {
-        self.lobby.iter().find(|member| member.id == *id).map(|member| member.session)
     }
 
     pub(super) fn handle_absence(&mut self, session: SessionId) {
@@ -409,9 +227,5 @@ impl Room {
             .filter(|member| whom(member))
             .map(|member| Delivery { to: member.session, message: message.clone() })
             .collect()
-    }
-
-    fn knocks_for(&self, host: SessionId) -> impl Iterator<Item = Delivery> {
-        self.lobby.iter().map(move |member| Delivery { to: host, message: member.knock() })
     }
 }
