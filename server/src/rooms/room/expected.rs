@@ -19,7 +19,7 @@ impl Room {
             expected_host,
             is_awaiting: true,
             has_hosts_of_its_own,
-            paths: if is_relayed { Paths::relayed() } else { Paths::Welcome },
+            paths: Paths::of(is_relayed),
             ..Self::default()
         }
     }
@@ -33,7 +33,7 @@ impl Room {
             door: self.door,
             removed: self.removed.iter().skip(surplus).cloned().collect(),
             has_hosts_of_its_own: self.has_hosts_of_its_own,
-            is_relayed: matches!(self.paths, Paths::Relayed { .. }),
+            is_relayed: self.paths.are_relayed(),
             members: here.chain(&self.expected).cloned().collect(),
             acting_host: acting.map(|member| member.id.clone()).or_else(|| self.expected_host.clone()),
         }

@@ -31,10 +31,10 @@ pub(super) struct Room {
     absent: Vec<SessionId>,
     /// Who may not come in again.
     removed: Vec<Identity>,
-    /// Who was here before the room was opened anew, and comes in whatever the door.
-    expected: Vec<ParticipantId>,
     /// Who has left, the last ones.
     left: VecDeque<ParticipantId>,
+    /// Who was here before the room was opened anew, or came here from elsewhere, and comes in whatever the door.
+    expected: Vec<ParticipantId>,
     /// The one of them who was a host because nobody else was.
     expected_host: Option<ParticipantId>,
     /// Whether they are on their way: the room stays though nobody is in it, and needs no other host.
@@ -58,8 +58,7 @@ impl Room {
 
     /// A room that nobody can find, and nobody is host of.
     pub(super) fn for_strangers(relayed: bool) -> Self {
-        let paths = if relayed { Paths::relayed() } else { Paths::Welcome };
-        Self { door: Door::Locked, has_hosts_of_its_own: true, paths, ..Self::default() }
+        Self { door: Door::Locked, has_hosts_of_its_own: true, paths: Paths::of(relayed), ..Self::default() }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -18,9 +18,13 @@ pub(super) enum Paths {
 }
 
 impl Paths {
-    /// Relays, and nobody has consented to more.
-    pub(super) fn relayed() -> Self {
-        Self::Relayed { consented: Vec::new() }
+    /// Those of a room that begins; nobody has consented to more than relays.
+    pub(super) fn of(relayed: bool) -> Self {
+        if relayed { Self::Relayed { consented: Vec::new() } } else { Self::Welcome }
+    }
+
+    pub(super) fn are_relayed(&self) -> bool {
+        matches!(self, Self::Relayed { .. })
     }
 }
 
@@ -42,10 +46,7 @@ impl Room {
 
     /// Which paths media may take, unless the welcome says that.
     pub(super) fn ice_mode(&self) -> Option<IceMode> {
-        match self.paths {
-            Paths::Welcome => None,
-            Paths::Relayed { .. } => Some(IceMode::Relay),
-        }
+        self.paths.are_relayed().then_some(IceMode::Relay)
     }
 
     /// Which of the others here have consented already, for somebody who comes.
