@@ -1,36 +1,33 @@
 //! The task that owns one WebSocket: reads, writes, keeps it alive and ends it.
 
+mod ending;
+mod hello;
+
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
+use axum::extract::ws::{Message, WebSocket};
 use futures_util::SinkExt as _;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{Instrument as _, debug};
-use tungstenite::error::ProtocolError;
-use visavis_protocol::{
-    AccessToken, ErrorCode, Hello, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, ServerMessage, to_text,
-};
+use tracing::debug;
+use visavis_protocol::{ErrorCode, ServerMessage, to_text};
 
-use crate::access::{Access, Admitted, Identity};
+use crate::access::{Access, Identity};
 use crate::conversation::{Complaint, Conversation, Reaction};
-use crate::hub::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting};
+use crate::hub::{Dismissal, HubHandle, Inbox};
 use crate::ice::Ice;
 use crate::limits::{Admission, Identities, Pace};
 use crate::metrics::Metrics;
 use crate::sessions::ConnectionId;
-use crate::telemetry::spans;
 use crate::{LimitsConfig, Timing};
+use ending::{Ending, closing, hub_gone, read_failure};
 
 /// How often a client is told at most that it says too much.
 const LEAST_BETWEEN_TELLS: Duration = Duration::from_secs(1);
-
-/// Frames of a client that are passed over while it is waited for to close, after it was told to.
-const UNHEARD: u32 = 256;
 
 /// What the connections of a server have in common.
 #[derive(Debug)]
@@ -102,32 +99,6 @@ struct Connection {
     deadline: Instant,
     last_heard: Instant,
     shared: Arc<Shared>,
-}
-
-/// How a connection ends.
-#[derive(Debug)]
-enum Ending {
-    /// The client is gone, or deaf and dumb: there is nobody to say goodbye to.
-    Gone,
-    /// The client has closed, for good or to come back over another connection.
-    Closed(Parting),
-    /// The client is told why, and can still be heard.
-    Told(Complaint),
-    /// The client is told why; the rest of what it sends cannot be read.
-    ToldUnheard(Complaint),
-    /// The client goes on with its session over another connection, and that at once.
-    Interrupted,
-}
-
-impl Ending {
-    /// Whether the client may come back.
-    fn parting(&self) -> Parting {
-        match self {
-            Self::Gone | Self::Interrupted => Parting::Lost,
-            Self::Closed(parting) => *parting,
-            Self::Told(_) | Self::ToldUnheard(_) => Parting::Closed,
-        }
-    }
 }
 
 impl Connection {
@@ -202,40 +173,6 @@ impl Connection {
         }
     }
 
-    async fn on_hello(&mut self, hello: Hello) -> Result<(), Ending> {
-        let span = spans::hello();
-        let greeted = self.greet(hello).instrument(span.clone()).await;
-        if let Err(Ending::Told(complaint) | Ending::ToldUnheard(complaint)) = &greeted {
-            spans::fail(&span, complaint.code.as_str());
-        }
-        greeted
-    }
-
-    async fn greet(&mut self, hello: Hello) -> Result<(), Ending> {
-        debug!(connection = self.id.0, client = shortened(&hello.client), "hello");
-        let admitted = tokio::select! {
-            admitted = self.shared.access.admit(hello.token.as_ref(), SystemTime::now()) => admitted,
-            dismissal = &mut self.inbox.dismissal => return Err(dismissal.into()),
-        };
-        let Admitted { grant, guest } = admitted
-            .map_err(|error| Ending::Told(Complaint::new(ErrorCode::Unauthorized, error.to_string())))?;
-        let place = self.shared.identities.admit(grant.identity.clone());
-        self.place = Some(place.map_err(|too_many| {
-            Ending::Told(Complaint {
-                retry_after: Some(too_many.retry_after),
-                ..Complaint::new(ErrorCode::RateLimited, "you have too many connections")
-            })
-        })?);
-        let is_newcomer = grant.is_newcomer();
-        self.deadline = Instant::now() + self.shared.timing.ping;
-        let source = self.admission.source();
-        let greeting = self.shared.hub.greet(self.id, source, hello.resume, grant).await?;
-        self.said = greeting.read;
-        // Who goes on with a session without having shown anything stays who they were.
-        let guest = guest.filter(|_| !(is_newcomer && greeting.resumed.is_some()));
-        self.say(&self.welcome(greeting, guest)).await
-    }
-
     /// Stops reading for a while from a client that says too much: nothing is lost, and it waits for itself alone. What it is
     /// told of that, if that is news.
     fn keep_pace(&mut self) -> Option<Complaint> {
@@ -307,64 +244,6 @@ impl Connection {
         let Self { socket, inbox: Inbox { dismissal, .. }, shared, .. } = self;
         written_in_time(socket.send(frame), shared.timing.silence, dismissal).await
     }
-
-    fn welcome(&self, greeting: Greeting, guest: Option<AccessToken>) -> ServerMessage {
-        ServerMessage::Welcome {
-            protocol: PROTOCOL_VERSION,
-            server: concat!("visavis-server/", env!("CARGO_PKG_VERSION")).to_owned(),
-            ice_servers: self.shared.ice.servers(&greeting.session, SystemTime::now()),
-            session: Some(greeting.session),
-            resumed: greeting.resumed,
-            guest,
-            ice_mode: self.shared.ice.mode(),
-        }
-    }
-
-    /// Says goodbye, as far as the client lets it.
-    async fn close(&mut self, ending: Ending) {
-        let farewell = self.shared.timing.farewell;
-        let (complaint, heard) = match ending {
-            // The answer to a close frame (RFC 6455 section 5.5.1) is the library's; it wants to be driven until it is out.
-            Ending::Closed(_) => {
-                timeout(farewell, async {
-                    while self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {}
-                })
-                .await
-                .ok();
-                return;
-            }
-            Ending::Gone => return,
-            Ending::Interrupted => {
-                let frame =
-                    CloseFrame { code: close_code::RESTART, reason: Utf8Bytes::from_static("interrupted") };
-                timeout(farewell, async {
-                    self.socket.send(Message::Close(Some(frame))).await.ok();
-                    while self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {}
-                })
-                .await
-                .ok();
-                return;
-            }
-            Ending::Told(complaint) => (complaint, true),
-            Ending::ToldUnheard(complaint) => (complaint, false),
-        };
-        self.shared.metrics.error(complaint.code);
-        let frame =
-            CloseFrame { code: close_code_of(complaint.code), reason: complaint.code.as_str().into() };
-        let told = async {
-            self.socket.send(Message::text(to_text(&ServerMessage::from(complaint)))).await?;
-            self.socket.send(Message::Close(Some(frame))).await?;
-            // Its answer, behind what was on its way; who says more than that has not listened.
-            let mut unheard = if heard { UNHEARD } else { 0 };
-            while unheard > 0 && self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {
-                unheard -= 1;
-            }
-            Ok::<(), axum::Error>(())
-        };
-        if !matches!(timeout(farewell, told).await, Ok(Ok(()))) {
-            debug!(connection = self.id.0, "the client did not take its farewell");
-        }
-    }
 }
 
 impl From<Complaint> for ServerMessage {
@@ -372,29 +251,6 @@ impl From<Complaint> for ServerMessage {
         let retry_after_ms =
             complaint.retry_after.map(|after| u32::try_from(after.as_millis()).unwrap_or(u32::MAX));
         Self::Error { code: complaint.code, message: complaint.text, retry_after_ms }
-    }
-}
-
-impl From<Dismissal> for Ending {
-    fn from(dismissal: Dismissal) -> Self {
-        Self::Told(match dismissal {
-            Dismissal::Interrupted => return Self::Interrupted,
-            Dismissal::TooSlow => {
-                Complaint::new(ErrorCode::TooSlow, "you did not read fast enough what was sent to you")
-            }
-            Dismissal::Banned(complaint) => complaint,
-            Dismissal::Superseded => {
-                Complaint::new(ErrorCode::Superseded, "you go on over another connection")
-            }
-            Dismissal::ShuttingDown => Complaint::new(ErrorCode::ShuttingDown, "the server is going away"),
-        })
-    }
-}
-
-/// What the hub's end of the connection says; that it is gone can only mean that the server is.
-impl From<Result<Dismissal, oneshot::error::RecvError>> for Ending {
-    fn from(dismissal: Result<Dismissal, oneshot::error::RecvError>) -> Self {
-        dismissal.unwrap_or(Dismissal::ShuttingDown).into()
     }
 }
 
@@ -411,69 +267,4 @@ async fn written_in_time(
         },
         dismissal = dismissal => Err(dismissal.into()),
     }
-}
-
-fn hub_gone(_: HubGone) -> Ending {
-    Dismissal::ShuttingDown.into()
-}
-
-/// A client that is done says so: 1000, or 1001 when its page goes away (RFC 6455 section 7.4.1). One that only wants
-/// another connection gives no code.
-fn closing(frame: Option<CloseFrame>) -> Ending {
-    match frame.map(|frame| frame.code) {
-        Some(close_code::NORMAL | close_code::AWAY) => Ending::Closed(Parting::Closed),
-        Some(_) | None => Ending::Closed(Parting::Lost),
-    }
-}
-
-fn read_failure(error: axum::Error) -> Ending {
-    match error.into_inner().downcast_ref::<tungstenite::Error>() {
-        Some(tungstenite::Error::Capacity(_)) => Ending::ToldUnheard(Complaint::new(
-            ErrorCode::MessageTooLarge,
-            format!("a message may have {MAX_MESSAGE_BYTES} bytes"),
-        )),
-        Some(tungstenite::Error::Utf8(_)) => {
-            Ending::Told(Complaint::new(ErrorCode::InvalidMessage, "a text frame has to hold UTF-8"))
-        }
-        // Connections that break are such errors too.
-        Some(tungstenite::Error::Protocol(
-            ProtocolError::ResetWithoutClosingHandshake
-            | ProtocolError::ReceivedAfterClosing
-            | ProtocolError::SendAfterClosing,
-        )) => Ending::Gone,
-        Some(tungstenite::Error::Protocol(_)) => {
-            Ending::ToldUnheard(Complaint::new(ErrorCode::InvalidMessage, "this is no WebSocket (RFC 6455)"))
-        }
-        _ => Ending::Gone,
-    }
-}
-
-/// RFC 6455 section 7.4.1.
-fn close_code_of(code: ErrorCode) -> u16 {
-    match code {
-        ErrorCode::MessageTooLarge => close_code::SIZE,
-        ErrorCode::ShuttingDown => close_code::AWAY,
-        ErrorCode::InvalidMessage => close_code::INVALID,
-        ErrorCode::UnsupportedProtocol
-        | ErrorCode::HelloExpected
-        | ErrorCode::UnexpectedMessage
-        | ErrorCode::RoomFull
-        | ErrorCode::RoomLocked
-        | ErrorCode::NotHost
-        | ErrorCode::MatchingOff
-        | ErrorCode::NotInRoom
-        | ErrorCode::UnknownParticipant
-        | ErrorCode::TooSlow
-        | ErrorCode::Superseded
-        | ErrorCode::RateLimited
-        | ErrorCode::Unauthorized
-        | ErrorCode::Forbidden
-        | ErrorCode::Banned
-        | ErrorCode::Unavailable => close_code::POLICY,
-    }
-}
-
-/// The beginning of a text that a client chose, with control characters escaped.
-fn shortened(text: &str) -> String {
-    text.chars().take(64).flat_map(char::escape_debug).collect()
 }
