@@ -45,25 +45,20 @@ impl Connection {
     pub(super) async fn close(&mut self, ending: Ending) {
         let farewell = self.shared.timing.farewell;
         let (complaint, heard) = match ending {
-            // The answer to a close frame (RFC 6455 section 5.5.1) is the library's; it wants to be driven until it is out.
+            Ending::Gone => return,
+            // The answer to a close frame (RFC 6455 section 5.5.1) is the library's.
             Ending::Closed(_) => {
-                timeout(farewell, async {
-                    while self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {}
-                })
-                .await
-                .ok();
+                timeout(farewell, self.drain()).await.ok();
                 return;
             }
-            Ending::Gone => return,
             Ending::Interrupted => {
                 let frame =
                     CloseFrame { code: close_code::RESTART, reason: Utf8Bytes::from_static("interrupted") };
-                timeout(farewell, async {
+                let told = async {
                     self.socket.send(Message::Close(Some(frame))).await.ok();
-                    while self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {}
-                })
-                .await
-                .ok();
+                    self.drain().await;
+                };
+                timeout(farewell, told).await.ok();
                 return;
             }
             Ending::Told(complaint) => (complaint, true),
@@ -85,6 +80,11 @@ impl Connection {
         if !matches!(timeout(farewell, told).await, Ok(Ok(()))) {
             debug!(connection = self.id.0, "the client did not take its farewell");
         }
+    }
+
+    /// Reads what still comes, until the client is gone: what the library has to say goes out as long as it is driven.
+    async fn drain(&mut self) {
+        while self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {}
     }
 }
 
