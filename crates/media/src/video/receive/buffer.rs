@@ -1,17 +1,12 @@
-use std::collections::BTreeMap;
+//! When a frame is handed out, and when a key frame is asked for instead.
+
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::key_request::KeyRequest;
+use super::packets::{Content, Packet, Packets};
 use super::playout::{Playout, Schedule};
 use super::sequence::{Position, SequenceUnwrapper, TimestampUnwrapper};
 use super::{AssembledFrame, RtpVideoPacket};
-use crate::video::rtp::Descriptor;
-use crate::video::vp8::is_key_frame;
-
-const MAX_PACKETS: usize = 2048;
-const MAX_BYTES: usize = 8 << 20;
 
 /// Bounds of the time that a retransmission may take.
 const MIN_REPAIR_WAIT: Duration = Duration::from_millis(200);
@@ -39,8 +34,7 @@ pub struct BufferCounters {
 pub struct FrameBuffer {
     sequences: SequenceUnwrapper,
     timestamps: TimestampUnwrapper,
-    packets: BTreeMap<i64, Packet>,
-    buffered_bytes: usize,
+    packets: Packets,
     continuity: Continuity,
     /// The next frame, which is whole and waits for its time.
     pending: Option<Pending>,
@@ -62,21 +56,6 @@ enum Continuity {
     },
 }
 
-#[derive(Debug)]
-struct Packet {
-    timestamp: i64,
-    raw_timestamp: u32,
-    marker: bool,
-    arrived: Instant,
-    content: Content,
-}
-
-#[derive(Debug)]
-enum Content {
-    Padding,
-    Media { starts_frame: bool, key: bool, data: Bytes },
-}
-
 #[derive(Debug, Clone, Copy)]
 struct Pending {
     /// Positions of the first packet and of the one after the last.
@@ -96,8 +75,7 @@ impl FrameBuffer {
         Self {
             sequences: SequenceUnwrapper::default(),
             timestamps: TimestampUnwrapper::default(),
-            packets: BTreeMap::new(),
-            buffered_bytes: 0,
+            packets: Packets::default(),
             continuity: Continuity::KeyFrame,
             pending: None,
             playout: None,
@@ -152,7 +130,7 @@ impl FrameBuffer {
             self.counters.late += 1;
             return;
         }
-        if self.packets.contains_key(&position) {
+        if self.packets.contains(position) {
             self.counters.duplicates += 1;
             return;
         }
@@ -162,7 +140,6 @@ impl FrameBuffer {
         };
 
         self.note_key_frames(now, &content);
-        self.buffered_bytes += content.len();
         let packet = Packet {
             timestamp: self.timestamps.unwrap(packet.timestamp),
             raw_timestamp: packet.timestamp,
@@ -207,8 +184,7 @@ impl FrameBuffer {
     }
 
     fn restart(&mut self, now: Instant) {
-        self.packets.clear();
-        self.buffered_bytes = 0;
+        self.packets = Packets::default();
         self.require_key_frame(now);
     }
 
@@ -235,9 +211,7 @@ impl FrameBuffer {
     }
 
     fn enforce_bounds(&mut self, now: Instant) {
-        while self.packets.len() > MAX_PACKETS || self.buffered_bytes > MAX_BYTES {
-            let Some((_, dropped)) = self.packets.pop_first() else { break };
-            self.buffered_bytes -= dropped.content.len();
+        while self.packets.drop_surplus() {
             self.continuity = Continuity::KeyFrame;
             self.pending = None;
             self.key_request.need(now);
@@ -251,13 +225,14 @@ impl FrameBuffer {
         }
         self.skip_padding();
         let frame = match self.continuity {
-            Continuity::KeyFrame => self.whole_key_frame(),
+            Continuity::KeyFrame => self.packets.whole_key_frame(),
             Continuity::Next { position, .. } => {
-                self.whole_frame(position).map(|end| (position, end)).or_else(|| self.whole_key_frame())
+                let next = self.packets.whole_frame(position).map(|end| (position, end));
+                next.or_else(|| self.packets.whole_key_frame())
             }
         };
         if let Some((start, end)) = frame {
-            self.drop_before(start);
+            self.packets.drop_before(start);
             let schedule = self.schedule(now, start, end);
             self.pending = Some(Pending { start, end, schedule });
             self.key_request.satisfy();
@@ -265,7 +240,7 @@ impl FrameBuffer {
         }
         let repair_wait = self.repair_wait();
         if let Continuity::Next { position, blocked_since } = &mut self.continuity
-            && has_hole(&self.packets, *position)
+            && self.packets.has_hole(*position)
         {
             let since = *blocked_since.get_or_insert(now);
             self.key_request.need(since + repair_wait);
@@ -274,53 +249,9 @@ impl FrameBuffer {
 
     fn skip_padding(&mut self) {
         while let Continuity::Next { position, .. } = &mut self.continuity
-            && let Some(Packet { content: Content::Padding, .. }) = self.packets.get(position)
+            && self.packets.drop_padding(*position)
         {
-            self.packets.remove(position);
             *position += 1;
-        }
-    }
-
-    /// The newest key frame that is whole, found in one pass from the newest packet on: a sender may begin a frame with each
-    /// packet and end none.
-    fn whole_key_frame(&self) -> Option<(i64, i64)> {
-        let mut behind: Option<Behind> = None;
-        for (&position, packet) in self.packets.iter().rev() {
-            let adjacent = behind.filter(|behind| behind.position == position + 1);
-            let end = match adjacent {
-                _ if packet.marker => Some(position + 1),
-                Some(Behind { timestamp, end, .. }) if timestamp == packet.timestamp => end,
-                Some(Behind { may_follow, position, .. }) => may_follow.then_some(position),
-                None => None,
-            };
-            if let (Some(end), Content::Media { starts_frame: true, key: true, .. }) = (end, &packet.content)
-            {
-                return Some((position, end));
-            }
-            let may_follow = !matches!(packet.content, Content::Media { starts_frame: false, .. });
-            behind = Some(Behind { position, timestamp: packet.timestamp, end, may_follow });
-        }
-        None
-    }
-
-    /// The end of the frame that starts at this position, if all of it is here. It ends with the marker, or, from
-    /// senders that lose track of it, where another frame starts.
-    fn whole_frame(&self, start: i64) -> Option<i64> {
-        let first = self.packets.get(&start)?;
-        if !matches!(first.content, Content::Media { starts_frame: true, .. }) {
-            return None;
-        }
-        let mut end = start;
-        loop {
-            let packet = self.packets.get(&end)?;
-            if packet.timestamp != first.timestamp {
-                let next_starts = !matches!(packet.content, Content::Media { starts_frame: false, .. });
-                return next_starts.then_some(end);
-            }
-            end += 1;
-            if packet.marker {
-                return Some(end);
-            }
         }
     }
 
@@ -328,7 +259,7 @@ impl FrameBuffer {
         let mut completed: Option<Instant> = None;
         let mut in_order = true;
         let mut timestamp = 0;
-        for packet in self.packets.range(start..end).map(|(_, packet)| packet) {
+        for packet in self.packets.range(start, end) {
             in_order &= completed.is_none_or(|completed| packet.arrived >= completed);
             completed = completed.max(Some(packet.arrived));
             timestamp = packet.timestamp;
@@ -344,9 +275,8 @@ impl FrameBuffer {
 
     fn take(&mut self, frame: Pending) -> Option<AssembledFrame> {
         // Stragglers of frames that were skipped may have come since.
-        self.drop_before(frame.start);
-        let rest = self.packets.split_off(&frame.end);
-        let packets = std::mem::replace(&mut self.packets, rest);
+        self.packets.drop_before(frame.start);
+        let packets = self.packets.take_before(frame.end);
         let first = packets.first_key_value().map(|(_, packet)| packet)?;
         let mut assembled = AssembledFrame {
             data: Vec::with_capacity(packets.values().map(|packet| packet.content.len()).sum()),
@@ -362,50 +292,6 @@ impl FrameBuffer {
                 assembled.data.extend_from_slice(data);
             }
         }
-        self.buffered_bytes -= assembled.data.len();
         Some(assembled)
     }
-
-    fn drop_before(&mut self, position: i64) {
-        let kept = self.packets.split_off(&position);
-        let dropped = std::mem::replace(&mut self.packets, kept);
-        self.buffered_bytes -= dropped.values().map(|packet| packet.content.len()).sum::<usize>();
-    }
-}
-
-impl Content {
-    fn parse(payload: &Bytes) -> Option<Self> {
-        if payload.is_empty() {
-            return Some(Self::Padding);
-        }
-        let (descriptor, data) = Descriptor::parse(payload).ok()?;
-        let starts_frame = descriptor.starts_frame();
-        Some(Self::Media { starts_frame, key: starts_frame && is_key_frame(&data), data })
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Padding => 0,
-            Self::Media { data, .. } => data.len(),
-        }
-    }
-}
-
-/// A packet, as far as it tells where the frame of the one before it ends.
-#[derive(Debug, Clone, Copy)]
-struct Behind {
-    position: i64,
-    timestamp: i64,
-    /// Of the frame that it is in, if all of that from here on has come.
-    end: Option<i64>,
-    /// It can come right after a frame that has lost its marker.
-    may_follow: bool,
-}
-
-/// Whether something came after a packet that is missing at or behind this position.
-fn has_hole(packets: &BTreeMap<i64, Packet>, next: i64) -> bool {
-    packets.range(next..).zip(next..).any(|((&position, _), expected)| position != expected)
-        || packets
-            .get(&next)
-            .is_some_and(|packet| !matches!(packet.content, Content::Media { starts_frame: true, .. }))
 }

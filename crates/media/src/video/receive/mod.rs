@@ -8,6 +8,7 @@
 mod buffer;
 mod freeze;
 mod key_request;
+mod packets;
 mod playout;
 mod sequence;
 #[cfg(test)]
