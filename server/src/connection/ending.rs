@@ -2,6 +2,7 @@
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, close_code};
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::debug;
 use tungstenite::error::ProtocolError;
@@ -74,6 +75,7 @@ impl Connection {
             let mut unheard = if heard { UNHEARD } else { 0 };
             while unheard > 0 && self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {
                 unheard -= 1;
+                yield_now().await;
             }
             Ok::<(), axum::Error>(())
         };
