@@ -8,7 +8,6 @@ mod moderation;
 mod simulation;
 mod strangers;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,7 +25,7 @@ use crate::matchmaking::Strangers;
 use crate::metrics::{Metrics, gauged};
 use crate::moderation::{ArchiveHandle, Moment, Register};
 use crate::rooms::{Delivery, Rooms};
-use crate::sessions::{ConnectionId, Opening, Resumption, SessionId, Sessions};
+use crate::sessions::{ConnectionId, IdMap, Opening, Resumption, SessionId, Sessions};
 use crate::telemetry::spans;
 pub(crate) use cluster::Cluster;
 use cluster::Leaving;
@@ -47,7 +46,7 @@ pub(crate) struct Hub {
     /// What it is among several nodes, if it is one of them.
     cluster: Option<Cluster>,
     events: mpsc::Receiver<Event>,
-    links: HashMap<ConnectionId, Link>,
+    links: IdMap<ConnectionId, Link>,
     phase: Phase,
     metrics: Arc<Metrics>,
 }
@@ -74,7 +73,7 @@ impl Hub {
         metrics: Arc<Metrics>,
     ) -> (Self, HubHandle) {
         let (handle, events) = HubHandle::new(cluster.as_ref().map(Cluster::ids).unwrap_or_default());
-        let (links, phase) = (HashMap::new(), Phase::Serving);
+        let (links, phase) = (IdMap::default(), Phase::Serving);
         let rooms = if cluster.is_some() { rooms.watched() } else { rooms };
         let hub =
             Self { rooms, sessions, strangers, register, archive, cluster, events, links, phase, metrics };

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use crate::access::Identity;
 use crate::config::MatchingConfig;
-use crate::sessions::SessionId;
+use crate::sessions::{IdMap, SessionId};
 use bucket::{Bucket, Entry};
 pub use crowd::Crowd;
 use line::Line;
@@ -61,7 +61,7 @@ enum Outcome {
 struct Matchmaker {
     config: MatchingConfig,
     next_ticket: Ticket,
-    waiting: HashMap<SessionId, Waiting>,
+    waiting: IdMap<SessionId, Waiting>,
     buckets: HashMap<Key, Bucket>,
     line: Line,
     past: Past,
@@ -83,7 +83,7 @@ impl Matchmaker {
         Self {
             config,
             next_ticket: 0,
-            waiting: HashMap::new(),
+            waiting: IdMap::default(),
             buckets: HashMap::new(),
             line: Line::default(),
             past: Past::default(),
@@ -234,7 +234,7 @@ impl Matchmaker {
 }
 
 /// Whether it is still the same time that somebody waits.
-fn is_waiting(waiting: &HashMap<SessionId, Waiting>, ticket: Ticket, session: SessionId) -> bool {
+fn is_waiting(waiting: &IdMap<SessionId, Waiting>, ticket: Ticket, session: SessionId) -> bool {
     waiting.get(&session).is_some_and(|waiting| waiting.ticket == ticket)
 }
 

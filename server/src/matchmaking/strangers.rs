@@ -1,6 +1,5 @@
 //! What those who seek strangers say, and what they hear.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use visavis_protocol::{MediaState, Seek, ServerMessage};
@@ -10,7 +9,7 @@ use crate::access::{Grant, Identity};
 use crate::cluster::{Queue, Ticket};
 use crate::config::MatchingConfig;
 use crate::rooms::{Delivery, Refusal, Stranger};
-use crate::sessions::SessionId;
+use crate::sessions::{IdMap, SessionId};
 
 /// Least time between two tellings of places.
 const BETWEEN_TELLS: Duration = Duration::from_secs(1);
@@ -19,7 +18,7 @@ const BETWEEN_TELLS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Strangers {
     pub(super) line: Line,
-    pub(super) wishes: HashMap<SessionId, Wish>,
+    pub(super) wishes: IdMap<SessionId, Wish>,
     /// When places are told again, if anything has changed.
     tell_at: Option<Instant>,
 }
@@ -70,7 +69,7 @@ impl Strangers {
     }
 
     pub(super) fn waiting_in(line: Line) -> Self {
-        Self { line, wishes: HashMap::new(), tell_at: None }
+        Self { line, wishes: IdMap::default(), tell_at: None }
     }
 
     /// Somebody who is in no room seeks.

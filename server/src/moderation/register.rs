@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +15,7 @@ use crate::access::Identity;
 use crate::cluster::IdentityKey;
 use crate::conversation::Complaint;
 use crate::rooms::Meeting;
-use crate::sessions::SessionId;
+use crate::sessions::{IdMap, SessionId};
 
 const BETWEEN_REPORTS: Duration = Duration::from_secs(30);
 const REPORTS_AT_ONCE: u32 = 10;
@@ -28,7 +27,7 @@ const BLOCKS_AT_ONCE: u32 = 50;
 pub(crate) struct Register {
     /// What banned people are told to do about it.
     appeal: String,
-    people: HashMap<SessionId, Arc<Person>>,
+    people: IdMap<SessionId, Arc<Person>>,
     partings: Partings,
     bans: Bans,
     blocks: Blocks,
@@ -63,7 +62,7 @@ impl Register {
     pub(crate) fn new(appeal: String) -> Self {
         Self {
             appeal,
-            people: HashMap::new(),
+            people: IdMap::default(),
             partings: Partings::default(),
             bans: Bans::default(),
             blocks: Blocks::default(),

@@ -24,7 +24,7 @@ use visavis_protocol::{
 };
 
 use crate::access::Identity;
-use crate::sessions::{SessionId, Speaker};
+use crate::sessions::{IdMap, SessionId, Speaker};
 use certified::Circle;
 use member::{Member, Standing};
 pub(crate) use refusal::Refusal;
@@ -70,7 +70,7 @@ pub(crate) struct Rooms {
     rng: StdRng,
     rooms: HashMap<RoomName, Room>,
     /// The room each session is in or waits for; the same as `rooms` the other way round.
-    stays: HashMap<SessionId, RoomName>,
+    stays: IdMap<SessionId, RoomName>,
     /// Who is no longer in a room with whom, since somebody asked.
     partings: Vec<Meeting>,
     /// Sessions whose places others have taken over, since somebody asked.
@@ -85,7 +85,7 @@ impl Rooms {
     /// Rooms of at most `size` participants, whose ids are drawn from `rng`, with such a door to begin with. Where media of
     /// strangers is to be relayed, it is until both want it otherwise.
     pub(crate) fn new(size: NonZeroUsize, door: Door, relays_strangers: bool, rng: StdRng) -> Self {
-        let (rooms, stays) = (HashMap::new(), HashMap::new());
+        let (rooms, stays) = (HashMap::new(), IdMap::default());
         let (partings, replaced, awaiting) = (Vec::new(), Vec::new(), VecDeque::new());
         Self { size, door, relays_strangers, rng, rooms, stays, partings, replaced, changed: None, awaiting }
     }

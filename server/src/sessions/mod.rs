@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
+use rustc_hash::FxBuildHasher;
 use visavis_protocol::{Resume, ServerMessage, SessionToken};
 
 use crate::access::Grant;
@@ -50,6 +51,9 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 /// One session; clients know it by its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SessionId(pub(crate) u64);
+
+/// A map by such numbers. This server has counted them up: nobody else can choose ones that meet in one place.
+pub(crate) type IdMap<K, V> = HashMap<K, V, FxBuildHasher>;
 
 /// A session, as far as what it says is concerned.
 #[derive(Debug, Clone, Copy)]
@@ -89,9 +93,9 @@ pub(crate) struct Sessions {
     rng: StdRng,
     next: u64,
     /// Boxed: a table has up to twice as many places as there is something in it.
-    sessions: HashMap<SessionId, Box<Session>>,
+    sessions: IdMap<SessionId, Box<Session>>,
     by_token: HashMap<SessionToken, SessionId>,
-    by_connection: HashMap<ConnectionId, SessionId>,
+    by_connection: IdMap<ConnectionId, SessionId>,
     /// When each session without a connection ends.
     ends: BTreeSet<(Instant, SessionId)>,
 }
@@ -120,9 +124,9 @@ impl Sessions {
             grace,
             rng,
             next: 0,
-            sessions: HashMap::new(),
+            sessions: IdMap::default(),
             by_token: HashMap::new(),
-            by_connection: HashMap::new(),
+            by_connection: IdMap::default(),
             ends: BTreeSet::new(),
         }
     }
