@@ -27,7 +27,7 @@ use crate::telemetry::spans;
 use crate::tls;
 
 /// Every idle WebSocket has this buffer; larger messages make it grow for as long as they are read.
-const READ_BUFFER_BYTES: usize = 512;
+const READ_BUFFER_BYTES: usize = 448;
 /// What is written without a pause goes out together, until it is so much.
 const WRITE_BUFFER_BYTES: usize = 4096;
 

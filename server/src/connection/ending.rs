@@ -97,7 +97,7 @@ impl From<Dismissal> for Ending {
             Dismissal::TooSlow => {
                 Complaint::new(ErrorCode::TooSlow, "you did not read fast enough what was sent to you")
             }
-            Dismissal::Banned(complaint) => complaint,
+            Dismissal::Banned(complaint) => *complaint,
             Dismissal::Superseded => {
                 Complaint::new(ErrorCode::Superseded, "you go on over another connection")
             }

@@ -98,8 +98,8 @@ pub(crate) enum Parting {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Dismissal {
     TooSlow,
-    /// The client's person may not be here, for this reason.
-    Banned(Complaint),
+    /// The client's person may not be here, for this reason. Boxed, as every connection has room for a dismissal.
+    Banned(Box<Complaint>),
     /// The session goes on over another connection.
     Superseded,
     ShuttingDown,

@@ -239,7 +239,7 @@ impl Hub {
         let address = hello.source.map(Source::address);
         if let Some(complaint) = self.register.keeps_out(at, &hello.grant.identity, address) {
             self.links.insert(connection, Link::Dismissed);
-            hello.answer.send(Err(Dismissal::Banned(complaint))).ok();
+            hello.answer.send(Err(Dismissal::Banned(Box::new(complaint)))).ok();
             return;
         }
         if let Some(hello) = self.look_for_session(now, connection, hello) {

@@ -41,7 +41,7 @@ impl Hub {
             Notice::Bans(bans) => {
                 for (session, complaint) in self.register.set_bans(at, bans) {
                     if let Some(connection) = self.sessions.connection_of(session) {
-                        self.dismiss(connection, Dismissal::Banned(complaint));
+                        self.dismiss(connection, Dismissal::Banned(Box::new(complaint)));
                     }
                     self.end(now, session);
                 }
