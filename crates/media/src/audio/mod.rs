@@ -14,6 +14,7 @@
 //! Everything that decides lives in parts without thread or clock, which take the time as an argument:
 //! [`voice::VoiceProcessor`], [`VoicePacketizer`], [`JitterBuffer`], [`Mixer`]. This module never touches the network.
 
+mod handle;
 mod hardware;
 mod jitter;
 mod level;

@@ -5,10 +5,9 @@ mod worker;
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Sender};
-use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use super::handle::Handle;
 use super::voice::RenderSender;
 use super::volume::Volume;
 use crate::{DeviceError, SpeakerChoice};
@@ -32,8 +31,7 @@ pub enum AudioSinkEvent {
 /// The owner of the speaker and of the mixer. It begins without a speaker. Every method returns at once; dropping it
 /// closes the speaker.
 pub struct AudioSink {
-    commands: Option<Sender<Command>>,
-    worker: Option<JoinHandle<()>>,
+    worker: Handle<Command>,
     next_stream: AtomicU64,
 }
 
@@ -48,63 +46,43 @@ enum Command {
 impl AudioSink {
     /// Fails only if the system has no thread to give.
     pub fn spawn(events: impl Fn(AudioSinkEvent) + Send + Sync + 'static) -> io::Result<Self> {
-        let (commands, inbox) = mpsc::channel();
-        let worker = thread::Builder::new()
-            .name("audio playout".to_owned())
-            .spawn(move || Worker::new(events, Instant::now()).run(&inbox))?;
-        Ok(Self { commands: Some(commands), worker: Some(worker), next_stream: AtomicU64::new(0) })
+        let worker =
+            Handle::spawn("audio playout", move |inbox| Worker::new(events, Instant::now()).run(inbox))?;
+        Ok(Self { worker, next_stream: AtomicU64::new(0) })
     }
 
     /// Changes the speaker. Answered by `Started` or `Failed`, except `none`. A file gets everything that a speaker
     /// would play, silence included, in real time.
     pub fn select(&self, choice: SpeakerChoice) {
-        self.send(Command::Select(choice));
+        self.worker.send(Command::Select(choice));
     }
 
     /// Adds a voice, silent until its first packet.
     pub fn add_stream(&self) -> AudioStream {
         let (stream, incoming) = stream::open(self.next_stream.fetch_add(1, Ordering::Relaxed));
-        self.send(Command::AddStream(incoming));
+        self.worker.send(Command::AddStream(incoming));
         stream
     }
 
     /// How loud a stream is among the others; as it comes, to begin with.
     pub fn set_volume(&self, stream: AudioStreamId, volume: Volume) {
-        self.send(Command::SetVolume(stream, volume));
+        self.worker.send(Command::SetVolume(stream, volume));
     }
 
     /// How loud all of it is.
     pub fn set_output_volume(&self, volume: Volume) {
-        self.send(Command::SetOutputVolume(volume));
+        self.worker.send(Command::SetOutputVolume(volume));
     }
 
     /// From now on leaves what a speaker plays for the echo canceller of a source.
     pub fn feed_echo(&self, feed: RenderSender) {
-        self.send(Command::FeedEcho(feed));
-    }
-
-    /// The worker ends only with this handle, so a command always arrives.
-    fn send(&self, command: Command) {
-        if let Some(commands) = &self.commands {
-            let _ = commands.send(command);
-        }
-    }
-}
-
-impl Drop for AudioSink {
-    fn drop(&mut self) {
-        self.commands = None;
-        if let Some(worker) = self.worker.take()
-            && worker.thread().id() != thread::current().id()
-        {
-            let _ = worker.join();
-        }
+        self.worker.send(Command::FeedEcho(feed));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::Receiver;
+    use std::sync::mpsc::{self, Receiver};
     use std::time::Duration;
 
     use super::*;

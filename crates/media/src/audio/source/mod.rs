@@ -4,9 +4,8 @@ mod worker;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Sender};
-use std::thread::{self, JoinHandle};
 
+use super::handle::Handle;
 use super::opus::AudioTarget;
 use super::packetizer::{EncodedAudio, VoicePacketizer};
 use super::voice::{RenderReceiver, VoiceSettings};
@@ -29,8 +28,7 @@ pub enum AudioSourceEvent {
 /// The owner of the microphone and of the voice encoder. It begins without a microphone, off, and not sending. Every
 /// method only leaves a command and returns at once; dropping it closes the microphone.
 pub struct AudioSource {
-    commands: Option<Sender<Command>>,
-    worker: Option<JoinHandle<()>>,
+    worker: Handle<Command>,
 }
 
 enum Command {
@@ -45,65 +43,44 @@ enum Command {
 impl AudioSource {
     /// Fails only if the system has no thread to give, or no memory for an encoder.
     pub fn spawn(events: impl Fn(AudioSourceEvent) + Send + Sync + 'static) -> io::Result<Self> {
-        let (commands, inbox) = mpsc::channel();
         let voice = VoicePacketizer::new(AudioTarget::default()).map_err(io::Error::other)?;
-        let worker = thread::Builder::new().name("audio capture".to_owned()).spawn(move || {
-            Worker::new(events, voice).run(&inbox);
-        })?;
-        Ok(Self { commands: Some(commands), worker: Some(worker) })
+        let worker = Handle::spawn("audio capture", move |inbox| Worker::new(events, voice).run(inbox))?;
+        Ok(Self { worker })
     }
 
     /// Changes the microphone. Answered by `Started` or `Failed`, except `none`.
     pub fn select(&self, choice: MicrophoneChoice) {
-        self.send(Command::Select(choice));
+        self.worker.send(Command::Select(choice));
     }
 
     /// Switches the microphone on or off. While it is off, what it hears is thrown away unmeasured and unsent.
     pub fn set_enabled(&self, enabled: bool) {
-        self.send(Command::SetEnabled(enabled));
+        self.worker.send(Command::SetEnabled(enabled));
     }
 
     /// Whether somebody wants packets. Without, the level is still measured.
     pub fn set_sending(&self, sending: bool) {
-        self.send(Command::SetSending(sending));
+        self.worker.send(Command::SetSending(sending));
     }
 
     pub fn set_encoder(&self, target: AudioTarget) {
-        self.send(Command::SetEncoder(target));
+        self.worker.send(Command::SetEncoder(target));
     }
 
     /// What is done to the voice of a device; nothing, to begin with. The tone and files are sent as they are.
     pub fn set_voice(&self, settings: VoiceSettings) {
-        self.send(Command::SetVoice(settings));
+        self.worker.send(Command::SetVoice(settings));
     }
 
     /// Where the echo canceller finds what is played.
     pub fn hear_echo(&self, rendered: RenderReceiver) {
-        self.send(Command::HearEcho(rendered));
-    }
-
-    /// The worker ends only with this handle, so a command always arrives.
-    fn send(&self, command: Command) {
-        if let Some(commands) = &self.commands {
-            let _ = commands.send(command);
-        }
-    }
-}
-
-impl Drop for AudioSource {
-    fn drop(&mut self) {
-        self.commands = None;
-        if let Some(worker) = self.worker.take()
-            && worker.thread().id() != thread::current().id()
-        {
-            let _ = worker.join();
-        }
+        self.worker.send(Command::HearEcho(rendered));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::Receiver;
+    use std::sync::mpsc::{self, Receiver};
     use std::time::Duration;
 
     use super::*;
