@@ -175,3 +175,33 @@ impl Strangers {
         Some(queued(session, known, usize::try_from(waiting).unwrap_or(usize::MAX)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use visavis_protocol::{DisplayName, MediaState, SessionToken};
+
+    use super::super::Sought;
+    use super::*;
+    use crate::access::Grant;
+
+    const ADA: SessionId = SessionId(1);
+
+    #[test]
+    fn who_seeks_once_more_is_told_where_it_waits_though_it_is_where_it_was() {
+        let (now, nobody) = (Instant::now(), |_: &Identity, _: &Identity| false);
+        let mut strangers = Strangers::shared(MatchingConfig { enabled: true, ..MatchingConfig::default() });
+        let key = SessionKey::of(&SessionToken::new("ada").expect("a token"));
+        let (name, media) = (DisplayName::new("Ada").expect("a name"), MediaState::default());
+        let (kind, interests, region) = Default::default();
+        let seek = Seek { name, media, kind, interests, region };
+        let sought = strangers.seek(now, ADA, &Grant::guest("guest:1"), seek, &nobody);
+        assert!(matches!(sought, Ok(Sought::Shared)));
+        let tells = |strangers: &mut Strangers, ticket| {
+            strangers.list(now, ADA, key.clone(), Vec::new());
+            [1, 2].map(|_| strangers.handle_queued(&key, Ticket(ticket), 1, 1).is_some())
+        };
+        assert_eq!(tells(&mut strangers, 7), [true, false]);
+        assert!(matches!(strangers.next(now, ADA, &nobody), Ok(Sought::Shared)));
+        assert_eq!(tells(&mut strangers, 8), [true, false], "she does not know that she waits");
+    }
+}

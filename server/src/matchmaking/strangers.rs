@@ -98,7 +98,7 @@ impl Strangers {
         is_blocked: &Blocked<'_>,
     ) -> Result<Sought, Refusal> {
         let wish = self.wishes.get_mut(&session).ok_or(Refusal::NotInRoom)?;
-        (wish.since, wish.ticket) = (now, None);
+        (wish.since, wish.ticket, wish.told) = (now, None, 0);
         let matchmaker = match &mut self.line {
             Line::Own(matchmaker) => matchmaker,
             Line::Shared(_) => return Ok(Sought::Shared),
