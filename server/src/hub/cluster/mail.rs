@@ -97,10 +97,12 @@ impl Hub {
     pub(super) fn on_found(&mut self, now: Instant, session: SessionKey, node: Option<NodeId>) {
         let Some(cluster) = &mut self.cluster else { return };
         let node = node.filter(|node| *node != cluster.me);
+        let is_doubtful = cluster.doubts_until.is_some_and(|until| now < until);
         for Waited { connection, question, .. } in cluster.waits.take_all(&Topic::Session(session)) {
             let Question::Greeting(hello) = question else { continue };
             match &node {
                 Some(node) => self.ask_node(now, connection, node, hello),
+                None if is_doubtful => self.turn_back(connection, hello),
                 None => self.greet(now, connection, hello),
             }
         }

@@ -25,6 +25,9 @@ use crate::sessions::{ConnectionId, SessionId};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The same for who comes back, and may do that once more.
 const PATIENCE_OF_RETURNING: Duration = Duration::from_secs(2);
+/// How long the others may take to say again what is theirs, after a loss that nobody saw: a second until they try to reach Redis, and
+/// as much again until they do.
+const REASSERTION: Duration = Duration::from_secs(2);
 /// When a client may ask again that was not answered.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
@@ -51,6 +54,10 @@ pub(crate) struct Cluster {
     missed: HashSet<NodeId>,
     /// When places in the queue are asked for next.
     places_at: Option<Instant>,
+    /// A node was lost while this one was cut off: Redis may have forgotten what the others have.
+    has_lost_unseen: bool,
+    /// Until when a session may live at another node that is said to live nowhere.
+    doubts_until: Option<Instant>,
     /// It has nothing to do with the others any more.
     has_resigned: bool,
     /// Whether the broker is reachable.
@@ -90,6 +97,8 @@ impl Cluster {
             grace,
             missed: HashSet::new(),
             places_at: None,
+            has_lost_unseen: false,
+            doubts_until: None,
             has_resigned: false,
             reach,
         }
@@ -177,11 +186,14 @@ impl Hub {
             Event::Missed { session, other } => self.decline(now, session, &other),
             Event::Places { places, waiting } => self.on_places(now, places, waiting),
             Event::NodeLost { node } => {
+                if let Some(cluster) = &mut self.cluster {
+                    cluster.has_lost_unseen |= !*cluster.reach.borrow();
+                }
                 self.on_node_lost(now, &node);
                 self.tell_broker(Command::Noted { node });
             }
             Event::CutOff => self.on_cut_off(),
-            Event::Back => self.on_back(),
+            Event::Back => self.on_back(now),
             // Asked again when the broker is back; until then whoever waits has a limit of its own.
             Event::Failed { what: Ask::Claim(room) } => self.on_claim_failed(room),
             Event::Failed { what: Ask::Find(_) | Ask::Places(_) } => {}
@@ -292,10 +304,13 @@ impl Hub {
         }
     }
 
-    fn on_back(&mut self) {
+    fn on_back(&mut self, now: Instant) {
         let Some(cluster) = &mut self.cluster else { return };
         info!(node = %cluster.me, "one of several nodes");
         cluster.reach.send_replace(true);
+        if std::mem::take(&mut cluster.has_lost_unseen) {
+            cluster.doubts_until = Some(now + REASSERTION);
+        }
         let commands: Vec<_> = cluster.waits.topics().filter_map(command_for).collect();
         for command in commands {
             cluster.tell(command);

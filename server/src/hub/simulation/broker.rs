@@ -107,11 +107,17 @@ impl Broker {
         self.tell(now, rng, node, Event::Back);
     }
 
-    /// Redis forgets everything.
+    /// Redis, which no node reaches at the moment, forgets everything: each node begins another life when it comes back.
+    pub(super) fn forget(&mut self) {
+        self.clear();
+        for member in self.nodes.values_mut() {
+            member.is_fenced = true;
+        }
+    }
+
+    /// Redis forgets everything, and nobody was away.
     pub(super) fn wipe(&mut self, now: Instant, rng: &mut StdRng) {
-        self.rooms.clear();
-        self.sessions.clear();
-        self.queue.clear();
+        self.clear();
         for (_, delivery) in self.on_the_way.values_mut() {
             if let Delivery::Told(Event::Claimed { room, .. }) = delivery {
                 let what = Ask::Claim(room.clone());
@@ -129,6 +135,12 @@ impl Broker {
             self.assert(now, rng, node);
             self.tell(now, rng, node, Event::Back);
         }
+    }
+
+    fn clear(&mut self) {
+        self.rooms.clear();
+        self.sessions.clear();
+        self.queue.clear();
     }
 
     /// Something between two nodes is lost.

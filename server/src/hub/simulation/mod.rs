@@ -5,8 +5,9 @@
 
 mod broker;
 mod client;
+mod rest;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,9 +27,13 @@ use crate::moderation::Register;
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
 use broker::Broker;
-use client::{Client, Stay, Wish};
+use client::{Client, Wish};
 
 const GRACE: Duration = Duration::from_secs(30);
+/// For how long a node that does not reach Redis waits at most before it tries again.
+const LONGEST_PAUSE_MS: u64 = 1_000;
+/// Within which everything is as it has to be after Redis was away: who has lost its connection last may take 3 s to come back.
+const SETTLED_WITHIN: Duration = Duration::from_secs(4);
 const ROOMS: [&str; 4] = ["owl", "fox", "elk", "hen"];
 
 struct Node {
@@ -42,8 +47,11 @@ struct World {
     seed: u64,
     now: Instant,
     rng: StdRng,
+    room_size: NonZeroUsize,
     nodes: Vec<Node>,
     cut: HashSet<NodeId>,
+    /// When nodes reach Redis again that was away from all of them.
+    returns: Vec<(Instant, NodeId)>,
     broker: Broker,
     clients: Vec<Client>,
 }
@@ -56,6 +64,9 @@ enum Faults {
     Cuts,
     Deaths,
     Everything,
+    /// Redis forgets, which is done from outside. Nobody ends its session meanwhile: a goodbye that is lost would keep a place for the
+    /// whole grace period.
+    Forgetting,
 }
 
 impl World {
@@ -66,8 +77,10 @@ impl World {
             seed,
             now,
             rng,
+            room_size: NonZeroUsize::new(clients.max(8)).expect("some"),
             nodes: Vec::new(),
             cut: HashSet::new(),
+            returns: Vec::new(),
             broker: Broker::default(),
             clients: Vec::new(),
         };
@@ -87,7 +100,7 @@ impl World {
         let cluster = Cluster::new(id.clone(), broker, events, watch::channel(false).0, GRACE);
         let matching = MatchingConfig { enabled: true, ..MatchingConfig::default() };
         let (hub, handle) = Hub::new(
-            Rooms::new(NonZeroUsize::new(8).expect("some"), Door::Open, false, rng(self)),
+            Rooms::new(self.room_size, Door::Open, false, rng(self)),
             Sessions::new(GRACE, rng(self)),
             Some(Strangers::shared(matching)),
             Register::new(String::new()),
@@ -114,7 +127,9 @@ impl World {
             let nodes = self.nodes.iter().filter_map(|node| node.hub.poll_timeout());
             let clients = self.clients.iter().filter_map(Client::poll_timeout);
             let act = faults.map(|_| act_at);
-            let next = nodes.chain(clients).chain(self.broker.poll_timeout()).chain(act).min().unwrap_or(end);
+            let returns = self.returns.iter().map(|(at, _)| *at);
+            let others = returns.chain(self.broker.poll_timeout()).chain(act);
+            let next = nodes.chain(clients).chain(others).min().unwrap_or(end);
             self.now = next.max(self.now).min(end);
             if let Some(faults) = faults
                 && act_at <= self.now
@@ -128,6 +143,9 @@ impl World {
 
     fn step(&mut self) {
         let now = self.now;
+        for (_, node) in self.returns.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
+            self.broker.heal(now, &mut self.rng, &node);
+        }
         for index in 0..self.nodes.len() {
             if self.nodes[index].hub.poll_timeout().is_some_and(|at| at <= now) {
                 self.nodes[index].hub.handle_timeout(now);
@@ -182,8 +200,10 @@ impl World {
         let pause = Duration::from_millis(self.rng.random_range(0..3_000));
         let said = match self.rng.random_range(0..100) {
             0..10 => self.clients[number].hang_up(now, Parting::Lost, pause),
-            10..13 => self.clients[number].hang_up(now, Parting::Closed, pause),
-            13..25 => self.clients[number].change_wish(now, wish),
+            10..13 if faults != Faults::Forgetting => {
+                self.clients[number].hang_up(now, Parting::Closed, pause)
+            }
+            10..25 => self.clients[number].change_wish(now, wish),
             25..32 => self.clients[number].next(now),
             32..90 => self.clients[number].chat(),
             _ => {
@@ -215,6 +235,22 @@ impl World {
         }
     }
 
+    /// Redis is away for a while, and may have forgotten everything then; the nodes find it again one after the other.
+    fn lose_redis(&mut self, away: Duration, forgets: bool) {
+        let nodes: Vec<_> = self.nodes.iter().map(|node| node.id.clone()).collect();
+        for node in &nodes {
+            self.broker.cut(self.now, &mut self.rng, node);
+        }
+        self.run(away, Some(Faults::Forgetting));
+        if forgets {
+            self.broker.forget();
+        }
+        for node in nodes {
+            let pause = Duration::from_millis(self.rng.random_range(0..=LONGEST_PAUSE_MS));
+            self.returns.push((self.now + pause, node));
+        }
+    }
+
     fn kill(&mut self, index: usize) {
         let node = self.nodes.remove(index);
         self.broker.kill(self.now, &node.id);
@@ -232,57 +268,6 @@ impl World {
         }
         self.run(GRACE * 4, None);
     }
-
-    fn check(&self) {
-        let seed = self.seed;
-        let mut places: HashMap<RoomName, &NodeId> = HashMap::new();
-        for node in &self.nodes {
-            for name in node.hub.rooms.names() {
-                let other = places.insert(name.clone(), &node.id);
-                assert!(other.is_none(), "seed {seed}: {name:?} is at two nodes");
-            }
-        }
-        let mut waiting = 0;
-        let mut rooms: HashMap<&RoomName, usize> = HashMap::new();
-        for client in &self.clients {
-            assert!(!client.is_offline(), "seed {seed}: {client:?} is offline");
-            let at: Vec<_> = self.nodes.iter().filter(|node| has(&node.hub, client)).collect();
-            assert_eq!(at.len(), 1, "seed {seed}: {client:?} is at {} nodes", at.len());
-            match (&client.stay, &client.wish) {
-                (Stay::Queued, Wish::Stranger) => waiting += 1,
-                (Stay::Room { room, .. }, Wish::Room(wanted)) => {
-                    assert_eq!(room, wanted, "seed {seed}: {client:?} is in another room");
-                    *rooms.entry(room).or_default() += 1;
-                }
-                (Stay::Room { room, .. }, Wish::Stranger) => *rooms.entry(room).or_default() += 1,
-                (Stay::Nowhere, _) | (Stay::Queued, Wish::Room(_)) => {
-                    panic!("seed {seed}: {client:?} is stuck")
-                }
-            }
-        }
-        assert!(waiting < 2, "seed {seed}: {waiting} wait for each other");
-        for client in &self.clients {
-            if let Stay::Room { room, .. } = &client.stay {
-                let others = client.others.len() + 1;
-                assert_eq!(others, rooms[room], "seed {seed}: {client:?} sees {others} in {room:?}");
-                assert!(client.wish != Wish::Stranger || others == 2, "seed {seed}: {client:?} is alone");
-            }
-        }
-        for node in &self.nodes {
-            let cluster = node.hub.cluster.as_ref().expect("a cluster");
-            assert!(!cluster.is_waiting(), "seed {seed}: somebody waits for an answer");
-        }
-        let carried: usize =
-            self.nodes.iter().map(|node| node.hub.cluster.as_ref().map_or(0, Cluster::carried)).sum();
-        let visiting: usize =
-            self.nodes.iter().map(|node| node.hub.cluster.as_ref().map_or(0, Cluster::visiting)).sum();
-        assert_eq!(carried, visiting, "seed {seed}: carried and visiting");
-    }
-}
-
-fn has(hub: &Hub, client: &Client) -> bool {
-    let session = client.token().and_then(|token| hub.sessions.id_of(token));
-    session.is_some_and(|session| hub.rooms.hold(session) || hub.waits(session))
 }
 
 fn try_seeds(faults: Faults, seeds: std::ops::Range<u64>) {
@@ -322,4 +307,18 @@ fn dead_nodes_free_their_people() {
 #[test]
 fn everything_at_once() {
     try_seeds(Faults::Everything, 4_000_000..4_000_000 + seeds());
+}
+
+#[test]
+fn whether_redis_has_forgotten_everything_or_not_everybody_is_back_in_seconds() {
+    for (forgets, first) in [(false, 5_000_000), (true, 6_000_000)] {
+        for seed in first..first + seeds() {
+            let mut world = World::new(seed, 24);
+            world.run(Duration::from_secs(10), Some(Faults::Forgetting));
+            world.lose_redis(Duration::from_secs(3), forgets);
+            world.run(Duration::from_secs(2), Some(Faults::Forgetting));
+            let (time, last) = world.time_to_settle();
+            assert!(time <= SETTLED_WITHIN, "seed {seed}: after {time:?} {last:?}");
+        }
+    }
 }
