@@ -1,6 +1,8 @@
 /** Three servers with a Redis behind a load balancer are like one, and go on when one of them, Redis or a cable fails. */
 
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
 import { test } from "node:test";
 import { Caller } from "./support/caller.mjs";
 import { observe } from "./support/deadline.mjs";
@@ -67,6 +69,29 @@ test("strangers at three servers meet in the order in which they came", { timeou
     assert.equal(newcomer.room, other.room);
     assert.equal(newcomer.participants[0].name, `Waiting ${index}`);
   }
+});
+
+test("whom somebody has left at one server can be reported and blocked from the next one", { timeout: 60_000 }, async (t) => {
+  const scope = new Scope(t);
+  const file = path.join(scope.folder, "server.toml");
+  writeFileSync(file, `[moderation]\ndatabase = "sqlite:${path.join(scope.folder, "visavis.db")}"\n`, { mode: 0o600 });
+  const nodes = await Nodes.start(scope, { args: ["--dev", "--config", file] });
+  const [ada, bob, cyd] = await Promise.all(nodes.servers.map((server) => welcomed(scope, server)));
+  const seek = (socket, name) => socket.send({ type: "seek", payload: { name, media: MEDIA } });
+  seek(ada, "Ada");
+  await next(ada, "queued");
+  seek(bob, "Bob");
+  // Who came later goes to the server of the one who waited.
+  const { participants } = await next(bob, "joined");
+  seek(cyd, "Cyd");
+  await next(cyd, "queued");
+  bob.send({ type: "next" });
+  assert.equal((await next(bob, "joined")).participants[0].name, "Cyd");
+  const participant = participants[0].id;
+  bob.send({ type: "report", payload: { participant, reason: "spam", words: "Buy!" } });
+  assert.match((await next(bob, "reported")).report, /^[0-9a-f-]{36}$/);
+  bob.send({ type: "block", payload: { participant } });
+  assert.equal((await next(bob, "blocked")).participant, participant);
 });
 
 test("who loses its connection goes on over another server, and nobody hears of it", { timeout: 60_000 }, async (t) => {

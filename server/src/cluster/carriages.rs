@@ -184,7 +184,7 @@ mod tests {
         sessions.open(CONNECTION, None, Grant::newcomer());
         let id = sessions.session_of(CONNECTION).expect("a session");
         let session: Packed = sessions.pack(id).expect("it is there");
-        Box::new(Moving { session, address: None, wish: None })
+        Box::new(Moving { session, address: None, wish: None, partings: Vec::new() })
     }
 
     fn then() -> Then {

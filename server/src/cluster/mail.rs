@@ -9,10 +9,11 @@ use super::{NodeId, SessionKey};
 use crate::access::Grant;
 use crate::hub::{Dismissal, Greeting, Parting};
 use crate::matchmaking::PackedWish;
+use crate::moderation::PackedParting;
 use crate::sessions::Packed;
 
 /// Nodes of one version read each other's mail. It changes with every change to what is below.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Largest mail, in bytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -105,6 +106,8 @@ pub(crate) struct Moving {
     pub(crate) address: Option<IpAddr>,
     /// What it seeks, or has sought.
     pub(crate) wish: Option<PackedWish>,
+    /// Whom it has parted from lately, and may still report or block.
+    pub(crate) partings: Vec<PackedParting>,
 }
 
 /// Why a session moves.
@@ -216,11 +219,11 @@ mod tests {
 
     #[test]
     fn what_is_no_mail_is_said_to_be_none() {
-        for text in ["", "{", "[]", r#"{"version":1}"#, r#"{"version":1,"mail":{"type":"steal"}}"#] {
+        for text in ["", "{", "[]", r#"{"version":2}"#, r#"{"version":2,"mail":{"type":"steal"}}"#] {
             assert!(matches!(Mail::parse(text), Err(MailError::Malformed(_))), "{text}");
         }
-        let newer = r#"{"version":2,"mail":{"type":"what this node does not know"}}"#;
-        assert!(matches!(Mail::parse(newer), Err(MailError::Version(2))));
+        let newer = r#"{"version":3,"mail":{"type":"what this node does not know"}}"#;
+        assert!(matches!(Mail::parse(newer), Err(MailError::Version(3))));
         assert!(matches!(Mail::parse(&" ".repeat(MAX_BYTES + 1)), Err(MailError::TooLarge(_))));
     }
 }

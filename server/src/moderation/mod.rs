@@ -24,5 +24,6 @@ mod throttle;
 pub use api::fuzz_moderation;
 pub(crate) use archive::{Archive, ArchiveHandle, Notice};
 pub(crate) use moment::Moment;
+pub(crate) use partings::PackedParting;
 pub(crate) use register::{Refusal, Register};
 pub use store::OpenError;

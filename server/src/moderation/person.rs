@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use crate::access::Identity;
 
 /// Who is behind a session, as far as the server can tell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Person {
     pub(crate) identity: Identity,
     /// As [`Source`](crate::limits::Source) has it; `None` behind a proxy that does not say.

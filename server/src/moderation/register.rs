@@ -7,7 +7,7 @@ use visavis_protocol::{ErrorCode, ParticipantId, Report, ServerMessage};
 use super::Moment;
 use super::bans::Bans;
 use super::blocks::Blocks;
-use super::partings::{Companion, Partings};
+use super::partings::{Companion, PackedParting, Partings};
 use super::person::Person;
 use super::records::{NewReport, Party};
 use super::throttle::{Share, Throttle};
@@ -90,6 +90,16 @@ impl Register {
     pub(crate) fn leave(&mut self, session: SessionId) {
         self.people.remove(&session);
         self.partings.forget(session);
+    }
+
+    /// Whom a session has parted from lately, for the node where it goes on.
+    pub(crate) fn pack_partings(&self, now: Instant, session: SessionId) -> Vec<PackedParting> {
+        self.partings.pack(now, session)
+    }
+
+    /// Whom a session that has come here has parted from elsewhere.
+    pub(crate) fn unpack_partings(&mut self, now: Instant, session: SessionId, packed: Vec<PackedParting>) {
+        self.partings.unpack(now, session, packed);
     }
 
     /// Two are no longer in the same room.
@@ -279,6 +289,20 @@ mod tests {
             register.report(now + MEMORY, ADA, said_of("eve"), None),
             Err(Refusal::UnknownParticipant)
         );
+    }
+
+    #[test]
+    fn who_goes_on_at_another_node_can_report_there_whom_it_has_left_here() {
+        let (mut register, now) = (register(), Instant::now());
+        register.part(now, meeting());
+        let packed = register.pack_partings(now, ADA);
+        let (mut elsewhere, ada) = (Register::new(String::new()), SessionId(9));
+        elsewhere.enter(ada, who("ada"), address(1));
+        elsewhere.unpack_partings(now, ada, packed);
+        let report = elsewhere.report(now, ada, said_of("eve"), None).expect("she was there");
+        assert_eq!((report.reporter.name.as_str(), report.reported.name.as_str()), ("Ada", "Eve"));
+        assert_eq!((report.reported.identity.as_str(), report.reported.address), ("eve", address(2)));
+        assert_eq!(elsewhere.block(now, ada, &id("eve"), None), Ok(("ada".to_owned(), "eve".to_owned())));
     }
 
     #[test]

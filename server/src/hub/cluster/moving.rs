@@ -47,10 +47,11 @@ impl Hub {
         then: Then,
         at: Instant,
     ) {
-        let Moving { session, address, wish } = moving;
+        let Moving { session, address, wish, partings } = moving;
         let identity = session.grant.identity.clone();
         let session = self.sessions.unpack(connection, session);
         self.register.enter(session, identity.clone(), address);
+        self.register.unpack_partings(now, session, partings);
         if let (Some(strangers), Some(wish)) = (&mut self.strangers, wish) {
             strangers.unpack(now, session, identity, wish);
         }
@@ -103,8 +104,9 @@ impl Hub {
         let address = self.register.address_of(session);
         let wish = self.strangers.as_mut().and_then(|strangers| strangers.pack(now, session));
         let packed = self.sessions.pack(session)?;
+        let partings = self.register.pack_partings(now, session);
         self.register.leave(session);
         self.unsettle(session);
-        Some(Moving { session: packed, address, wish })
+        Some(Moving { session: packed, address, wish, partings })
     }
 }
