@@ -56,12 +56,10 @@ pub struct Server {
     hub: Hub,
     handle: HubHandle,
     timing: Timing,
-    admin: Option<(TcpListener, SocketAddr)>,
+    /// Where operators ask, who do not wait for clients: what stands between is of its own.
+    admin: Option<(TcpListener, SocketAddr, Front)>,
     archive: Option<(Archive, ArchiveHandle)>,
-    office: Office,
-    metrics: Arc<Metrics>,
     ready: watch::Sender<bool>,
-    readiness: Readiness,
     /// What joins it to the other nodes, if there are to be any.
     broker: Option<Broker>,
     turn: Option<TurnServer>,
@@ -117,7 +115,8 @@ impl Server {
         let redirect = config.tls.redirect.map(listen).transpose()?;
         let admin = config.admin.listen.map(listen).transpose()?;
 
-        let gate = Arc::new(Gate::new(config.limits, config.trusted_proxies));
+        let [gate, admin_gate] = [config.trusted_proxies.clone(), config.trusted_proxies]
+            .map(|proxies| Arc::new(Gate::new(config.limits, proxies)));
         let transport = match tls {
             Some(_) => Transport::Tls { hsts: http::hsts(config.tls.hsts) },
             None => Transport::Plain,
@@ -194,12 +193,13 @@ impl Server {
         };
         let timing = config.timing;
         let (tls, keeper) = tls.map(|Tls { config, keeper }| (config, keeper)).unzip();
+        let half_open = || Arc::new(Semaphore::new(config.limits.half_open_sockets.clamp(1, MOST_PLACES)));
         let front = Front {
             router: http::router(site),
             gate,
             tls,
             stun,
-            half_open: Arc::new(Semaphore::new(config.limits.half_open_sockets.clamp(1, MOST_PLACES))),
+            half_open: half_open(),
             patience: Patience { head: timing.head, silence: timing.silence },
             linger: Arc::new(Linger::new(timing.farewell)),
             bytes: BytePace::new(config.limits),
@@ -210,6 +210,14 @@ impl Server {
             (listener, Front { router, tls: None, stun: None, ..front.clone() })
         });
         let office = Office::new(&config.admin, archive.as_ref().map(|(_, handle)| handle.clone()));
+        let admin = admin.map(|(listener, address)| {
+            let router = admin::router(Arc::clone(&metrics), readiness)
+                .merge(office.router().layer(from_fn(spans::request)));
+            let (gate, half_open) = (admin_gate, half_open());
+            let linger = Arc::new(Linger::new(timing.farewell));
+            let front = Front { router, gate, half_open, linger, tls: None, stun: None, ..front.clone() };
+            (listener, address, front)
+        });
         Ok(Self {
             listeners,
             addresses,
@@ -221,10 +229,7 @@ impl Server {
             timing,
             admin,
             archive,
-            office,
-            metrics,
             ready,
-            readiness,
             broker,
             turn,
             stun_taken,
@@ -248,7 +253,7 @@ impl Server {
 
     /// Where the server answers operators, if it does.
     pub fn admin_addr(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().map(|(_, address)| *address)
+        self.admin.as_ref().map(|(_, address, _)| *address)
     }
 
     /// Where the server relays media, if it does.
@@ -274,10 +279,7 @@ impl Server {
             timing,
             admin,
             archive,
-            office,
-            metrics,
             ready,
-            readiness,
             broker,
             turn,
             stun_taken,
@@ -285,11 +287,11 @@ impl Server {
         for address in &addresses {
             info!(%address, "listening");
         }
-        if let Some((listener, address)) = admin {
+        // Operators are answered to the end of this function.
+        let (_stop_admin, admin_stopped) = watch::channel(false);
+        if let Some((listener, address, front)) = admin {
             info!(%address, "listening for operators");
-            let router =
-                admin::router(metrics, readiness).merge(office.router().layer(from_fn(spans::request)));
-            tokio::spawn(axum::serve(listener, router).into_future());
+            tokio::spawn(front::serve(listener, front, admin_stopped));
         }
         let archive = archive.map(|(archive, handle)| (tokio::spawn(archive.run()), handle));
         let broker = broker.map(|broker| tokio::spawn(broker.run()));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use visavis_server::{Config, LimitsConfig, Server, Timing};
+use visavis_server::{AdminConfig, Config, LimitsConfig, Server, Timing};
 
 use crate::http::get;
 use crate::support::{Call, TestServer, within};
@@ -56,6 +56,45 @@ async fn a_thousand_who_never_come_to_an_end_are_closed_in_time_and_hold_up_nobo
     said.retain(|said| !said.is_empty() && !said.starts_with("HTTP/1.1 408"));
     assert_eq!(said, [""; 0]);
     call.assert_untouched().await;
+    server.stop().await.expect("the server ends well");
+}
+
+#[tokio::test]
+async fn who_never_comes_to_an_end_holds_up_no_operator_and_is_closed_in_time() {
+    let (head, places) = (Duration::from_secs(1), 50);
+    let admin = AdminConfig { listen: Some(([127, 0, 0, 1], 0).into()), ..AdminConfig::default() };
+    let config = Config {
+        admin,
+        trusted_proxies: Vec::new(),
+        limits: LimitsConfig { half_open_sockets: places, ..LimitsConfig::default() },
+        timing: Timing { head, ..Timing::default() },
+        ..Config::default()
+    };
+    let server = TestServer::start_with(config).await;
+    let operators = server.admin.expect("it answers operators");
+    let crowd = async |address, said: &'static [u8], count| {
+        join_all((0..count).map(async |_| {
+            let mut stream = TcpStream::connect(address).await.expect("connect");
+            stream.write_all(said).await.ok();
+            stream
+        }))
+        .await
+    };
+    // Clients have taken all places that there are for them.
+    let silent = crowd(server.address, b"", places).await;
+    let begun = Instant::now();
+    let slow = crowd(operators, b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: ", 200).await;
+    assert_eq!(get(operators, "/readyz").await.status, 200);
+    let long = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "x".repeat(20_000));
+    let mut stream = TcpStream::connect(operators).await.expect("connect");
+    stream.write_all(long.as_bytes()).await.expect("write");
+    let answer = read_to_end(stream).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+
+    let mut said = join_all(slow.into_iter().chain(silent).map(read_to_end)).await;
+    assert!(begun.elapsed() < head * 5, "{:?}", begun.elapsed());
+    said.retain(|said| !said.is_empty() && !said.starts_with("HTTP/1.1 408"));
+    assert_eq!(said, [""; 0]);
     server.stop().await.expect("the server ends well");
 }
 
