@@ -51,6 +51,8 @@ pub use health::{HealthError, Question, check_health};
 #[doc(hidden)]
 pub use http::fuzz_request;
 #[doc(hidden)]
+pub use hub::fuzz_nodes;
+#[doc(hidden)]
 pub use matchmaking::Crowd;
 pub use moderation::OpenError;
 #[doc(hidden)]

@@ -39,7 +39,8 @@ pub(crate) struct Args {
 const AT_A_TIME: usize = 2;
 
 /// Targets that make more of an input with the words of messages in it.
-const READ_JSON: [&str; 4] = ["access_token", "client_message", "moderation_request", "server_message"];
+const READ_JSON: [&str; 5] =
+    ["access_token", "client_message", "moderation_request", "node_mail", "server_message"];
 
 /// Lines of a target's output that are shown if it fails.
 const SHOWN_LINES: usize = 40;

@@ -89,7 +89,8 @@ impl Grant {
         self.permissions.contains(&permission)
     }
 
-    #[cfg(test)]
+    /// Somebody who has shown nothing, where there are no tokens: in tests and fuzzing.
+    #[expect(clippy::expect_used, reason = "it is an identity")]
     pub(crate) fn newcomer() -> Self {
         Self {
             identity: "guest:test".parse().expect("an identity"),

@@ -10,12 +10,14 @@
 
 mod broker;
 mod carriages;
+mod fuzz;
 mod held;
 mod mail;
 mod queue;
 mod visits;
 mod waits;
 
+use broker::fuzz_entries;
 pub(crate) use broker::{
     Ask, Broker, BrokerHandle, BucketKey, Command, Event, IdentityKey, NodeId, Party, SeekerRecord,
     SessionKey, Ticket,
@@ -23,6 +25,7 @@ pub(crate) use broker::{
 #[doc(hidden)]
 pub use broker::{Load, MeasureError, measure_pairing};
 pub(crate) use carriages::{Carriages, Homecoming, Passing};
+pub(crate) use fuzz::fuzz_texts;
 pub(crate) use held::Held;
 pub(crate) use mail::{CarriageId, Mail, Moving, Outcome, Rendezvous, Said, Then};
 pub(crate) use queue::{Queue, Seeking};

@@ -1,6 +1,7 @@
 //! The actor that owns all rooms and sessions: takes events from the connections' tasks, never waits for any of them.
 
 mod cluster;
+mod fuzz;
 mod handle;
 mod links;
 mod moderation;
@@ -29,6 +30,7 @@ use crate::sessions::{ConnectionId, IdMap, Opening, Resumption, SessionId, Sessi
 use crate::telemetry::spans;
 pub(crate) use cluster::Cluster;
 use cluster::Leaving;
+pub use fuzz::fuzz_nodes;
 pub(crate) use handle::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting, WeakHubHandle};
 use handle::{Event, Greeted, Outbox};
 use links::Link;

@@ -312,13 +312,13 @@ fn next<T: FromRedisValue>(values: &mut impl Iterator<Item = Value>) -> RedisRes
 }
 
 /// What an entry of this node's mail says, if it is one that a node writes.
-fn entry(node: &NodeId, fields: Vec<String>) -> Option<Entry> {
+pub(super) fn entry(node: &NodeId, fields: Vec<String>) -> Option<Entry> {
     let mut fields = fields.into_iter();
     match (fields.next()?.as_str(), fields.next()?) {
         ("h", header) => {
             let mut words = header.split(' ');
             let from = NodeId::try_from(words.next()?.to_owned()).ok()?;
-            let mut number = || words.next()?.parse::<u64>().ok();
+            let mut number = || number(words.next()?);
             let (life, to_life, epoch, first) = (number()?, number()?, number()?, number()?);
             let mail = fields.skip(1).step_by(2).collect();
             Some(Entry::Parcel(Parcel { from, to: node.clone(), life, to_life, epoch, first, mail }))
@@ -326,7 +326,7 @@ fn entry(node: &NodeId, fields: Vec<String>) -> Option<Entry> {
         ("q", number) => {
             let text = fields.nth(1)?;
             let matches = text.lines().filter_map(matched).collect();
-            Some(Entry::Matches { number: number.parse().ok()?, matches })
+            Some(Entry::Matches { number: self::number(&number)?, matches })
         }
         ("b", _) => Some(Entry::Birth),
         _ => None,
@@ -339,12 +339,17 @@ fn matched(line: &str) -> Option<Match> {
         Some(Matched {
             node: NodeId::try_from(words.next()?.to_owned()).ok()?,
             session: SessionKey::try_from(words.next()?.to_owned()).ok()?,
-            stint: words.next()?.parse().ok()?,
-            ticket: Ticket(words.next()?.parse().ok()?),
+            stint: number(words.next()?)?,
+            ticket: Ticket(number(words.next()?)?),
         })
     };
     let (first, second) = (one()?, one()?);
-    Some(Match { first, second, waited_us: words.next()?.parse().ok()? })
+    Some(Match { first, second, waited_us: number(words.next()?)? })
+}
+
+/// A number as scripts have them, which count in doubles: another one after it is a number, too.
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number| *number < 1 << 53)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -10,6 +10,7 @@
 
 mod api;
 mod batch;
+mod fuzz;
 mod ledger;
 mod link;
 mod measure;
@@ -38,6 +39,7 @@ use crate::config::{ClusterConfig, RedisUrl};
 use crate::metrics::{Metrics, gauged};
 pub(crate) use api::{Ask, Command, Event, Party, SeekerRecord};
 use batch::{Batch, Reply};
+pub(crate) use fuzz::fuzz_entries;
 use ledger::Ledger;
 use link::{Connected, Link, Position, Speaking};
 pub use measure::{Load, MeasureError, measure_pairing};
