@@ -1,5 +1,7 @@
 //! What the server counts about itself, for those who operate it. Nothing here depends on anything that is counted.
 
+mod paths;
+
 use std::fmt;
 use std::time::Instant;
 
@@ -16,6 +18,7 @@ use visavis_protocol::ErrorCode;
 
 use crate::front::Counts;
 use crate::turn::Refusal;
+use paths::PathMetrics;
 
 /// All counters of one server. Counting costs an atomic addition.
 #[derive(Debug)]
@@ -57,6 +60,7 @@ pub(crate) struct Metrics {
     /// Bans that hold.
     pub(crate) bans: Gauge,
     errors: Family<ErrorLabels, Counter>,
+    pub(crate) paths: PathMetrics,
     pub(crate) turn: TurnMetrics,
     pub(crate) broker: BrokerMetrics,
 }
@@ -204,6 +208,7 @@ impl Metrics {
             reports_open: Gauge::default(),
             bans: Gauge::default(),
             errors: Family::default(),
+            paths: PathMetrics::new(),
             turn: TurnMetrics::default(),
             broker: BrokerMetrics::new(),
             registry: Registry::default(),
@@ -250,6 +255,7 @@ impl Metrics {
         for code in ErrorCode::ALL {
             drop(metrics.errors.get_or_create(&ErrorLabels { code: Code(code) }));
         }
+        metrics.paths.register(&mut registry);
         metrics.turn.register(&mut registry);
         metrics.broker.register(&mut registry);
         Self { registry, ..metrics }

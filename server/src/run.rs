@@ -177,6 +177,7 @@ impl Server {
             access,
             identities: Identities::new(config.limits),
             ice,
+            path_reports: config.admin.asks_for_paths(),
             metrics: Arc::clone(&metrics),
         };
         let site = Site {

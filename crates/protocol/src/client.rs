@@ -2,8 +2,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::{
-    AccessToken, Candidate, Description, DisplayName, Door, Interest, MediaState, ParticipantId, Region,
-    ReportWords, RoomName, SessionToken,
+    AccessToken, Candidate, Description, DisplayName, Door, Interest, MediaState, ParticipantId, PathReport,
+    Region, ReportWords, RoomName, SessionToken,
 };
 
 /// What a client says to the server.
@@ -36,6 +36,8 @@ pub enum ClientMessage {
     Report(Report),
     /// Never to meet this person again, who is in the room or was within the last two minutes; answered by `blocked`.
     Block { participant: ParticipantId },
+    /// How a connection to one of the others in the room came to be or fares, where the welcome asks for it; not answered.
+    Path(PathReport),
 }
 
 /// What a client wants of a stranger.

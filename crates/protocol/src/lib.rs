@@ -12,6 +12,7 @@ mod ids;
 mod limits;
 mod parse;
 mod participant;
+mod path;
 mod server;
 
 pub use candidate::Candidate;
@@ -27,6 +28,7 @@ pub use ids::{
 pub use limits::*;
 pub use parse::{ParseError, parse_client_message, parse_server_message, to_text};
 pub use participant::{Door, Knock, MediaState, Participant, Role};
+pub use path::{AddressFamily, CandidateType, PathReport, RelayProtocol, SelectedPair};
 pub use server::{IceMode, IceServer, LeaveReason, Resumed, ServerMessage};
 
 /// Version of the conversation that this crate speaks; the first message of a client carries it.

@@ -19,5 +19,8 @@ pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// Largest message of the server, in bytes of JSON: what it forwards grows by the name of the sender.
 pub const MAX_SERVER_MESSAGE_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
 
+/// Longest time until a connection is said to have come to be, in milliseconds.
+pub const MAX_CONNECT_MS: u32 = 60 * 60 * 1000;
+
 /// Most candidates in one [`Candidates`](crate::ClientMessage::Candidates) message.
 pub const MAX_CANDIDATES_PER_MESSAGE: usize = 32;

@@ -2,8 +2,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{MAX_CANDIDATES_PER_MESSAGE, MAX_INTERESTS, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES};
-use crate::{Candidate, ClientMessage, ErrorCode, ServerMessage};
+use crate::limits::{
+    MAX_CANDIDATES_PER_MESSAGE, MAX_CONNECT_MS, MAX_INTERESTS, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES,
+};
+use crate::{Candidate, ClientMessage, ErrorCode, PathReport, ServerMessage};
 
 /// Why a text frame is not a message.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +21,8 @@ pub enum ParseError {
     TooManyCandidates(usize),
     #[error("the message names {0} interests, {MAX_INTERESTS} are allowed")]
     TooManyInterests(usize),
+    #[error("the connection took {0} ms, {MAX_CONNECT_MS} are allowed")]
+    TookTooLong(u32),
 }
 
 impl ParseError {
@@ -26,9 +30,11 @@ impl ParseError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
-            Self::Invalid(_) | Self::UnknownType | Self::TooManyCandidates(_) | Self::TooManyInterests(_) => {
-                ErrorCode::InvalidMessage
-            }
+            Self::Invalid(_)
+            | Self::UnknownType
+            | Self::TooManyCandidates(_)
+            | Self::TooManyInterests(_)
+            | Self::TookTooLong(_) => ErrorCode::InvalidMessage,
         }
     }
 }
@@ -44,6 +50,11 @@ pub fn parse_client_message(text: &str) -> Result<ClientMessage, ParseError> {
         && seek.interests.len() > MAX_INTERESTS
     {
         return Err(ParseError::TooManyInterests(seek.interests.len()));
+    }
+    if let ClientMessage::Path(PathReport::Connected { connect_ms, .. }) = &message
+        && *connect_ms > MAX_CONNECT_MS
+    {
+        return Err(ParseError::TookTooLong(*connect_ms));
     }
     Ok(message)
 }

@@ -29,6 +29,10 @@ pub enum ServerMessage {
         /// Which paths media may take; all of them without it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ice_mode: Option<IceMode>,
+        /// Whether the server wants to hear [`Path`](crate::ClientMessage::Path).
+        #[serde(default, skip_serializing_if = "is_off")]
+        #[ts(optional, as = "Option<bool>")]
+        path_reports: bool,
     },
     /// The client is in the room, with these others.
     Joined {

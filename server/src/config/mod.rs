@@ -79,12 +79,14 @@ pub enum LogFormat {
 }
 
 /// What is for operators only.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminConfig {
     /// Where to answer operators; nowhere without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
+    /// Whether clients are asked how media gets through, for the metrics there.
+    pub path_reports: bool,
     /// What the moderator called `operator` shows. Without this or another moderator there is no moderating.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<AdminToken>,
@@ -227,6 +229,19 @@ impl Default for Config {
             cluster: ClusterConfig::default(),
             timing: Timing::default(),
         }
+    }
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self { listen: None, path_reports: true, token: None, moderators: Vec::new() }
+    }
+}
+
+impl AdminConfig {
+    /// Nobody is asked what nobody can look at.
+    pub(crate) fn asks_for_paths(&self) -> bool {
+        self.listen.is_some() && self.path_reports
     }
 }
 

@@ -57,6 +57,7 @@ impl Connection {
             resumed: greeting.resumed,
             guest,
             ice_mode: self.shared.ice.mode(),
+            path_reports: self.shared.path_reports,
         }
     }
 }

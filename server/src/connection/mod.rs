@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) access: Access,
     pub(crate) identities: Identities,
     pub(crate) ice: Ice,
+    /// Whether clients are asked how media gets through.
+    pub(crate) path_reports: bool,
     pub(crate) metrics: Arc<Metrics>,
 }
 

@@ -205,8 +205,12 @@ impl Hub {
         at: Instant,
     ) {
         let is_join = matches!(message, ClientMessage::Join(_));
+        let path = if let ClientMessage::Path(report) = message { Some(report) } else { None };
         let (deliveries, meeting) = self.handle(session, message, now);
-        let refusal = is_join.then(|| refusal(&deliveries)).flatten();
+        let refusal = (is_join || path.is_some()).then(|| refusal(&deliveries)).flatten();
+        if let Some(report) = path.filter(|_| refusal.is_none()) {
+            self.metrics.paths.count(report);
+        }
         self.deliver(now, deliveries);
         self.end_replaced(now);
         if let Some(meeting) = meeting {
@@ -356,7 +360,8 @@ impl Hub {
             | ClientMessage::Consent
             | ClientMessage::Host(_)
             | ClientMessage::Report(_)
-            | ClientMessage::Block { .. } => false,
+            | ClientMessage::Block { .. }
+            | ClientMessage::Path(_) => false,
         }
     }
 

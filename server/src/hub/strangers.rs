@@ -70,7 +70,8 @@ pub(super) fn handle(
         | ClientMessage::Consent
         | ClientMessage::Host(_)
         | ClientMessage::Report(_)
-        | ClientMessage::Block { .. } => (rooms.handle(speaker, message), None),
+        | ClientMessage::Block { .. }
+        | ClientMessage::Path(_) => (rooms.handle(speaker, message), None),
     }
 }
 

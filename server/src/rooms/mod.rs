@@ -111,6 +111,8 @@ impl Rooms {
             ClientMessage::Consent => self.room_of(from).and_then(|room| room.consent(from)),
             ClientMessage::Host(action) => self.on_host_action(from, action),
             ClientMessage::Report(_) | ClientMessage::Block { .. } => Err(Refusal::KeepsNoReports),
+            // Counted by whoever asks.
+            ClientMessage::Path(_) => self.member(from).map(|_| Vec::new()),
         };
         outcome.unwrap_or_else(|refusal| vec![Delivery { to: from, message: refusal.into_message() }])
     }
@@ -339,6 +341,10 @@ impl Rooms {
         if was_host && newcomer.standing == Standing::Guest {
             newcomer.standing = Standing::ActingHost;
         }
+    }
+
+    fn member(&mut self, session: SessionId) -> Result<&Member, Refusal> {
+        self.room_of(session)?.member(session).ok_or(Refusal::NotInRoom)
     }
 
     fn room_of(&mut self, session: SessionId) -> Result<&mut Room, Refusal> {

@@ -14,6 +14,7 @@ mod limits;
 mod matching;
 mod moderation;
 mod origins;
+mod paths;
 mod program;
 mod resumption;
 mod returning;

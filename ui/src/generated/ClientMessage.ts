@@ -6,10 +6,11 @@ import type { HostAction } from "./HostAction";
 import type { Join } from "./Join";
 import type { MediaState } from "./MediaState";
 import type { ParticipantId } from "./ParticipantId";
+import type { PathReport } from "./PathReport";
 import type { Report } from "./Report";
 import type { Seek } from "./Seek";
 
 /**
  * What a client says to the server.
  */
-export type ClientMessage = { "type": "hello", "payload": Hello } | { "type": "join", "payload": Join } | { "type": "leave" } | { "type": "seek", "payload": Seek } | { "type": "next" } | { "type": "description", "payload": { to: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { to: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { to: ParticipantId, ufrag: string, } } | { "type": "media", "payload": MediaState } | { "type": "consent" } | { "type": "host", "payload": HostAction } | { "type": "report", "payload": Report } | { "type": "block", "payload": { participant: ParticipantId, } };
+export type ClientMessage = { "type": "hello", "payload": Hello } | { "type": "join", "payload": Join } | { "type": "leave" } | { "type": "seek", "payload": Seek } | { "type": "next" } | { "type": "description", "payload": { to: ParticipantId, description: Description, } } | { "type": "candidates", "payload": { to: ParticipantId, candidates: Array<Candidate>, } } | { "type": "end_of_candidates", "payload": { to: ParticipantId, ufrag: string, } } | { "type": "media", "payload": MediaState } | { "type": "consent" } | { "type": "host", "payload": HostAction } | { "type": "report", "payload": Report } | { "type": "block", "payload": { participant: ParticipantId, } } | { "type": "path", "payload": PathReport };

@@ -35,7 +35,11 @@ guest?: AccessToken,
 /**
  * Which paths media may take; all of them without it.
  */
-ice_mode?: IceMode, } } | { "type": "joined", "payload": { room: RoomName, you: ParticipantId, participants: Array<Participant>, 
+ice_mode?: IceMode, 
+/**
+ * Whether the server wants to hear [`Path`](crate::ClientMessage::Path).
+ */
+path_reports?: boolean, } } | { "type": "joined", "payload": { room: RoomName, you: ParticipantId, participants: Array<Participant>, 
 /**
  * Whether the client is a host of the room.
  */

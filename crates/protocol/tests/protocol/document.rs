@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use visavis_protocol::{
-    ClientMessage, ErrorCode, MAX_ACCESS_TOKEN_BYTES, MAX_CANDIDATES_PER_MESSAGE, MAX_INTERESTS,
-    MAX_MESSAGE_BYTES, MAX_NAME_CHARS, MAX_REPORT_CHARS, MAX_ROOM_NAME_CHARS, MAX_SERVER_MESSAGE_BYTES,
-    PROTOCOL_VERSION, ReportReason, ServerMessage, parse_client_message, parse_server_message,
+    AddressFamily, CandidateType, ClientMessage, ErrorCode, MAX_ACCESS_TOKEN_BYTES,
+    MAX_CANDIDATES_PER_MESSAGE, MAX_CONNECT_MS, MAX_INTERESTS, MAX_MESSAGE_BYTES, MAX_NAME_CHARS,
+    MAX_REPORT_CHARS, MAX_ROOM_NAME_CHARS, MAX_SERVER_MESSAGE_BYTES, PROTOCOL_VERSION, RelayProtocol,
+    ReportReason, ServerMessage, parse_client_message, parse_server_message,
 };
 
 use crate::samples;
@@ -53,6 +54,17 @@ fn every_reason_of_a_report_is_named() {
 }
 
 #[test]
+fn every_word_about_paths_is_named() {
+    let paths = section("## What operators learn of paths");
+    let kinds = CandidateType::ALL.map(CandidateType::as_str);
+    let protocols = RelayProtocol::ALL.map(RelayProtocol::as_str);
+    let families = AddressFamily::ALL.map(AddressFamily::as_str);
+    for word in kinds.iter().chain(&protocols).chain(&families) {
+        assert!(paths.contains(&format!("`{word}`")), "{word}");
+    }
+}
+
+#[test]
 fn the_limits_are_those_of_the_code() {
     let limits = section("## Limits");
     for value in [
@@ -64,7 +76,10 @@ fn the_limits_are_those_of_the_code() {
         MAX_NAME_CHARS,
         MAX_ACCESS_TOKEN_BYTES,
         MAX_REPORT_CHARS,
-    ] {
+    ]
+    .into_iter()
+    .chain(usize::try_from(MAX_CONNECT_MS))
+    {
         assert!(limits.contains(&format!("| {value} ")), "{value}");
     }
     assert!(DOCUMENT.starts_with(&format!("# Visavis signaling, version {PROTOCOL_VERSION}\n")));

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use visavis_protocol::{
-    ErrorCode, MAX_CANDIDATES_PER_MESSAGE, MAX_INTERESTS, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES,
-    ParseError, parse_client_message, parse_server_message,
+    ErrorCode, MAX_CANDIDATES_PER_MESSAGE, MAX_CONNECT_MS, MAX_INTERESTS, MAX_MESSAGE_BYTES,
+    MAX_SERVER_MESSAGE_BYTES, ParseError, parse_client_message, parse_server_message,
 };
 
 use crate::samples;
@@ -20,7 +20,9 @@ fn clients_say_no_field_that_is_not_known() {
 #[test]
 fn payloads_hold_no_field_that_is_not_known_but_in_hello() {
     for (_, text) in samples::client() {
-        for pointer in ["/payload", "/payload/media", "/payload/description", "/payload/candidates/0"] {
+        let pointers =
+            ["/payload", "/payload/media", "/payload/description", "/payload/candidates/0", "/payload/pair"];
+        for pointer in pointers {
             let mut extended: Value = serde_json::from_str(text).expect("JSON");
             let Some(object) = extended.pointer_mut(pointer).and_then(Value::as_object_mut) else { continue };
             object.insert("surprise".to_owned(), json!(1));
@@ -56,6 +58,18 @@ fn interests_are_few() {
     };
     assert!(parse_client_message(&seek(MAX_INTERESTS).to_string()).is_ok());
     assert_invalid(&seek(MAX_INTERESTS + 1).to_string());
+}
+
+#[test]
+fn nobody_waits_for_days_to_be_connected() {
+    let connected = |connect_ms: i64| {
+        let payload = json!({"event": "connected", "connect_ms": connect_ms, "pair": {"kind": "host"}});
+        json!({"type": "path", "payload": payload}).to_string()
+    };
+    let most = i64::from(MAX_CONNECT_MS);
+    assert!(parse_client_message(&connected(most)).is_ok());
+    assert_invalid(&connected(most + 1));
+    assert_invalid(&connected(-1));
 }
 
 #[test]

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use ts_rs::{Config, TS};
 use visavis_protocol::{
-    AccessToken, Again, Candidate, ClientMessage, Description, DescriptionKind, DisplayName, Door, ErrorCode,
-    Hello, HostAction, IceMode, IceServer, Interest, Join, Knock, LeaveReason, MatchKind, MediaState,
-    Participant, ParticipantId, Region, Report, ReportId, ReportReason, ReportWords, Resume, Resumed, Role,
-    RoomName, Seek, ServerMessage, SessionToken,
+    AccessToken, AddressFamily, Again, Candidate, CandidateType, ClientMessage, Description, DescriptionKind,
+    DisplayName, Door, ErrorCode, Hello, HostAction, IceMode, IceServer, Interest, Join, Knock, LeaveReason,
+    MatchKind, MediaState, Participant, ParticipantId, PathReport, Region, RelayProtocol, Report, ReportId,
+    ReportReason, ReportWords, Resume, Resumed, Role, RoomName, Seek, SelectedPair, ServerMessage,
+    SessionToken,
 };
 
 const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: false };
@@ -122,6 +123,32 @@ pub(crate) fn client() -> Vec<(ClientMessage, &'static str)> {
             ClientMessage::Block { participant: id() },
             r#"{"type":"block","payload":{"participant":"Ab3-_xyz"}}"#,
         ),
+        (
+            ClientMessage::Path(PathReport::Connected {
+                connect_ms: 412,
+                pair: SelectedPair {
+                    kind: CandidateType::Relay,
+                    relay_protocol: Some(RelayProtocol::Tls),
+                    family: Some(AddressFamily::Ipv6),
+                },
+            }),
+            r#"{"type":"path","payload":{"event":"connected","connect_ms":412,"pair":{"kind":"relay","relay_protocol":"tls","family":"ipv6"}}}"#,
+        ),
+        (
+            ClientMessage::Path(PathReport::Changed {
+                pair: SelectedPair { kind: CandidateType::Host, relay_protocol: None, family: None },
+            }),
+            r#"{"type":"path","payload":{"event":"changed","pair":{"kind":"host"}}}"#,
+        ),
+        (ClientMessage::Path(PathReport::Restarted {}), r#"{"type":"path","payload":{"event":"restarted"}}"#),
+        (
+            ClientMessage::Path(PathReport::Reconnected {}),
+            r#"{"type":"path","payload":{"event":"reconnected"}}"#,
+        ),
+        (
+            ClientMessage::Path(PathReport::Failed { was_connected: true }),
+            r#"{"type":"path","payload":{"event":"failed","was_connected":true}}"#,
+        ),
     ]
 }
 
@@ -143,6 +170,7 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 resumed: None,
                 guest: None,
                 ice_mode: None,
+                path_reports: false,
             },
             r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[{"urls":["stun:a.example"]},{"urls":["turn:b.example"],"username":"u","credential":"c"}]}}"#,
         ),
@@ -155,6 +183,7 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 resumed: Some(Resumed { received: 3 }),
                 guest: None,
                 ice_mode: Some(IceMode::Relay),
+                path_reports: false,
             },
             r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","resumed":{"received":3},"ice_mode":"relay"}}"#,
         ),
@@ -167,8 +196,9 @@ pub(crate) fn server() -> Vec<(ServerMessage, &'static str)> {
                 resumed: None,
                 guest: Some(access()),
                 ice_mode: None,
+                path_reports: true,
             },
-            r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","guest":"eyJh.eyJz.c2ln"}}"#,
+            r#"{"type":"welcome","payload":{"protocol":1,"server":"visavis-server/0.1.0","ice_servers":[],"session":"Qm4_z-Tk","guest":"eyJh.eyJz.c2ln","path_reports":true}}"#,
         ),
         (
             ServerMessage::Joined {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use visavis_protocol::{
-    ClientMessage, ErrorCode, ReportReason, ServerMessage, parse_client_message, parse_server_message,
-    to_text,
+    AddressFamily, CandidateType, ClientMessage, ErrorCode, RelayProtocol, ReportReason, ServerMessage,
+    parse_client_message, parse_server_message, to_text,
 };
 
 use crate::samples;
@@ -49,6 +49,19 @@ fn error_codes_are_written_as_they_are_named() {
 fn reasons_are_written_as_they_are_named() {
     for reason in ReportReason::ALL {
         assert_eq!(to_text(&reason), format!("\"{}\"", reason.as_str()));
+    }
+}
+
+#[test]
+fn the_words_about_paths_are_written_as_they_are_named() {
+    for kind in CandidateType::ALL {
+        assert_eq!(to_text(&kind), format!("\"{}\"", kind.as_str()));
+    }
+    for protocol in RelayProtocol::ALL {
+        assert_eq!(to_text(&protocol), format!("\"{}\"", protocol.as_str()));
+    }
+    for family in AddressFamily::ALL {
+        assert_eq!(to_text(&family), format!("\"{}\"", family.as_str()));
     }
 }
 

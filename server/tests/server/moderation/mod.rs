@@ -48,6 +48,7 @@ fn config(folder: &TempDir) -> Config {
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
             token: Some(TOKEN.parse().expect("a token")),
             moderators: vec![moderator],
+            ..AdminConfig::default()
         },
         access: AccessConfig { secrets: vec![secret()], ..AccessConfig::default() },
         moderation: ModerationConfig {
