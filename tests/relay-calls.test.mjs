@@ -53,7 +53,7 @@ async function calls(t, { clients, transport, mode, coturn }) {
   for (const [index, end] of ends.entries()) {
     checkPicture(t, end.name, seen[index], { seconds: SECONDS });
     const stats = await end.stats();
-    checkRelayed(end, stats);
+    checkRelayed(end, stats, transport);
     const { milestones } = stats;
     t.diagnostic(`${end.name}: first picture ${milestones.first_frame_ms - milestones.peer_present_ms} ms after the other was there`);
   }
@@ -81,14 +81,15 @@ for (const clients of ["peer and peer", "peer and tab"]) {
       t.diagnostic(`${end.name} sees nothing for ${gapMs} ms`);
       assert.ok(gapMs <= LONGEST_CUT_MS, `${end.name} saw nothing for ${gapMs} ms`);
       assert.ok(arrivalsMs.length >= 14 * (CUT_S - LONGEST_CUT_MS / 1000), `${end.name} saw ${arrivalsMs.length} pictures`);
-      checkRelayed(end, await end.stats());
+      checkRelayed(end, await end.stats(), "tcp");
     }
   });
 }
 
-/** Each end sends through its own relay, and so to the other's. */
-function checkRelayed(end, { peers: [{ candidate_pair: pair }] }) {
+/** Each end sends through its own relay, which it reaches that way and says so, and so to the other's. */
+function checkRelayed(end, { peers: [{ candidate_pair: pair }] }, transport) {
   assert.equal(pair.local, "relay", end.name);
+  assert.equal(pair.relay_protocol, transport, end.name);
   assert.ok(KINDS_OF_RELAY.includes(pair.remote), `${end.name} sends to a ${pair.remote} candidate`);
 }
 

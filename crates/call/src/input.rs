@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use visavis_protocol::{
-    AccessToken, Candidate, DisplayName, HostAction, MediaState, ParticipantId, Report, RoomName, Seek,
-    ServerMessage,
+    AccessToken, AddressFamily, Candidate, CandidateType, DisplayName, HostAction, MediaState, ParticipantId,
+    RelayProtocol, Report, RoomName, Seek, ServerMessage,
 };
 
 /// Something that happened to the call: a wish of the user, a message, or a result of work the core asked for.
@@ -69,9 +69,25 @@ pub enum Input {
     LocalCandidatesEnded { peer: ParticipantId, ufrag: String },
     /// The state of the path to the peer changed.
     Path { peer: ParticipantId, state: PathState },
+    /// Media to and from the peer takes this pair; may be told again and again.
+    SelectedPair { peer: ParticipantId, pair: CandidatePair },
 
     /// The network addresses of this host changed: what could not be reached may be reachable now.
     NetworkChanged,
+}
+
+/// The candidate pair that ICE has selected, as the statistics of WebRTC describe it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields)]
+pub struct CandidatePair {
+    pub local: CandidateType,
+    pub remote: CandidateType,
+    /// What the own relay is reached over, if the local candidate is one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_protocol: Option<RelayProtocol>,
+    /// Of the addresses, if one of them is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<AddressFamily>,
 }
 
 /// Whether packets get through to a peer: the connection state of WebRTC, as far as a call cares.

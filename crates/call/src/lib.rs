@@ -13,6 +13,7 @@ mod input;
 mod negotiation;
 mod output;
 mod path;
+mod path_report;
 mod peer;
 mod relayed;
 mod remote_end;
@@ -21,5 +22,5 @@ mod trickle;
 
 pub use call::Call;
 pub use event::{CallErrorCode, CallEvent, CallState, Consent, NotKept, PeerState};
-pub use input::{Input, PathState};
+pub use input::{CandidatePair, Input, PathState};
 pub use output::Output;

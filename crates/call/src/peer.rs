@@ -4,14 +4,15 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use visavis_protocol::{
-    Candidate, ClientMessage, Description, DescriptionKind, IceMode, IceServer, Participant, Role,
+    Candidate, ClientMessage, Description, DescriptionKind, IceMode, IceServer, Participant, PathReport, Role,
 };
 
 use crate::event::{CallErrorCode, CallEvent, PeerState};
-use crate::input::PathState;
+use crate::input::{CandidatePair, PathState};
 use crate::negotiation::{Negotiation, Offer, Step};
 use crate::output::Output;
 use crate::path::{Path, PathAction};
+use crate::path_report::PathReporter;
 use crate::relayed;
 use crate::remote_end::RemoteEnd;
 use crate::trickle::{self, Trickle, Trickled};
@@ -40,6 +41,7 @@ pub(crate) struct Peer {
     renewals: u32,
     negotiation: Negotiation,
     path: Path,
+    reporter: PathReporter,
     /// What the user was last told of the path.
     told: PeerState,
     local: Trickle,
@@ -55,6 +57,7 @@ impl Peer {
         let mut peer = Self {
             negotiation: Negotiation::new(role),
             path: Path::new(now, role),
+            reporter: PathReporter::new(now),
             told: PeerState::Connecting,
             local: Trickle::default(),
             remote: Trickle::default(),
@@ -212,9 +215,20 @@ impl Peer {
         }
     }
 
-    pub(crate) fn handle_path(&mut self, now: Instant, state: PathState, out: &mut VecDeque<Output>) {
+    pub(crate) fn handle_path(
+        &mut self,
+        now: Instant,
+        state: PathState,
+        out: &mut VecDeque<Output>,
+    ) -> Option<PathReport> {
+        let before = self.path.state();
         self.path.handle(now, state);
         self.tell_state(out);
+        self.reporter.handle_state(now, before, self.path.state())
+    }
+
+    pub(crate) fn handle_selected_pair(&mut self, now: Instant, pair: CandidatePair) -> Option<PathReport> {
+        if self.is_connected() { self.reporter.handle_pair(now, pair) } else { None }
     }
 
     pub(crate) fn handle_network_change(&mut self, now: Instant) {
@@ -227,19 +241,23 @@ impl Peer {
         reachable: bool,
         ice: &Ice,
         out: &mut VecDeque<Output>,
-    ) {
+    ) -> Option<PathReport> {
         let reachable = reachable && self.missing_until.is_none();
-        match self.path.handle_timeout(now, reachable) {
-            Some(PathAction::RestartIce) if self.is_ice_old => self.offer_anew(now, ice, out),
-            Some(PathAction::RestartIce) => {
-                let steps = self.negotiation.want(Offer::IceRestart);
-                self.take(steps, out);
+        match self.path.handle_timeout(now, reachable)? {
+            PathAction::RestartIce => {
+                if self.is_ice_old {
+                    self.offer_anew(now, ice, out);
+                } else {
+                    let steps = self.negotiation.want(Offer::IceRestart);
+                    self.take(steps, out);
+                }
+                self.reporter.handle_restart(now)
             }
-            Some(PathAction::GiveUp) => {
+            PathAction::GiveUp => {
                 tell(out, CallEvent::Error { code: CallErrorCode::PathFailed });
                 self.give_up(out);
+                self.reporter.handle_failure(now)
             }
-            None => {}
         }
     }
 
@@ -293,6 +311,7 @@ impl Peer {
         self.close(out);
         self.negotiation = self.negotiation.anew();
         self.path = Path::new(now, self.participant.role);
+        self.reporter.begin_anew(now);
         (self.local, self.remote) = (Trickle::default(), Trickle::default());
         self.remote_end = RemoteEnd::default();
         self.ice = ice.clone();

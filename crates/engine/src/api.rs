@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
-use visavis_call::CallEvent;
+use visavis_call::{CallEvent, CandidatePair};
 use visavis_media::audio::Volume;
 use visavis_media::audio::voice::VoiceSettings;
 use visavis_media::video::screen::{Screen, ScreenError};
@@ -232,13 +232,6 @@ pub struct PeerStats {
     pub received_video: ReceivedStats,
     pub received_screen: ReceivedStats,
     pub received_screen_sound: ReceivedStats,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
-pub struct CandidatePair {
-    /// `host`, `srflx`, `prflx` or `relay`.
-    pub local: String,
-    pub remote: String,
 }
 
 /// An outgoing track. Rates are over the last second; counters since the track began.

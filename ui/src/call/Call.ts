@@ -10,6 +10,7 @@ import * as consent from "./call/consent";
 import { Core } from "./call/core";
 import * as hosting from "./call/hosting";
 import * as moderation from "./call/moderation";
+import * as paths from "./call/paths";
 import { type Ice, tell } from "./peer";
 import * as session from "./session";
 import type { Wish } from "./session";
@@ -77,7 +78,9 @@ export class Call {
       case "local_candidates_ended":
         return core.peers.get(input.peer)?.handleLocalCandidatesEnd(input.ufrag, core.out);
       case "path":
-        return core.peers.get(input.peer)?.handlePath(nowMs, input.state, core.out);
+        return paths.onPath(core, nowMs, input.peer, input.state);
+      case "selected_pair":
+        return paths.onSelectedPair(core, nowMs, input.peer, input.pair);
       case "network_changed":
         return this.#onNetworkChanged(nowMs);
     }
@@ -175,9 +178,11 @@ export class Call {
     const core = this.#core;
     if (isCounted(message)) core.conversation?.handleReceived();
     switch (message.type) {
-      case "welcome":
-        admission.onGuest(core, message.payload.guest);
-        return admission.onWelcome(core, nowMs, iceOf(message.payload), message.payload.session, message.payload.resumed);
+      case "welcome": {
+        const { session: token, resumed, guest, path_reports } = message.payload;
+        admission.onGuest(core, guest);
+        return admission.onWelcome(core, nowMs, iceOf(message.payload), path_reports === true, token, resumed);
+      }
       case "joined":
         return admission.onJoined(core, nowMs, message.payload);
       case "consent":

@@ -15,5 +15,8 @@ export const MAX_ACCESS_TOKEN_BYTES = 4096;
 /** Largest message of the server, in bytes of JSON. */
 export const MAX_SERVER_MESSAGE_BYTES = 128 * 1024;
 
+/** Longest time until a connection is said to have come to be, in milliseconds. */
+export const MAX_CONNECT_MS = 60 * 60 * 1000;
+
 /** Most candidates in one `candidates` message. */
 export const MAX_CANDIDATES_PER_MESSAGE = 32;

@@ -55,6 +55,7 @@ const PAYLOADS: Record<ServerMessage["type"], Shape> = {
     session: optional(text),
     resumed: optional(object({ received: whole })),
     guest: optional(text),
+    path_reports: optional(flag),
   }),
   joined: object({
     room: text,

@@ -2,15 +2,18 @@
 
 import type { CallEvent } from "../generated/CallEvent";
 import type { Candidate } from "../generated/Candidate";
+import type { CandidatePair } from "../generated/CandidatePair";
 import type { Description } from "../generated/Description";
 import type { Output } from "../generated/Output";
 import type { Participant } from "../generated/Participant";
 import type { ParticipantId } from "../generated/ParticipantId";
+import type { PathReport } from "../generated/PathReport";
 import type { PathState } from "../generated/PathState";
 import type { PeerState } from "../generated/PeerState";
 import type { Role } from "../generated/Role";
 import { Negotiation, type Step } from "./negotiation";
 import { Path } from "./path";
+import { PathReporter } from "./pathReport";
 import { relayedCandidate, relayedDescription } from "./relayed";
 import { RemoteEnd } from "./remoteEnd";
 import * as trickle from "./trickle";
@@ -29,6 +32,7 @@ export class Peer {
   readonly id: ParticipantId;
   #negotiation: Negotiation;
   #path: Path;
+  readonly #reporter: PathReporter;
   #role: Role;
   /** What the connection was opened with, and which paths its media may take. */
   #ice: Ice;
@@ -49,6 +53,7 @@ export class Peer {
     this.#ice = ice;
     this.#negotiation = new Negotiation(role);
     this.#path = new Path(nowMs, role);
+    this.#reporter = new PathReporter(nowMs);
   }
 
   /** Opens the peer connection; the offerer makes its first offer at once. */
@@ -171,25 +176,33 @@ export class Peer {
     }
   }
 
-  handlePath(nowMs: number, state: PathState, out: Output[]): void {
+  handlePath(nowMs: number, state: PathState, out: Output[]): PathReport | undefined {
+    const before = this.#path.state;
     this.#path.handle(nowMs, state);
     this.#tellState(out);
+    return this.#reporter.handleState(nowMs, before, this.#path.state);
+  }
+
+  handleSelectedPair(nowMs: number, pair: CandidatePair): PathReport | undefined {
+    return this.isConnected ? this.#reporter.handlePair(nowMs, pair) : undefined;
   }
 
   handleNetworkChange(nowMs: number): void {
     this.#path.handleNetworkChange(nowMs);
   }
 
-  handleTimeout(nowMs: number, reachable: boolean, ice: Ice, out: Output[]): void {
+  handleTimeout(nowMs: number, reachable: boolean, ice: Ice, out: Output[]): PathReport | undefined {
     switch (this.#path.handleTimeout(nowMs, reachable && this.#missingUntilMs === undefined)) {
       case "restart_ice":
-        if (this.#isIceOld) return this.#offerAnew(nowMs, ice, out);
-        return this.#take(this.#negotiation.want("ice_restart"), out);
+        if (this.#isIceOld) this.#offerAnew(nowMs, ice, out);
+        else this.#take(this.#negotiation.want("ice_restart"), out);
+        return this.#reporter.handleRestart(nowMs);
       case "give_up":
         tell(out, { type: "error", code: "path_failed" });
-        return this.#giveUp(out);
+        this.#giveUp(out);
+        return this.#reporter.handleFailure(nowMs);
       case undefined:
-        return;
+        return undefined;
     }
   }
 
@@ -222,6 +235,7 @@ export class Peer {
     this.close(out);
     this.#negotiation = this.#negotiation.anew();
     this.#path = new Path(nowMs, this.#role);
+    this.#reporter.beginAnew(nowMs);
     this.#local = new Trickle();
     this.#remote = new Trickle();
     this.#remoteEnd = new RemoteEnd();

@@ -54,13 +54,14 @@ impl Call {
         &mut self,
         now: Instant,
         ice: Ice,
+        path_reports: bool,
         session: Option<SessionToken>,
         resumed: Option<Resumed>,
     ) {
         if !self.session.is_at(Step::Welcome) {
             return;
         }
-        self.ice = ice;
+        (self.ice, self.path_reports) = (ice, path_reports);
         if resumed.is_some_and(|resumed| self.resume(now, session.as_ref(), resumed)) {
             return;
         }

@@ -4,6 +4,7 @@ mod admission;
 mod consent;
 mod hosting;
 mod moderation;
+mod paths;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -34,6 +35,8 @@ pub struct Call {
     /// Whether the server knows what stranger is sought.
     is_sought: bool,
     ice: Ice,
+    /// Whether the server wants to know how media gets through.
+    path_reports: bool,
     peers: BTreeMap<ParticipantId, Peer>,
     /// Who waits in the lobby, as far as this client, a host, knows.
     knocks: Vec<Knock>,
@@ -54,6 +57,7 @@ impl Call {
             wish: None,
             is_sought: false,
             ice: Ice::default(),
+            path_reports: false,
             peers: BTreeMap::new(),
             knocks: Vec::new(),
             unanswered: 0,
@@ -98,9 +102,8 @@ impl Call {
             Input::LocalCandidatesEnded { peer, ufrag } => {
                 self.with_peer(&peer, |peer, out| peer.handle_local_candidates_end(ufrag, out));
             }
-            Input::Path { peer, state } => {
-                self.with_peer(&peer, |peer, out| peer.handle_path(now, state, out))
-            }
+            Input::Path { peer, state } => self.on_path(now, &peer, state),
+            Input::SelectedPair { peer, pair } => self.on_selected_pair(now, &peer, pair),
             Input::NetworkChanged => self.on_network_changed(now),
         }
     }
@@ -200,9 +203,12 @@ impl Call {
             self.count_received();
         }
         match message {
-            ServerMessage::Welcome { ice_servers, ice_mode, session, resumed, guest, .. } => {
+            ServerMessage::Welcome {
+                ice_servers, ice_mode, session, resumed, guest, path_reports, ..
+            } => {
                 self.on_guest(guest);
-                self.on_welcome(now, Ice { servers: ice_servers, mode: ice_mode }, session, resumed);
+                let ice = Ice { servers: ice_servers, mode: ice_mode };
+                self.on_welcome(now, ice, path_reports, session, resumed);
             }
             ServerMessage::Joined { room, you, participants, host, door, ice_mode } => {
                 let consent = self.asked_for(ice_mode);
@@ -265,8 +271,8 @@ impl Call {
         let ice = self.ice_here();
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.go_on(now, participant, &ice, &mut self.out);
-            peer.handle_timeout(now, true, &ice, &mut self.out);
-            return;
+            let report = peer.handle_timeout(now, true, &ice, &mut self.out);
+            return self.report(report);
         }
         let peer = Peer::open(now, participant, ice, &mut self.out);
         self.peers.insert(id, peer);
@@ -302,15 +308,18 @@ impl Call {
 
     fn handle_peer_timeouts(&mut self, now: Instant) {
         let (reachable, ice) = (self.session.is_in_room(), self.ice_here());
-        let mut gone = Vec::new();
+        let (mut gone, mut reports) = (Vec::new(), Vec::new());
         for (id, peer) in &mut self.peers {
-            peer.handle_timeout(now, reachable, &ice, &mut self.out);
+            reports.extend(peer.handle_timeout(now, reachable, &ice, &mut self.out));
             if peer.has_missed_return(now, reachable) {
                 gone.push(id.clone());
             }
         }
         for id in gone {
             self.on_participant_left(&id, LeaveReason::Disconnected);
+        }
+        for report in reports {
+            self.report(Some(report));
         }
     }
 

@@ -249,7 +249,7 @@ impl Actor {
             }
             Inner::Devices(devices) => self.on_devices(devices),
             Inner::Network(addresses) => self.on_network(&addresses),
-            Inner::Stats(stats) => self.emit(Event::Stats { stats }),
+            Inner::Stats(stats) => self.on_stats(stats),
         }
     }
 

@@ -4,9 +4,11 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use visavis_call::Input;
+use visavis_protocol::ParticipantId;
 
 use super::Actor;
-use crate::api::{CallStats, Milestones, PeerStats};
+use crate::api::{CallStats, Event, Milestones, PeerStats};
 use crate::inner::{Inner, tell};
 use crate::outgoing::OwnStats;
 use crate::peer::PeerCommand;
@@ -52,6 +54,15 @@ impl Actor {
             }
             tell(&inner, Inner::Stats(Box::new(stats)));
         });
+    }
+
+    pub(super) fn on_stats(&mut self, stats: Box<CallStats>) {
+        for PeerStats { participant, candidate_pair, .. } in &stats.peers {
+            if let (Ok(peer), Some(pair)) = (ParticipantId::new(participant.as_str()), *candidate_pair) {
+                self.feed(Input::SelectedPair { peer, pair });
+            }
+        }
+        self.emit(Event::Stats { stats });
     }
 }
 

@@ -11,7 +11,7 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpRtxParameters, RtpCodecKind,
 };
 use rtc::shared::error::Result;
-use visavis_protocol::{IceMode, IceServer};
+use visavis_protocol::{IceMode, IceServer, RelayProtocol};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{
@@ -61,6 +61,11 @@ impl Connection {
     /// From the next candidates on media takes these paths.
     pub(crate) async fn set_ice_mode(&self, mode: IceMode) -> Result<()> {
         self.pc.set_configuration(configuration(&self.relays, Some(mode))).await
+    }
+
+    /// What the relay is reached over that the agent knows by this URL.
+    pub(crate) fn relay_protocol(&self, url: &str) -> RelayProtocol {
+        self.relays.protocol(url)
     }
 
     /// Whether sockets can be bound for a restart. The crate opens one for multicast DNS too if it did at the beginning,

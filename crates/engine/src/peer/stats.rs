@@ -6,15 +6,18 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use rtc::statistics::stats::ice_candidate::RTCIceCandidateStats;
 use rtc::statistics::stats::rtp_stream::received::inbound::RTCInboundRtpStreamStats;
+use visavis_call::CandidatePair;
 use visavis_congestion::Estimate;
 use visavis_media::audio::{AudioStream, SAMPLE_RATE};
 use visavis_media::video::{ReceiverStats, VideoReceiver};
-use webrtc::peer_connection::{RTCStatsReport, RTCStatsReportEntry, StatsSelector};
+use visavis_protocol::{AddressFamily, CandidateType};
+use webrtc::peer_connection::{RTCIceCandidateType, RTCStatsReport, RTCStatsReportEntry, StatsSelector};
 
 use super::chain::{Meter, START, Traffic};
 use super::connection::Connection;
-use crate::api::{CandidatePair, PeerStats, ReceivedStats, SentStats};
+use crate::api::{PeerStats, ReceivedStats, SentStats};
 
 const VIDEO_CLOCK_HZ: f64 = 90_000.0;
 
@@ -149,7 +152,7 @@ impl Sampler {
         let mut received_screen =
             received(&self.meter.received_screen, of(RtpCodecKind::Video, true), VIDEO_CLOCK_HZ);
         snapshot.screen.describe(&last.screen, per_second, &mut received_screen);
-        let pair = selected_pair(&report);
+        let pair = selected_pair(connection, &report);
         if let Some((_, rtt_ms)) = &pair {
             for receiver in [&self.video, &self.screen].into_iter().flatten() {
                 receiver.set_round_trip(Duration::from_secs_f64(rtt_ms.max(0.0) / 1e3));
@@ -228,25 +231,46 @@ pub(crate) async fn local_address(connection: &Connection) -> Option<IpAddr> {
 }
 
 /// The pair in use and its round trip in milliseconds.
-fn selected_pair(report: &RTCStatsReport) -> Option<(CandidatePair, f64)> {
+fn selected_pair(connection: &Connection, report: &RTCStatsReport) -> Option<(CandidatePair, f64)> {
     let selected = report.transport()?.selected_candidate_pair_id.clone();
     let pair = report
         .candidate_pairs()
         .find(|pair| pair.stats.id == selected)
         .or_else(|| report.candidate_pairs().find(|pair| pair.nominated))?;
-    let kind = |id: String| {
-        use RTCStatsReportEntry::{LocalCandidate, RemoteCandidate};
-        match report.get(&id) {
-            Some(LocalCandidate(candidate) | RemoteCandidate(candidate)) => {
-                candidate.candidate_type.to_string()
-            }
-            // Only candidates that were signaled are in the report.
-            _ => "prflx".to_owned(),
-        }
+    let local = candidate(report, &format!("RTCLocalIceCandidate_{}", pair.local_candidate_id));
+    let remote = candidate(report, &format!("RTCRemoteIceCandidate_{}", pair.remote_candidate_id));
+    let relay = local.filter(|candidate| candidate.candidate_type == RTCIceCandidateType::Relay);
+    let described = CandidatePair {
+        local: candidate_type(local),
+        remote: candidate_type(remote),
+        relay_protocol: relay.map(|candidate| connection.relay_protocol(&candidate.url)),
+        family: local.and_then(family).or_else(|| remote.and_then(family)),
     };
-    let types = CandidatePair {
-        local: kind(format!("RTCLocalIceCandidate_{}", pair.local_candidate_id)),
-        remote: kind(format!("RTCRemoteIceCandidate_{}", pair.remote_candidate_id)),
-    };
-    Some((types, pair.current_round_trip_time * 1e3))
+    Some((described, pair.current_round_trip_time * 1e3))
+}
+
+fn candidate<'a>(report: &'a RTCStatsReport, id: &str) -> Option<&'a RTCIceCandidateStats> {
+    match report.get(id) {
+        Some(
+            RTCStatsReportEntry::LocalCandidate(candidate) | RTCStatsReportEntry::RemoteCandidate(candidate),
+        ) => Some(candidate),
+        _ => None,
+    }
+}
+
+/// Only candidates that were signaled are in a report: others are those that checks brought.
+fn candidate_type(candidate: Option<&RTCIceCandidateStats>) -> CandidateType {
+    match candidate.map(|candidate| candidate.candidate_type) {
+        Some(RTCIceCandidateType::Host) => CandidateType::Host,
+        Some(RTCIceCandidateType::Srflx) => CandidateType::Srflx,
+        Some(RTCIceCandidateType::Relay) => CandidateType::Relay,
+        _ => CandidateType::Prflx,
+    }
+}
+
+fn family(candidate: &RTCIceCandidateStats) -> Option<AddressFamily> {
+    match candidate.address.as_ref()?.parse().ok()? {
+        IpAddr::V4(_) => Some(AddressFamily::Ipv4),
+        IpAddr::V6(_) => Some(AddressFamily::Ipv6),
+    }
 }

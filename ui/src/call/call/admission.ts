@@ -62,11 +62,13 @@ export function onWelcome(
   core: Core,
   nowMs: number,
   ice: Ice,
+  pathReports: boolean,
   token: SessionToken | undefined,
   resumed: Resumed | undefined,
 ): void {
   if (!session.isAt(core.session, "welcome")) return;
   core.ice = ice;
+  core.pathReports = pathReports;
   if (resumed !== undefined && resume(core, nowMs, token, resumed)) return;
   core.conversation = token === undefined ? undefined : new Conversation(token);
   forgetUnanswered(core);

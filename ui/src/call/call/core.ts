@@ -9,6 +9,7 @@ import type { LeaveReason } from "../../generated/LeaveReason";
 import type { Output } from "../../generated/Output";
 import type { Participant } from "../../generated/Participant";
 import type { ParticipantId } from "../../generated/ParticipantId";
+import type { PathReport } from "../../generated/PathReport";
 import type { Conversation } from "../conversation";
 import { type Ice, Peer, tell } from "../peer";
 import * as session from "../session";
@@ -25,6 +26,8 @@ export class Core {
   /** Whether the server knows what stranger is sought. */
   isSought = false;
   ice: Ice = { ice_servers: [] };
+  /** Whether the server wants to know how media gets through. */
+  pathReports = false;
   readonly peers = new Map<ParticipantId, Peer>();
   /** Who waits in the lobby, as far as this client, a host, knows. */
   knocks: ParticipantId[] = [];
@@ -59,8 +62,7 @@ export class Core {
     const known = this.peers.get(participant.id);
     if (known !== undefined) {
       known.goOn(nowMs, participant, ice, this.out);
-      known.handleTimeout(nowMs, true, ice, this.out);
-      return;
+      return this.report(known.handleTimeout(nowMs, true, ice, this.out));
     }
     this.peers.set(participant.id, Peer.open(nowMs, participant, ice, this.out));
   }
@@ -77,11 +79,22 @@ export class Core {
     const reachable = session.isInRoom(this.session);
     const ice = iceHere(this);
     const gone: ParticipantId[] = [];
+    const reports: (PathReport | undefined)[] = [];
     for (const peer of this.peersInOrder()) {
-      peer.handleTimeout(nowMs, reachable, ice, this.out);
+      reports.push(peer.handleTimeout(nowMs, reachable, ice, this.out));
       if (peer.hasMissedReturn(nowMs, reachable)) gone.push(peer.id);
     }
     for (const id of gone) this.onParticipantLeft(id, "disconnected");
+    for (const report of reports) this.report(report);
+  }
+
+  /** Whether the server wants to know how media gets through, and is there to be told. */
+  get isToReport(): boolean {
+    return this.pathReports && session.isInRoom(this.session);
+  }
+
+  report(report: PathReport | undefined): void {
+    if (report !== undefined && this.isToReport) this.send({ type: "path", payload: report });
   }
 
   /** By id: the order in which both implementations of the core do things. */

@@ -314,6 +314,9 @@ export class BrowserEngine implements CallEngine {
     const sending = new SendingControl(this.#peers, this.#local);
     this.#stats = new StatsSampler(this.#peers, (stats, sent) => {
       void sending.handle(performance.now(), sent);
+      for (const { participant, candidate_pair: pair } of stats.peers) {
+        if (pair !== null) this.#handle({ type: "selected_pair", peer: participant, pair });
+      }
       this.#emit({ type: "stats", stats });
     });
     this.#levels = new VoiceLevels(this.#sound, (levels) => this.#emit({ type: "participant_levels", levels }));

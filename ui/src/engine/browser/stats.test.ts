@@ -70,6 +70,26 @@ test("a first report has no rates, and an empty one only zeros", () => {
   expect(empty.received_video.jitter_buffer_ms).toBe(0);
 });
 
+test("a pair says what its relay is reached over, and the family of whichever address is told", () => {
+  const [head, pair] = transport;
+  const described = (local: object, remote: object) =>
+    peerStats("b", report(0, head!, pair!, { id: "l", ...local }, { id: "r", ...remote }), undefined, new Map())
+      .candidate_pair;
+  expect(described({ candidateType: "relay", relayProtocol: "tls", address: "2001:db8::7" }, {})).toEqual({
+    local: "relay",
+    remote: "prflx",
+    relay_protocol: "tls",
+    family: "ipv6",
+  });
+  const hidden = { candidateType: "host", address: "4d1c8f2e.local" };
+  expect(described(hidden, { candidateType: "srflx", address: "203.0.113.9" })).toEqual({
+    local: "host",
+    remote: "srflx",
+    family: "ipv4",
+  });
+  expect(described(hidden, { candidateType: "host", address: null })).toEqual({ local: "host", remote: "host" });
+});
+
 test("Firefox marks the selected pair itself", () => {
   const [, pair, ...candidates] = transport;
   expect(peerStats("b", report(0, { ...pair, selected: true }, ...candidates), undefined, new Map()).rtt_ms).toBe(25);

@@ -1,6 +1,9 @@
+import type { AddressFamily } from "../../generated/AddressFamily";
 import type { CandidatePair } from "../../generated/CandidatePair";
+import type { CandidateType } from "../../generated/CandidateType";
 import type { ParticipantId } from "../../generated/ParticipantId";
 import type { PeerStats } from "../../generated/PeerStats";
+import type { RelayProtocol } from "../../generated/RelayProtocol";
 import type { ReceivedStats } from "../../generated/ReceivedStats";
 import type { SentStats } from "../../generated/SentStats";
 import { kindOf, type Source } from "./sections";
@@ -100,8 +103,34 @@ function selectedPair(report: StatsReport): StatsObject | undefined {
 }
 
 function candidatePair(pair: StatsObject, report: StatsReport): CandidatePair {
-  const type = (key: string): string => String(report.get(String(pair[key]))?.["candidateType"] ?? "");
-  return { local: type("localCandidateId"), remote: type("remoteCandidateId") };
+  const local = report.get(String(pair["localCandidateId"]));
+  const remote = report.get(String(pair["remoteCandidateId"]));
+  const relayProtocol = relayProtocolOf(local);
+  const family = familyOf(local) ?? familyOf(remote);
+  return {
+    local: typeOf(local),
+    remote: typeOf(remote),
+    ...(relayProtocol && { relay_protocol: relayProtocol }),
+    ...(family && { family }),
+  };
+}
+
+/** One that is not in the report was brought by checks. */
+function typeOf(candidate: StatsObject | undefined): CandidateType {
+  const type = candidate?.["candidateType"];
+  return type === "host" || type === "srflx" || type === "relay" ? type : "prflx";
+}
+
+function relayProtocolOf(candidate: StatsObject | undefined): RelayProtocol | undefined {
+  const protocol = candidate?.["relayProtocol"];
+  return protocol === "udp" || protocol === "tcp" || protocol === "tls" ? protocol : undefined;
+}
+
+/** Browsers may hide an address, or give a name of multicast DNS in its place. */
+function familyOf(candidate: StatsObject | undefined): AddressFamily | undefined {
+  const address = candidate?.["address"];
+  if (typeof address !== "string") return undefined;
+  return address.includes(":") ? "ipv6" : /^[\d.]+$/.test(address) ? "ipv4" : undefined;
 }
 
 function find(report: StatsReport, matches: (object: StatsObject) => boolean): StatsObject | undefined {

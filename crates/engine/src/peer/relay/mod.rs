@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio::task;
 use tokio_rustls::TlsConnector;
-use visavis_protocol::IceServer;
+use visavis_protocol::{IceServer, RelayProtocol};
 use webrtc::peer_connection::RTCIceServer;
 use webrtc::runtime::{AsyncUdpSocket, Runtime, TokioRuntime};
 
@@ -63,6 +63,11 @@ impl Relays {
     /// What the agent is told of.
     pub(super) fn ice_servers(&self) -> Vec<RTCIceServer> {
         self.0.servers.told.clone()
+    }
+
+    /// What the relay is reached over that the agent was told of by this URL.
+    pub(super) fn protocol(&self, told: &str) -> RelayProtocol {
+        self.0.servers.protocol(told)
     }
 
     /// Whether a candidate at this address would be at a stand-in. The far side has no business there.

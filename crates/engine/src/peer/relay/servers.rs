@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use rtc::ice::url::{ProtoType, SchemeType, Url};
 use tracing::debug;
-use visavis_protocol::IceServer;
+use visavis_protocol::{IceServer, RelayProtocol};
 use webrtc::peer_connection::RTCIceServer;
 
 /// Addresses that nobody has: the dummy address of RFC 7600 section 4.8, and one of the discard prefix of RFC 6666. The port says
@@ -51,6 +51,20 @@ impl Servers {
             }
         }
         all
+    }
+
+    /// What the server is reached over that was told as this URL.
+    pub(super) fn protocol(&self, told: &str) -> RelayProtocol {
+        match self.stream_told_as(told) {
+            Some(StreamServer { has_tls: true, .. }) => RelayProtocol::Tls,
+            Some(StreamServer { has_tls: false, .. }) => RelayProtocol::Tcp,
+            None => RelayProtocol::Udp,
+        }
+    }
+
+    fn stream_told_as(&self, told: &str) -> Option<&StreamServer> {
+        let Url { host, port, .. } = Url::parse_url(told).ok()?;
+        self.streams.get(index_of(SocketAddr::new(host.parse().ok()?, port))?)
     }
 
     fn told_as(&mut self, text: &str) -> Option<String> {
@@ -141,6 +155,20 @@ mod tests {
         assert_eq!(servers.streams, streams);
         assert!(!servers.has_udp);
         assert_eq!((&*servers.told[0].username, &*servers.told[0].credential), ("owl", "hoot"));
+    }
+
+    #[test]
+    fn a_server_is_known_by_what_the_agent_was_told() {
+        let servers =
+            servers(&["turn:192.0.2.7?transport=udp", "turn:192.0.2.7?transport=tcp", "turns:192.0.2.7"]);
+        let protocols = [RelayProtocol::Udp, RelayProtocol::Tcp, RelayProtocol::Tls];
+        for (told, protocol) in told(&servers).into_iter().zip(protocols) {
+            assert_eq!(servers.protocol(told), protocol, "{told}");
+            // As the agent writes it.
+            let written = Url::parse_url(told).expect("a URL").to_string();
+            assert_eq!(servers.protocol(&written), protocol, "{written}");
+        }
+        assert_eq!(servers.protocol(""), RelayProtocol::Udp);
     }
 
     #[test]
