@@ -9,6 +9,7 @@ import { observe } from "./support/deadline.mjs";
 import { Nodes, ready } from "./support/nodes.mjs";
 import { Peer } from "./support/peer.mjs";
 import { longestGapMs } from "./support/picture.mjs";
+import { Postgres } from "./support/postgres.mjs";
 import { Scope } from "./support/scope.mjs";
 import { Tab } from "./support/tab.mjs";
 import { RawSocket } from "./support/websocket.mjs";
@@ -74,7 +75,8 @@ test("strangers at three servers meet in the order in which they came", { timeou
 test("whom somebody has left at one server can be reported and blocked from the next one", { timeout: 60_000 }, async (t) => {
   const scope = new Scope(t);
   const file = path.join(scope.folder, "server.toml");
-  writeFileSync(file, `[moderation]\ndatabase = "sqlite:${path.join(scope.folder, "visavis.db")}"\n`, { mode: 0o600 });
+  const { url } = await Postgres.start(scope);
+  writeFileSync(file, `[moderation]\ndatabase = "${url}"\n`, { mode: 0o600 });
   const nodes = await Nodes.start(scope, { args: ["--dev", "--config", file] });
   const [ada, bob, cyd] = await Promise.all(nodes.servers.map((server) => welcomed(scope, server)));
   const seek = (socket, name) => socket.send({ type: "seek", payload: { name, media: MEDIA } });
