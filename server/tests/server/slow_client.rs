@@ -1,10 +1,11 @@
 //! A client that does not read.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use tokio::task::yield_now;
 use visavis_protocol::{ClientMessage, DescriptionKind, ErrorCode, LeaveReason, ServerMessage};
-use visavis_server::{Config, Timing};
+use visavis_server::{Config, LimitsConfig, Timing};
 
 use crate::support::{Call, Client, TestServer, description};
 
@@ -14,7 +15,10 @@ const FLOOD: u32 = 5_000;
 #[tokio::test]
 async fn who_does_not_read_is_cut_off_and_nobody_waits_for_it() {
     let timing = Timing { farewell: Duration::from_secs(20), ..Timing::default() };
-    let server = TestServer::start_with(Config { timing, ..Config::default() }).await;
+    // As fast as one can: by itself a client may not fill another's queue before that one is taken for gone.
+    let fast = NonZeroU32::MAX;
+    let limits = LimitsConfig { bytes_per_s: fast, messages_per_s: fast, ..LimitsConfig::default() };
+    let server = TestServer::start_with(Config { timing, limits, ..Config::default() }).await;
     let mut call = Call::begin(&server, "bystanders").await;
     let mut slow = Client::welcomed(&server).await;
     let (slow_id, _) = slow.join("owl", "Slow").await;
