@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::stream::{AudioStreamId, Incoming};
 use super::{AudioSinkEvent, Command};
 use crate::audio::Block;
+use crate::audio::handle::next_command;
 use crate::audio::hardware::{Closing, OwnedDevice, Report, SpeakerEnd, open_speaker};
 use crate::audio::mixer::Mixer;
 use crate::audio::pace::Pacer;
@@ -57,11 +58,7 @@ impl<E: Fn(AudioSinkEvent)> Worker<E> {
 
     pub(super) fn run(mut self, inbox: &Receiver<Command>) {
         loop {
-            let command = match self.next_wake() {
-                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
-            };
-            let outcome = match command {
+            let outcome = match next_command(inbox, self.next_wake()) {
                 Ok(command) => self.handle_command(command, Instant::now()),
                 Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => return,
