@@ -148,6 +148,22 @@ export class Internet {
     await this.#nft("delete table ip cut");
   }
 
+  /** Loses from here on all that belongs to the left host's present connections to a port of the router. Neither end is told. */
+  async silenceConnections(port) {
+    const words = ["-Htn", "state", "established", "sport", "=", `:${port}`];
+    const lines = (await run(this.#scope, "ss", words, { namespace: this.namespaces.router })).trim().split("\n");
+    const ends = lines.map((line) => line.trim().split(/\s+/).at(-1)).filter((end) => DEVICES.some((device) => end.startsWith(`${subnetOf("left", device)}.`)));
+    if (ends.length === 0) throw new Error(`nobody is connected to port ${port}`);
+    await this.#nft(
+      "add table ip hush",
+      `add set ip hush ends { type ipv4_addr . inet_service; elements = { ${ends.map((end) => end.replace(":", " . ")).join(", ")} }; }`,
+      "add chain ip hush input { type filter hook input priority filter - 1; }",
+      "add chain ip hush output { type filter hook output priority filter - 1; }",
+      `add rule ip hush input ip saddr . tcp sport @ends tcp dport ${port} drop`,
+      `add rule ip hush output ip daddr . tcp dport @ends tcp sport ${port} drop`,
+    );
+  }
+
   /** Counts from here on what the hosts send to a port of the router. */
   async count(port) {
     await this.#nft(
