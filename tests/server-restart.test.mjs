@@ -1,6 +1,8 @@
 /** A call outlives its server: that is killed or ended and started anew, pictures go on, and everybody is back soon. */
 
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { observe } from "./support/deadline.mjs";
 import { Peer } from "./support/peer.mjs";
@@ -13,6 +15,9 @@ const SECONDS = 8;
 const BEFORE_MS = 2000;
 const LONGEST_GAP_MS = 500;
 const BACK_MS = 3000;
+/** ICE takes seconds to be sure that nothing gets through any more (RFC 7675 section 5.1). */
+const RELAYED_BACK_MS = 12_000;
+const AFTER_S = 4;
 const PILL = { away: "Connected. Reaching the server again…", good: "Connected" };
 
 /**
@@ -133,6 +138,31 @@ for (const [first, second, signal] of [
     await bob.leave();
     await ada.isAlone();
     await ada.leave();
+  });
+}
+
+for (const [first, second] of [
+  ["engine", "engine"],
+  ["engine", "tab"],
+]) {
+  // The relay is in the server: what it passed on is lost with it, and the call has to find its way anew.
+  test(`${first} and ${second}, relayed by the server, see each other again when it was killed`, { timeout: 60_000 }, async (t) => {
+    const scope = new Scope(t);
+    const file = join(scope.folder, "relay-only.toml");
+    writeFileSync(file, '[ice]\nmode = "relay"\n[turn]\nenabled = true\nlisten = "127.0.0.1:0"\n');
+    const server = await Server.start(scope, { args: ["--config", file] });
+    const link = server.room();
+    const ends = [await enter(scope, first, link, "Ada"), await enter(scope, second, link, "Bob")];
+    await Promise.all(ends.map((end) => end.sees()));
+    await server.program.kill();
+    await server.startAgain();
+    await observe(RELAYED_BACK_MS);
+    // The tab may have another connection by then, and so other tracks.
+    const seen = await Promise.all(ends.map((end) => end.watch(AFTER_S)));
+    for (const [index, { name }] of ends.entries()) {
+      const { length } = seen[index].arrivalsMs;
+      assert.ok(length >= 14 * AFTER_S, `${name} saw ${length} pictures`);
+    }
   });
 }
 
