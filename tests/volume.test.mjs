@@ -14,11 +14,13 @@ import { level, readChannels } from "./support/wav.mjs";
 
 const SETTLE_MS = 300;
 const MEASURED_MS = 1_000;
-/** Of 20 whole waves of the tone, and more. */
+/** 22 waves of the tone. */
 const WINDOW_S = 0.05;
 const HEARD_WITHIN_MS = 10_000;
 /** How far a gain may be from the square of the volume: 0.5 dB. */
 const TOLERANCE = 0.06;
+/** Of the time. */
+const MOST_GAPS = 0.1;
 /** The tone at the most of one volume touches the limiter, which takes so much of it at most: 4 dB. */
 const LIMITED = 0.63;
 
@@ -77,9 +79,11 @@ async function check(t, sounds, scope, set) {
     await set.participant(participant);
     await set.everybody(everybody);
     await observe(SETTLE_MS);
-    return loudness(sounds, scope);
+    const { loud, gaps } = await hear(sounds, scope);
+    assert.ok(gaps <= MOST_GAPS, `the sound has gaps: ${Math.round(100 * gaps)} % of it`);
+    return loud;
   };
-  await until(HEARD_WITHIN_MS, "the tone to be heard", async () => (await loudness(sounds, scope)) > 0.1);
+  await until(HEARD_WITHIN_MS, "the tone to be heard", async () => (await hear(sounds, scope)).loud > 0.1);
   const asItCame = await measure(1, 1);
   for (const [participant, everybody, least, most] of [
     [0.5, 1, 0.25, 0.25],
@@ -96,8 +100,8 @@ async function check(t, sounds, scope, set) {
   }
 }
 
-/** How loud the tone comes out of the speaker: a gap in the sound is no volume, and other tests see to it. */
-async function loudness(sounds, scope) {
+/** How loud the tone comes out of the speaker, and how much of it is missing: a gap is no volume. */
+async function hear(sounds, scope) {
   const path = join(scope.folder, "heard.wav");
   const stop = sounds.listen(path);
   await observe(MEASURED_MS);
@@ -106,5 +110,6 @@ async function loudness(sounds, scope) {
   const heard = channels[1].subarray(rate / 4);
   const length = rate * WINDOW_S;
   const windows = Array.from({ length: Math.floor(heard.length / length) }, (_, index) => level(heard.subarray(index * length, (index + 1) * length)));
-  return percentile(windows, 0.5);
+  const loud = percentile(windows, 0.5) ?? 0;
+  return { loud, gaps: windows.filter((window) => window < loud / 2).length / windows.length };
 }
