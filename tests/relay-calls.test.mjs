@@ -21,6 +21,8 @@ const RELAY_PORT = 3478;
 /** In which a call finds its rate. */
 const BEFORE_MS = 1_000;
 const SECONDS = 3;
+/** Longer than between two pictures of a call that goes on. */
+const NOTICED_MS = 250;
 /** How much longer is watched than nothing may be seen. */
 const AFTER_CUT_S = 5;
 /** A relay that is heard from before signaling tells of it is a peer-reflexive candidate (RFC 8445 section 7.3.1.3). */
@@ -84,6 +86,7 @@ for (const clients of ["peer and peer", "peer and tab"]) {
       await observe(1000);
       await cut(world.internet);
       const seen = await Promise.all(watched);
+      assert.ok(seen.some(({ arrivalsMs }) => longestGapMs(arrivalsMs) > NOTICED_MS), "the relay was cut off");
       for (const [index, end] of ends.entries()) {
         const { arrivalsMs } = seen[index];
         const gapMs = Math.round(longestGapMs(arrivalsMs));

@@ -154,9 +154,12 @@ for (const [first, second] of [
     const link = server.room();
     const ends = [await enter(scope, first, link, "Ada"), await enter(scope, second, link, "Bob")];
     await Promise.all(ends.map((end) => end.sees()));
+    const watching = ends[0].watch((BEFORE_MS + RELAYED_BACK_MS) / 1000);
+    await observe(BEFORE_MS);
     await server.program.kill();
     await server.startAgain();
-    await observe(RELAYED_BACK_MS);
+    const { arrivalsMs } = await watching;
+    assert.ok(longestGapMs(arrivalsMs) > LONGEST_GAP_MS, "media went over the server");
     // The tab may have another connection by then, and so other tracks.
     const seen = await Promise.all(ends.map((end) => end.watch(AFTER_S)));
     for (const [index, { name }] of ends.entries()) {
