@@ -80,13 +80,15 @@ impl Following {
         state.follower.handle_sockets(locals);
     }
 
-    /// Where what the agent sends over `route` has to go, if that is elsewhere.
-    fn redirect(&self, route: Route, datagram: &[u8]) -> Option<(Arc<dyn AsyncUdpSocket>, SocketAddr)> {
+    /// Where what the agent sends over `route` has to go, if that is elsewhere, and what has to go there instead, if that
+    /// is something else.
+    fn redirect(&self, route: Route, datagram: &[u8]) -> Redirected {
         let mut state = self.lock();
         let over = state.follower.handle_sent(Instant::now(), route, datagram);
+        let instead = state.follower.in_place_of(over, datagram);
         let socket = (over != route).then(|| state.socket(over)).flatten();
         self.act(state);
-        Some((socket?, over.remote))
+        Redirected { to: socket.map(|socket| (socket, over.remote)), instead }
     }
 
     fn handle_received(&self, local: SocketAddr, meta: &mut RecvMeta, bytes: &[u8]) {
@@ -137,6 +139,12 @@ fn send(socket: &dyn AsyncUdpSocket, destination: SocketAddr, contents: &[u8]) {
     }
 }
 
+/// What becomes of what the agent sends.
+struct Redirected {
+    to: Option<(Arc<dyn AsyncUdpSocket>, SocketAddr)>,
+    instead: Option<Vec<u8>>,
+}
+
 /// A socket of the connection's, which its agent sees through.
 #[derive(Debug)]
 struct Socket {
@@ -153,13 +161,19 @@ impl AsyncUdpSocket for Socket {
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
         let first = transmit.contents.chunks(transmit.segment_size.unwrap_or(usize::MAX).max(1)).next();
         let route = Route { local: self.local, remote: transmit.destination };
-        match self.following.redirect(route, first.unwrap_or_default()) {
-            Some((socket, destination)) => {
-                let Transmit { ecn, contents, segment_size, .. } = *transmit;
-                socket.poll_send(cx, &Transmit { destination, ecn, contents, segment_size, src_ip: None })
-            }
-            None => self.inner.poll_send(cx, transmit),
-        }
+        let Redirected { to, instead } = self.following.redirect(route, first.unwrap_or_default());
+        let (socket, destination, src_ip) = match &to {
+            Some((socket, destination)) => (socket, *destination, None),
+            None => (&self.inner, transmit.destination, transmit.src_ip),
+        };
+        let Transmit { ecn, .. } = *transmit;
+        let (contents, segment_size) = match &instead {
+            Some(contents) => (contents.as_slice(), None),
+            None => (transmit.contents, transmit.segment_size),
+        };
+        let sent =
+            ready!(socket.poll_send(cx, &Transmit { destination, ecn, contents, segment_size, src_ip }))?;
+        Poll::Ready(Ok(if instead.is_some() { transmit.contents.len() } else { sent }))
     }
 
     fn poll_recv(

@@ -4,16 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rtc::crypto::{RTCCryptoProvider, default_provider};
+use rtc::ice::attributes::priority::PriorityAttr;
 use rtc::shared::error::Result;
-use rtc::stun::attributes::{
-    ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME,
-};
+use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE, ATTR_USERNAME};
 use rtc::stun::fingerprint::FINGERPRINT;
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{
     BINDING_REQUEST, BINDING_SUCCESS, Getter, Message, Setter, TransactionId, is_stun_message,
 };
 use rtc::stun::xoraddr::XorMappedAddress;
+
+/// The highest that a candidate may have (RFC 8445 section 5.1.2).
+const MAX_PRIORITY: u32 = i32::MAX as u32;
 
 /// What a datagram is, as far as following cares (RFC 7983 section 7).
 #[derive(Debug, PartialEq, Eq)]
@@ -72,23 +74,39 @@ impl Secret {
     }
 
     /// A check of our own like one of the agent's requests, which says who it is, its role and its priority.
-    pub(super) fn check_like(&self, request: &[u8], nominate: bool) -> Result<(TransactionId, Vec<u8>)> {
+    pub(super) fn check_like(&self, request: &[u8], urge: Option<u32>) -> Result<(TransactionId, Vec<u8>)> {
+        let id = TransactionId::new();
+        Ok((id, self.sign(&decode(request)?, id, urge)?))
+    }
+
+    /// One of the agent's requests, which urges the far side to take its pair.
+    pub(super) fn urging(&self, request: &[u8], urge: u32) -> Result<Vec<u8>> {
         let request = decode(request)?;
+        self.sign(&request, request.transaction_id, Some(urge))
+    }
+
+    /// To urge the far side to take the pair is to give it a priority that is so much higher (RFC 8445 section 7.1.1), and
+    /// to nominate it where this is the controlling side's to do (section 7.1.2).
+    fn sign(&self, request: &Message, id: TransactionId, urge: Option<u32>) -> Result<Vec<u8>> {
         let mut check = Message::new();
-        check.build(&[Box::new(BINDING_REQUEST), Box::new(TransactionId::new())])?;
-        for attribute in [ATTR_USERNAME, ATTR_PRIORITY, ATTR_ICE_CONTROLLING, ATTR_ICE_CONTROLLED] {
+        check.build(&[Box::new(BINDING_REQUEST), Box::new(id)])?;
+        for attribute in [ATTR_USERNAME, ATTR_ICE_CONTROLLING, ATTR_ICE_CONTROLLED] {
             if let Ok(value) = request.get(attribute) {
                 check.add(attribute, &value);
             }
         }
-        if nominate {
+        let mut priority = PriorityAttr::default();
+        priority.get_from(request)?;
+        let priority = priority.0.saturating_add(urge.unwrap_or(0)).min(MAX_PRIORITY);
+        PriorityAttr(priority).add_to(&mut check)?;
+        if urge.is_some() && request.contains(ATTR_ICE_CONTROLLING) {
             check.add(ATTR_USE_CANDIDATE, &[]);
         }
         let crypto = self.crypto.crypto();
         MessageIntegrity::new_short_term_integrity_with_provider(self.password.clone(), crypto)
             .add_to(&mut check)?;
         FINGERPRINT.add_to(&mut check)?;
-        Ok((check.transaction_id, check.raw))
+        Ok(check.raw)
     }
 
     /// The address that the far side sees our requests come from, by an answer that only it can have given.
@@ -109,7 +127,7 @@ fn decode(bytes: &[u8]) -> Result<Message> {
 
 #[cfg(test)]
 pub(super) mod testing {
-    use rtc::stun::attributes::AttrType;
+    use rtc::stun::attributes::{ATTR_PRIORITY, AttrType};
     use rtc::stun::textattrs::TextAttribute;
 
     use super::*;
@@ -155,6 +173,12 @@ pub(super) mod testing {
         message(&[Box::new(BINDING_SUCCESS), Box::new(id), Box::new(mapped)], &[], &secret)
     }
 
+    pub(crate) fn priority(request: &[u8]) -> u32 {
+        let mut priority = PriorityAttr::default();
+        priority.get_from(&decode(request).expect("a request")).expect("a priority");
+        priority.0
+    }
+
     pub(crate) fn nominates(request: &[u8]) -> bool {
         decode(request).expect("a request").contains(ATTR_USE_CANDIDATE)
     }
@@ -162,7 +186,7 @@ pub(super) mod testing {
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{answer, nominates, request};
+    use super::testing::{answer, nominates, priority, request};
     use super::*;
 
     #[test]
@@ -185,9 +209,10 @@ mod tests {
     fn a_check_is_the_agents_but_for_its_number() {
         let secret = Secret::new("far").expect("cryptography");
         let of_agent = request("far", true);
-        let (id, check) = secret.check_like(&of_agent, false).expect("a check");
+        let (id, check) = secret.check_like(&of_agent, None).expect("a check");
         assert_ne!(Datagram::new(&of_agent), Datagram::Request(id));
         assert_eq!(check.len(), of_agent.len());
+        assert_eq!(priority(&check), priority(&of_agent));
         assert!(!nominates(&check));
         let mut decoded = decode(&check).expect("a message");
         MessageIntegrity::check(&mut decoded, b"far", secret.crypto.crypto()).expect("integrity");
@@ -195,18 +220,25 @@ mod tests {
     }
 
     #[test]
-    fn roles_and_nominations_are_told() {
+    fn a_check_that_urges_has_a_higher_priority_and_nominates_where_it_may() {
         let secret = Secret::new("far").expect("cryptography");
         for controlling in [true, false] {
             let of_agent = request("far", controlling);
             assert_eq!(is_of_controlling(&of_agent), Some(controlling));
-            let (_, check) = secret.check_like(&of_agent, true).expect("a check");
+            let (_, check) = secret.check_like(&of_agent, Some(7)).expect("a check");
             assert_eq!(is_of_controlling(&check), Some(controlling));
-            assert!(nominates(&check));
+            assert_eq!(priority(&check), priority(&of_agent) + 7);
+            assert_eq!(nominates(&check), controlling);
+            let instead = secret.urging(&of_agent, 7).expect("a request");
+            let Datagram::Request(id) = Datagram::new(&of_agent) else { panic!("no request") };
+            assert_eq!(Datagram::new(&instead), Datagram::Request(id));
+            assert_eq!((priority(&instead), nominates(&instead)), (priority(&check), controlling));
+            let (_, check) = secret.check_like(&of_agent, Some(u32::MAX)).expect("a check");
+            assert_eq!(priority(&check), (1 << 31) - 1);
         }
         let mapped = "192.0.2.1:1".parse().expect("an address");
         assert_eq!(is_of_controlling(&answer("far", &request("far", true), mapped)), None);
-        assert!(secret.check_like(b"no message", true).is_err());
+        assert!(secret.check_like(b"no message", None).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::follower::{Action, Follower, Route};
-use super::stun::testing::{answer, nominates, request};
+use super::stun::testing::{answer, nominates, priority, request};
 
 const FAR: &str = "the far side's password";
 const NEAR: &str = "our own password";
@@ -246,7 +246,7 @@ fn checks_alone_move_only_what_is_dead() {
 fn an_own_address_that_changes_is_lost_once() {
     let mut end = End::new(true);
     end.mapped = address("203.0.113.1:6000");
-    end.run_deaf(Duration::from_millis(240));
+    end.run_deaf(Duration::from_millis(440));
     assert_eq!(end.lost, 0);
     end.run_deaf(Duration::from_millis(60));
     assert_eq!(end.lost, 1);
@@ -258,9 +258,51 @@ fn an_own_address_that_changes_is_lost_once() {
 fn a_far_side_that_follows_is_not_lost() {
     let mut end = End::new(true);
     end.mapped = address("203.0.113.1:6000");
-    end.run_deaf(Duration::from_millis(220));
+    end.run_deaf(Duration::from_millis(420));
     end.run(5 * SECOND);
     assert_eq!(end.lost, 0);
+}
+
+#[test]
+fn each_own_address_is_worth_more_than_those_before() {
+    for controlling in [true, false] {
+        let mut end = End::new(controlling);
+        let consent = request(FAR, controlling);
+        let mut before = priority(&consent);
+        for port in [6000, 6001, 6002] {
+            // The far side may see either first: what keeps consent, or a check.
+            let instead = end.follower.in_place_of(end.selected, &consent).expect("a request that urges");
+            end.mapped.set_port(port);
+            end.run_deaf(Duration::from_millis(200));
+            let checks = std::mem::take(&mut end.checks);
+            assert!(!checks.is_empty());
+            for request in [&instead, &checks[0].1] {
+                assert!(priority(request) > before);
+                assert_eq!(nominates(request), controlling);
+            }
+            before = priority(&checks[0].1);
+            end.run(SECOND);
+        }
+        assert_eq!(end.lost, 0);
+    }
+}
+
+#[test]
+fn only_what_keeps_consent_is_replaced() {
+    let end = End::new(true);
+    let consent = request(FAR, true);
+    let mapped = end.mapped;
+    assert!(end.follower.in_place_of(end.selected, &consent).is_some());
+    for other in [RTP, &consent[..19], &answer(NEAR, &consent, mapped)] {
+        assert_eq!(end.follower.in_place_of(end.selected, other), None);
+    }
+    assert_eq!(end.follower.in_place_of(rebound(end.selected), &consent), None);
+    // Before there is a pair there is nothing to be worth more than.
+    let now = end.now;
+    let mut fresh = Follower::new(now);
+    fresh.handle_password(now, FAR);
+    fresh.handle_sent(now, end.selected, &consent);
+    assert_eq!(fresh.in_place_of(end.selected, &consent), None);
 }
 
 #[test]
@@ -298,8 +340,8 @@ fn another_route_takes_the_place_of_one_that_is_dead() {
     end.run_deaf(Duration::from_millis(320));
     assert_eq!(end.route(), other);
     // The far side is told, and follows.
-    let nominated: Vec<_> = end.checks.iter().filter(|(_, check)| nominates(check)).collect();
-    assert!(matches!(nominated[..], [(route, _)] if *route == other));
+    let nominated = end.checks.iter().rfind(|(_, check)| nominates(check)).map(|(route, _)| *route);
+    assert_eq!(nominated, Some(other));
     end.theirs = other;
     end.run(5 * SECOND);
     assert_eq!((end.route(), end.lost), (other, 0));
@@ -345,7 +387,7 @@ fn a_far_side_that_does_not_follow_to_the_other_route_is_lost() {
     end.follower.handle_sockets(vec![end.selected.local]);
     end.follower.handle_candidate(other.remote);
     end.answers = |route| route.remote.port() == 40_009;
-    end.run_deaf(Duration::from_millis(360));
+    end.run_deaf(Duration::from_millis(560));
     assert_eq!((end.route(), end.lost), (other, 0));
     end.run_deaf(Duration::from_millis(100));
     assert_eq!((end.route(), end.lost), (other, 1));

@@ -46,6 +46,15 @@ pub(super) enum Action {
     Lost,
 }
 
+/// What a check is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Check {
+    /// To see whether the far side is there.
+    Look,
+    /// To have it take this route, too.
+    Urge,
+}
+
 /// Follows the far side of one connection. The agent sends to the pair that it has selected, and never selects another;
 /// this says where that really goes, and hides it from the agent.
 pub(super) struct Follower {
@@ -148,6 +157,17 @@ impl Follower {
         over
     }
 
+    /// What has to be sent over `over` in place of the agent's `datagram`. Whatever first comes from an address that the
+    /// far side does not know yet says what the address is worth, and that may be a request by which the agent keeps
+    /// consent; so each of these says so.
+    pub(super) fn in_place_of(&self, over: Route, datagram: &[u8]) -> Option<Vec<u8>> {
+        let is_request = || matches!(Datagram::new(datagram), Datagram::Request(_));
+        if self.present() != Some(over) || !is_request() || stun::is_of_controlling(datagram).is_none() {
+            return None;
+        }
+        self.secret.as_ref()?.urging(datagram, self.own.rank()).ok()
+    }
+
     /// One datagram, or several at once, came over `route`. Returns whom the agent has to take them to be from.
     pub(super) fn handle_received<'a>(
         &mut self,
@@ -198,6 +218,7 @@ impl Follower {
             request: std::mem::take(&mut self.request),
             is_controlling: self.is_controlling,
             asked: std::mem::take(&mut self.asked),
+            own: self.own.of_another_route(),
             selected: Some(route),
             ..Self::new(now)
         };
@@ -221,12 +242,12 @@ impl Follower {
         self.moved_at = Some(now);
         (self.heard_at, self.media_at) = (now, now);
         self.suspect = None;
-        self.own = OwnAddress::default();
+        self.own = self.own.of_another_route();
         self.is_lost = false;
         self.actions.push_back(Action::Moved);
         // A controlled agent must not choose by itself (RFC 8445 section 8.1.1).
         if self.is_controlling {
-            self.check(now, route, true);
+            self.check(now, route, Check::Urge);
         }
     }
 
@@ -251,15 +272,16 @@ impl Follower {
                     self.own.changed_at = Some(now);
                 }
             }
-        } else if self.own.mapped.replace(mapped).is_some_and(|before| before != mapped) {
-            self.own.changed_at = Some(now);
+        } else {
+            self.own.on_mapped(now, mapped);
         }
     }
 
-    fn check(&mut self, now: Instant, route: Route, nominate: bool) {
+    fn check(&mut self, now: Instant, route: Route, check: Check) {
         let Some(secret) = &self.secret else { return };
+        let urge = (check == Check::Urge).then_some(self.own.rank());
         // Before the agent's first request there is nothing to take after.
-        let Ok((id, datagram)) = secret.check_like(&self.request, nominate) else { return };
+        let Ok((id, datagram)) = secret.check_like(&self.request, urge) else { return };
         self.ask(now, id, route);
         self.actions.push_back(Action::Send { route, datagram });
     }

@@ -3,22 +3,45 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::{Action, Follower, LONG_QUIET, Route};
+use super::{Action, Check, Follower, LONG_QUIET, Route};
 
 /// After this long without the media that came, the own route is checked: its answer tells whether the own address is
 /// another one.
 const QUIET: Duration = Duration::from_millis(150);
 /// How long the far side may take to follow the own address, besides two round trips: an engine has done so by the
-/// time that it is noticed here, and a browser takes seconds, even for a pair that is nominated.
-const FOLLOWING: Duration = Duration::from_millis(100);
+/// time that it is noticed here, and a browser checks the new address first, up to 250 ms later.
+const FOLLOWING: Duration = Duration::from_millis(300);
 
 /// How the far side sees this host.
 #[derive(Debug, Default)]
 pub(super) struct OwnAddress {
-    pub(super) mapped: Option<SocketAddr>,
+    mapped: Option<SocketAddr>,
     /// When it became another one; until media shows that the far side has noticed.
     pub(super) changed_at: Option<Instant>,
     checked_at: Option<Instant>,
+    /// How often it has become another one.
+    changes: u32,
+}
+
+impl OwnAddress {
+    /// Nothing is known of another route but what holds for all.
+    pub(super) fn of_another_route(&self) -> Self {
+        Self { changes: self.changes, ..Self::default() }
+    }
+
+    /// The far side's answer says so.
+    pub(super) fn on_mapped(&mut self, now: Instant, mapped: SocketAddr) {
+        if self.mapped.replace(mapped).is_some_and(|before| before != mapped) {
+            self.changed_at = Some(now);
+            self.changes += 1;
+        }
+    }
+
+    /// How far above the agent's the present address's priority is: higher than that of each before, since a browser at
+    /// once forgets an address that is worth no more than the one that it sends to.
+    pub(super) fn rank(&self) -> u32 {
+        self.changes.saturating_add(1)
+    }
 }
 
 impl Follower {
@@ -27,7 +50,7 @@ impl Follower {
         let quiet = now.saturating_duration_since(self.media_at);
         if (QUIET..LONG_QUIET).contains(&quiet) && self.own.checked_at.is_none_or(|at| now >= at + QUIET) {
             self.own.checked_at = Some(now);
-            self.check(now, present, false);
+            self.check(now, present, Check::Urge);
         }
         let Some(changed_at) = self.own.changed_at else { return };
         if self.media_at > changed_at {

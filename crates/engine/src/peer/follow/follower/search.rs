@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::{Action, Follower, LONG_QUIET, Route};
+use super::{Action, Check, Follower, LONG_QUIET, Route};
 
 /// After this long without anything, besides a round trip, other routes are looked for: where media came, and where only
 /// what keeps consent does.
@@ -39,7 +39,7 @@ impl Follower {
         }
         for route in self.routes() {
             if route != present {
-                self.check(now, route, false);
+                self.check(now, route, Check::Look);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Follower, Route};
+use super::{Check, Follower, Route};
 
 /// How long no media must have come over the present route before one that it comes over takes its place: longer than
 /// packets overtake each other, so that a route that works is never left for copies of its packets.
@@ -67,7 +67,7 @@ impl Follower {
             if is_due && (is_silent || suspect.evidence == Evidence::Media) {
                 suspect.checked_at = Some(now);
                 let route = suspect.route;
-                self.check(now, route, false);
+                self.check(now, route, Check::Look);
             }
         } else if is_silent {
             let route = suspect.route;
