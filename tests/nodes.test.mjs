@@ -5,10 +5,12 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { Caller } from "./support/caller.mjs";
-import { observe } from "./support/deadline.mjs";
+import { observe, until } from "./support/deadline.mjs";
+import { scrape } from "./support/metrics.mjs";
 import { Nodes, ready } from "./support/nodes.mjs";
 import { Peer } from "./support/peer.mjs";
 import { longestGapMs } from "./support/picture.mjs";
+import { freePort } from "./support/ports.mjs";
 import { Postgres } from "./support/postgres.mjs";
 import { Scope } from "./support/scope.mjs";
 import { Tab } from "./support/tab.mjs";
@@ -18,6 +20,9 @@ const HELLO = { type: "hello", payload: { protocol: 1, client: "nodes/1" } };
 const MEDIA = { microphone: true, camera: false };
 const CROWD = 240;
 const LONGEST_GAP_MS = 500;
+/** A path is told with the statistics, which are of each second. */
+const PATH_TOLD_MS = 5_000;
+const TOLD_ONCE_MS = 2_000;
 /** A lease is over after 10 s, and the others look every second. */
 const LEASE_MS = 12_000;
 /** Whoever is waited for in vain is so for the grace period, which is 30 s. */
@@ -49,6 +54,30 @@ test("a peer and a tab at two servers see and hear each other, and a host at one
   await tab.leave();
   assert.equal((await next(eve, "participant_left")).reason, "left");
   await peer.leave();
+});
+
+test("clients at other servers than their room's tell that one how they are connected, once", { timeout: 60_000 }, async (t) => {
+  const scope = new Scope(t);
+  const operators = await Promise.all([0, 1, 2].map(async () => `127.0.0.1:${await freePort()}`));
+  const nodes = await Nodes.start(scope, { args: ["--room-size", "3"], argsOf: (index) => ["--admin-listen", operators[index]] });
+  const [first, second, third] = nodes.servers;
+  const owner = await welcomed(scope, first);
+  owner.send(join("red-owl", "Owner"));
+  assert.equal((await owner.next()).type, "joined");
+  const link = ({ origin }) => `${origin}/r/red-owl`;
+  const peer = Peer.start(scope, link(second), { name: "Peer" });
+  await peer.inRoom();
+  const tab = await Tab.open(scope, link(third), { name: "Tab" });
+  await Promise.all([peer.sees(), tab.sees()]);
+  const told = async () => {
+    const each = await Promise.all(operators.map((address) => scrape(address, "visavis_path_connections_total")));
+    return each.map((samples) => samples.reduce((sum, { count }) => sum + count, 0));
+  };
+  const sum = (counts) => counts.reduce((total, count) => total + count, 0);
+  await until(PATH_TOLD_MS, "both to tell", async () => sum(await told()) >= 2);
+  await observe(TOLD_ONCE_MS);
+  assert.deepEqual(await told(), [2, 0, 0], "each end tells once, and the room's server counts");
+  await Promise.all([tab.leave(), peer.leave()]);
 });
 
 test("strangers at three servers meet in the order in which they came", { timeout: 60_000 }, async (t) => {

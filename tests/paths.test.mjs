@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { observe, until } from "./support/deadline.mjs";
+import { scrape } from "./support/metrics.mjs";
 import { Peer } from "./support/peer.mjs";
 import { freePort } from "./support/ports.mjs";
 import { Scope } from "./support/scope.mjs";
@@ -16,6 +17,7 @@ const TOLD_LIMIT_MS = 5_000;
 /** Until a path counts as disconnected, a restart is due, and it is found again. */
 const RESTART_LIMIT_MS = 20_000;
 const LONGEST_CONNECT_S = 10;
+const PREFIX = "visavis_path_";
 
 test("a tab and a peer that reach each other are two ends of a direct connection", { timeout: 60_000 }, async (t) => {
   const scope = new Scope(t);
@@ -59,12 +61,12 @@ test("a peer that stands still for a while is lost and found again", { timeout: 
 
 test("nobody tells anything where the operator does not want to know", { timeout: 60_000 }, async (t) => {
   const scope = new Scope(t);
-  const { server, metrics } = await start(scope, "", "path_reports = false");
+  const { server, metrics, operators } = await start(scope, "", "path_reports = false");
   await meet(scope, server);
   await observe(TOLD_LIMIT_MS);
   assert.deepEqual((await metrics("connections_total")).filter(({ count }) => count > 0), []);
-  const all = await metrics("");
-  assert.equal(all.find(({ name }) => name === "visavis_participants")?.count, 2, "both are there");
+  const [{ count }] = await scrape(operators, "visavis_participants");
+  assert.equal(count, 2, "both are there");
 });
 
 /** Ada in a tab, or like Bob natively, and Bob see each other. */
@@ -90,26 +92,13 @@ function toldByBoth(metrics) {
   });
 }
 
-/** A server, and what it counts: of paths, or with an empty name all of it. */
+/** A server, and what it counts of paths. */
 async function start(scope, settings = "", admin = "") {
   const operators = `127.0.0.1:${await freePort()}`;
   const text = `[admin]\nlisten = "${operators}"\n${admin}\n${settings}`;
   const server = await Server.start(scope, { args: configured(scope, "server", text) });
-  const metrics = async (name) => {
-    const answer = await fetch(`http://${operators}/metrics`);
-    assert.equal(answer.status, 200);
-    const samples = (await answer.text()).split("\n").map(sample).filter((it) => it !== undefined);
-    return name === "" ? samples : samples.filter((it) => it.name === `visavis_path_${name}`);
-  };
-  return { server, metrics };
-}
-
-/** A line of OpenMetrics, its labels beside its value; undefined if it is none of a sample. */
-function sample(line) {
-  const [, name, labels = "", value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
-  if (name === undefined) return undefined;
-  const named = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, label, text]) => [label, text]);
-  return { name, ...Object.fromEntries(named), count: Number(value) };
+  const metrics = async (name) => (await scrape(operators, PREFIX)).filter((it) => it.name === name);
+  return { server, metrics, operators };
 }
 
 function configured(scope, name, text) {

@@ -13,13 +13,19 @@ export class Nodes {
     this.balancer = balancer;
   }
 
-  /** @param {import("./scope.mjs").Scope} scope */
-  static async start(scope, { count = 3, args = [] } = {}) {
+  /**
+   * @param {import("./scope.mjs").Scope} scope
+   * @param {{ count?: number, args?: string[], argsOf?: (index: number) => string[] }} [options] `argsOf`: what only one of
+   *   them is told
+   */
+  static async start(scope, { count = 3, args = [], argsOf = () => [] } = {}) {
     const redis = await Redis.start(scope);
     const each = Array.from({ length: count });
     const relays = await Promise.all(each.map(() => Relay.start(scope, `http://127.0.0.1:${redis.port}`)));
     const servers = await Promise.all(
-      relays.map(({ origin }) => Server.start(scope, { args: ["--redis", `redis://${new URL(origin).host}`, ...args] })),
+      relays.map(({ origin }, index) =>
+        Server.start(scope, { args: ["--redis", `redis://${new URL(origin).host}`, ...args, ...argsOf(index)] }),
+      ),
     );
     await Promise.all(servers.map((server) => ready(server)));
     const balancer = await Balancer.start(scope, servers.map(({ origin }) => origin));
