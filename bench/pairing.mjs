@@ -2,14 +2,13 @@
  * How many strangers three nodes bring together in a second through a real Redis, and whether that costs more when many others
  * wait. The nodes are threads of one process, each with a broker as a server has it; Redis is Debian's.
  *
- * `cargo xtask bench pairing [--json OUT]`, or `node bench/pairing.mjs`, which builds `server/examples/pairing.rs` unless
- * `VISAVIS_PAIRING_BIN` names it; needs `redis-server`.
+ * `cargo xtask bench pairing [--json OUT]`, or `node bench/pairing.mjs` with `VISAVIS_PAIRING_BIN` naming
+ * `server/examples/pairing.rs`, built for release; needs `redis-server`.
  */
 
-import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { SERVER } from "../tests/support/binaries.mjs";
 import { until } from "../tests/support/deadline.mjs";
 import { Program } from "../tests/support/process.mjs";
 import { Scope } from "../tests/support/scope.mjs";
@@ -24,18 +23,8 @@ const WANTED = 20_000;
 const [FEW, MANY] = [1_000, 1_000_000];
 /** The cost of a pair may differ by so much. */
 const FLAT = "<=1.3";
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const BEGIN_LIMIT_MS = 10_000;
 const RUN_LIMIT_MS = 5 * 60_000;
-
-/** Builds the program that drives brokers. @returns {string} */
-function build() {
-  const words = ["build", "--locked", "--release", "-p", "visavis-server", "--example", "pairing", "--message-format=json"];
-  const options = { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 };
-  const lines = String(execFileSync(process.env.CARGO ?? "cargo", words, options)).split("\n");
-  const built = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
-  return built.find(({ target, executable }) => target?.name === "pairing" && executable).executable;
-}
 
 /** @returns {Promise<{ pairs: number, redisMicroseconds: number }>} in a second, and of Redis for a pair */
 async function measure(program, waiting) {
@@ -57,7 +46,7 @@ async function measure(program, waiting) {
   }
 }
 
-const program = process.env.VISAVIS_PAIRING_BIN ?? build();
+const program = process.env.VISAVIS_PAIRING_BIN ?? join(dirname(SERVER), "examples/pairing");
 const rounds = { few: [], many: [] };
 for (let round = 0; round < ROUNDS; round += 1) {
   rounds.few.push(await measure(program, FEW));

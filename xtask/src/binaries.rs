@@ -15,10 +15,11 @@ pub(crate) enum Binary {
     VoiceRoom,
     SignalingLoad,
     Crowd,
+    Pairing,
 }
 
 impl Binary {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Server,
         Self::Peer,
         Self::App,
@@ -26,6 +27,7 @@ impl Binary {
         Self::VoiceRoom,
         Self::SignalingLoad,
         Self::Crowd,
+        Self::Pairing,
     ];
 
     /// Name of its file.
@@ -38,6 +40,7 @@ impl Binary {
             Self::VoiceRoom => "voice_room",
             Self::SignalingLoad => "signaling-load",
             Self::Crowd => "crowd",
+            Self::Pairing => "pairing",
         }
     }
 
@@ -46,7 +49,7 @@ impl Binary {
             Self::Server | Self::Peer | Self::App => self.name(),
             Self::EncodeY4m | Self::SignalingLoad => "visavis-testkit",
             Self::VoiceRoom => "visavis-media",
-            Self::Crowd => "visavis-server",
+            Self::Crowd | Self::Pairing => "visavis-server",
         }
     }
 
@@ -60,6 +63,7 @@ impl Binary {
             Self::VoiceRoom => "VISAVIS_ROOM_BIN",
             Self::SignalingLoad => "VISAVIS_SIGNALING_LOAD_BIN",
             Self::Crowd => "VISAVIS_CROWD_BIN",
+            Self::Pairing => "VISAVIS_PAIRING_BIN",
         }
     }
 
@@ -67,7 +71,7 @@ impl Binary {
     fn is_example(self) -> bool {
         match self {
             Self::Server | Self::Peer | Self::App | Self::EncodeY4m | Self::SignalingLoad => false,
-            Self::VoiceRoom | Self::Crowd => true,
+            Self::VoiceRoom | Self::Crowd | Self::Pairing => true,
         }
     }
 }
