@@ -1,38 +1,36 @@
 //! The actor that owns all rooms and sessions: takes events from the connections' tasks, never waits for any of them.
 
 mod cluster;
+mod drain;
 mod fuzz;
 mod handle;
 mod links;
 mod moderation;
+mod sessions;
 #[cfg(test)]
 mod simulation;
 mod strangers;
 
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::sleep_until;
-use tracing::{debug, info};
-use visavis_protocol::{ClientMessage, ErrorCode, Resumed, ServerMessage, SessionToken};
+use visavis_protocol::{ClientMessage, ErrorCode, ServerMessage};
 
-use crate::access::Grant;
 use crate::cluster::Said;
-use crate::limits::Source;
 use crate::matchmaking::Strangers;
 use crate::metrics::{Metrics, gauged};
-use crate::moderation::{ArchiveHandle, Moment, Register};
+use crate::moderation::{ArchiveHandle, Register};
 use crate::rooms::{Delivery, Rooms};
-use crate::sessions::{ConnectionId, IdMap, Opening, Resumption, SessionId, Sessions};
+use crate::sessions::{ConnectionId, IdMap, SessionId, Sessions};
 use crate::telemetry::spans;
 pub(crate) use cluster::Cluster;
-use cluster::Leaving;
+use drain::Phase;
 pub use fuzz::fuzz_nodes;
+use handle::Event;
 pub(crate) use handle::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting, WeakHubHandle};
-use handle::{Event, Greeted, Outbox};
 use links::Link;
 
 /// The actor's state.
@@ -51,16 +49,6 @@ pub(crate) struct Hub {
     links: IdMap<ConnectionId, Link>,
     phase: Phase,
     metrics: Arc<Metrics>,
-}
-
-#[derive(Debug)]
-enum Phase {
-    Serving,
-    /// Only who is in a room stays, until the last one is empty, which somebody may wait for.
-    Draining {
-        empty: Option<oneshot::Sender<()>>,
-    },
-    ShuttingDown,
 }
 
 impl Hub {
@@ -228,112 +216,6 @@ impl Hub {
         }
     }
 
-    fn on_connected(&mut self, connection: ConnectionId, outbox: Outbox) {
-        self.links.insert(connection, Link::Open(outbox));
-        self.metrics.connections_opened.inc();
-        match self.phase {
-            // Whoever is on the way to a room that is open may still come.
-            Phase::Serving | Phase::Draining { .. } => {}
-            Phase::ShuttingDown => self.dismiss(connection, Dismissal::ShuttingDown),
-        }
-    }
-
-    fn on_greeted(&mut self, now: Instant, connection: ConnectionId, hello: Greeted, at: Moment) {
-        if !matches!(self.links.get(&connection), Some(Link::Open(_))) {
-            return;
-        }
-        let address = hello.source.map(Source::address);
-        if let Some(complaint) = self.register.keeps_out(at, &hello.grant.identity, address) {
-            self.links.insert(connection, Link::Dismissed);
-            hello.answer.send(Err(Dismissal::Banned(Box::new(complaint)))).ok();
-            return;
-        }
-        if let Some(hello) = self.look_for_session(now, connection, hello) {
-            self.greet(now, connection, hello);
-        }
-    }
-
-    /// Begins a session or goes on with one that is here.
-    fn greet(&mut self, now: Instant, connection: ConnectionId, hello: Greeted) {
-        if !matches!(self.links.get(&connection), Some(Link::Open(_))) {
-            return;
-        }
-        let Greeted { source, resume, grant, answer } = hello;
-        let address = source.map(Source::address);
-        let Opening { session, resumed } = self.sessions.open(connection, resume, grant);
-        let Some(resumed) = resumed else {
-            self.enter(connection, address);
-            answer.send(Ok(Greeting { session, resumed: None, read: 0 })).ok();
-            return;
-        };
-        self.metrics.sessions_resumed.inc();
-        let (greeting, missed) = self.go_on(connection, address, session, resumed);
-        // A connection that no longer listens is about to say that it is gone.
-        answer.send(Ok(greeting)).ok();
-        self.catch_up(now, connection, missed);
-    }
-
-    /// A session goes on over this connection, which is then to be told what was missed.
-    fn go_on(
-        &mut self,
-        connection: ConnectionId,
-        address: Option<IpAddr>,
-        session: SessionToken,
-        resumed: Resumption,
-    ) -> (Greeting, Vec<Arc<ServerMessage>>) {
-        let Resumption { received, read, missed, superseded } = resumed;
-        debug!(connection = connection.0, missed = missed.len(), "a session goes on");
-        self.enter(connection, address);
-        if let Some(old) = superseded {
-            self.dismiss(old, Dismissal::Superseded);
-        }
-        if let Some(session) = self.sessions.session_of(connection) {
-            self.rooms.handle_return(session);
-        }
-        (Greeting { session, resumed: Some(Resumed { received }), read }, missed)
-    }
-
-    fn catch_up(&mut self, now: Instant, connection: ConnectionId, missed: Vec<Arc<ServerMessage>>) {
-        for message in missed {
-            self.post(connection, message);
-        }
-        if let Some(session) = self.sessions.session_of(connection) {
-            self.on_stranger_back(now, session);
-        }
-    }
-
-    /// Notes who is behind the session of a connection.
-    fn enter(&mut self, connection: ConnectionId, address: Option<IpAddr>) {
-        if let Some(session) = self.sessions.session_of(connection)
-            && let Some(Grant { identity, .. }) = self.sessions.grant(session)
-        {
-            self.register.enter(session, identity.clone(), address);
-        }
-    }
-
-    fn on_disconnected(&mut self, now: Instant, connection: ConnectionId, parting: Parting) {
-        self.links.remove(&connection);
-        match self.leave_cluster(connection, parting) {
-            Leaving::Here => self.on_gone(now, connection, parting),
-            Leaving::Elsewhere => {}
-        }
-    }
-
-    /// The connection of a session here is over.
-    fn on_gone(&mut self, now: Instant, connection: ConnectionId, parting: Parting) {
-        let Some(session) = self.sessions.session_of(connection) else { return };
-        let is_awaited = self.rooms.hold(session) || self.waits(session);
-        if parting == Parting::Lost && is_awaited && !matches!(self.phase, Phase::ShuttingDown) {
-            self.sessions.detach(now, connection);
-            self.rooms.handle_absence(session);
-            if let Some(strangers) = &mut self.strangers {
-                strangers.handle_absence(session);
-            }
-        } else {
-            self.end(now, session);
-        }
-    }
-
     /// Ends the sessions whose clients did not come back, and sees to those who wait.
     fn on_time(&mut self, now: Instant) {
         while let Some(session) = self.sessions.poll_ended(now) {
@@ -367,82 +249,6 @@ impl Hub {
 
     fn waits(&self, session: SessionId) -> bool {
         self.strangers.as_ref().is_some_and(|strangers| strangers.waits(session))
-    }
-
-    fn on_drain(&mut self, now: Instant, empty: oneshot::Sender<()>) {
-        info!(rooms = self.rooms.len(), "going away when the rooms are empty");
-        self.phase = Phase::Draining { empty: Some(empty) };
-        let idle: Vec<_> = self
-            .links
-            .keys()
-            .copied()
-            .filter(|connection| self.sessions.session_of(*connection).is_some_and(|it| !self.rooms.hold(it)))
-            .collect();
-        // Nobody is brought together any more: who waits is idle too.
-        if let Some(strangers) = &mut self.strangers {
-            strangers.close();
-        }
-        self.publish_seekers(now);
-        self.strangers = None;
-        for connection in idle {
-            self.dismiss(connection, Dismissal::ShuttingDown);
-        }
-        self.give_up_carried();
-    }
-
-    /// Says that the last room is empty, if somebody waits for it.
-    fn tell_if_empty(&mut self) {
-        if let Phase::Draining { empty } = &mut self.phase
-            && self.rooms.len() == 0
-            && let Some(empty) = empty.take()
-        {
-            // Who asked may have lost patience.
-            empty.send(()).ok();
-        }
-    }
-
-    fn is_leaving(&self) -> bool {
-        !matches!(self.phase, Phase::Serving)
-    }
-
-    fn on_shut_down(&mut self) {
-        info!(connections = self.links.len(), "shutting down");
-        self.phase = Phase::ShuttingDown;
-        self.give_up_carried();
-        let connections: Vec<_> = self.links.keys().copied().collect();
-        for connection in connections {
-            self.dismiss(connection, Dismissal::ShuttingDown);
-        }
-        // As long as its rooms are still there: others open them as they are.
-        self.resign();
-    }
-
-    /// Ends sessions whose clients go on in others.
-    fn end_replaced(&mut self, now: Instant) {
-        for session in self.rooms.take_replaced() {
-            if let Some(connection) = self.sessions.connection_of(session) {
-                self.dismiss(connection, Dismissal::Superseded);
-            }
-            self.end(now, session);
-        }
-    }
-
-    fn end(&mut self, now: Instant, session: SessionId) {
-        self.sessions.end(session);
-        let deliveries = self.conclude(now, session);
-        self.deliver(now, deliveries);
-    }
-
-    /// What follows from the end of a session.
-    fn conclude(&mut self, now: Instant, session: SessionId) -> Vec<Delivery> {
-        if let Some(strangers) = &mut self.strangers {
-            strangers.leave(now, session);
-        }
-        self.unsettle(session);
-        let deliveries = self.rooms.handle_end(session);
-        self.note_partings(now);
-        self.register.leave(session);
-        deliveries
     }
 
     /// Tells how much there is of everything.
