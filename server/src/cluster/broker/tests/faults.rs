@@ -1,6 +1,9 @@
 use super::pairing::{identity, seeker};
 use super::*;
 
+/// With a Redis that has forgotten everything: by the own new life, and by a look that finds nobody.
+const MOST_LOSSES: usize = 2;
+
 /// What a node holds in these tests: a room with a memory, a session, and somebody who seeks and meets nobody.
 async fn hold(node: &mut Node, name: &str) -> Ticket {
     node.claim(name).await;
@@ -48,6 +51,11 @@ async fn what_redis_has_forgotten_it_is_told_again() {
     // The memory too.
     let gone = ann.id.clone();
     ann.resign().await;
+    // Who has lost her before, and not seen that she came back, learns by what it says to her.
+    for _ in 0..MOST_LOSSES {
+        ben.say(Command::Noted { node: gone.clone() });
+    }
+    ben.say(Command::Send { to: gone.clone(), mail: "hello".to_owned() });
     ben.expect(Event::NodeLost { node: gone }).await;
     assert_eq!(ben.claim("owl").await, (ben.id.clone(), Some("memory of owl".to_owned())));
 }
