@@ -42,10 +42,15 @@ for (const transport of /** @type {Transport[]} */ (["udp", "tcp", "tls"])) {
   }
 }
 
-/** @param {{ clients: string, transport: Transport, mode: Mode, coturn?: boolean }} situation */
-async function calls(t, { clients, transport, mode, coturn }) {
+for (const transport of /** @type {Transport[]} */ (["udp", "tcp"])) {
+  test(`peer and tab, whose networks have only IPv6, our relay over ${transport}`, { timeout: 60_000 }, (t) =>
+    calls(t, { clients: "peer and tab", transport, mode: "all", family: 6 }));
+}
+
+/** @param {{ clients: string, transport: Transport, mode: Mode, coturn?: boolean, family?: 4 | 6 }} situation */
+async function calls(t, { clients, transport, mode, coturn, family }) {
   const scope = new Scope(t);
-  const world = await build(scope, { transport, mode, coturn });
+  const world = await build(scope, { transport, mode, coturn, family });
   const { internet } = world;
   if (transport === "udp") await internet.count(RELAY_PORT);
   const ends = await enter(scope, world, clients);
@@ -108,12 +113,12 @@ function checkRelayed(end, { peers: [{ candidate_pair: pair }] }, transport) {
 
 /**
  * Two hosts that reach a server and a relay, and not each other; and the relay in one way alone, but for UDP, beside which TCP
- * is open.
+ * is open. The relay relays over IPv4, which is what clients ask for, however they reach it.
  *
- * @param {{ transport: Transport, mode: Mode, coturn?: boolean }} situation
+ * @param {{ transport: Transport, mode: Mode, coturn?: boolean, family?: 4 | 6 }} situation
  */
-async function build(scope, { transport, mode, coturn = false }) {
-  const internet = await Internet.up(scope);
+async function build(scope, { transport, mode, coturn = false, family = 4 }) {
+  const internet = await Internet.up(scope, { family });
   await internet.part();
   const [namespace, address] = [internet.namespaces.router, internet.address];
   const certificate = await Certificate.make(scope, scope.folder, address);
@@ -124,12 +129,14 @@ async function build(scope, { transport, mode, coturn = false }) {
     const urls = transport === "tls" ? [`turns:${address}:${Coturn.tlsPort}?transport=tcp`] : ways;
     settings.push(`[[ice.turn]]\nurls = ${JSON.stringify(urls)}\nsecret = "${secret}"`);
   } else {
-    settings.push(`[turn]\nenabled = true\nlisten = "${address}:${RELAY_PORT}"`);
+    const listen = family === 6 ? `"[::]:${RELAY_PORT}"\npublic_addresses = ${JSON.stringify(internet.routerAddresses)}` : `"${address}:${RELAY_PORT}"`;
+    settings.push(`[turn]\nenabled = true\nlisten = ${listen}`);
     if (transport === "tls") settings.push(`[tls]\ncertificate = "${certificate.file}"\nkey = "${certificate.key}"`);
   }
   const file = join(scope.folder, "server.toml");
   writeFileSync(file, `${settings.join("\n")}\n`);
-  const server = await Server.start(scope, { address, args: ["--config", file], namespace });
+  const host = family === 6 ? `[${address}]` : address;
+  const server = await Server.start(scope, { address: host, args: ["--config", file], namespace });
   // The way over TLS to our own relay is that of the page.
   const wayToRelay = { tcp: RELAY_PORT, tls: Coturn.tlsPort };
   if (transport !== "udp") await internet.letInOnly([Number(new URL(server.origin).port), wayToRelay[transport]]);

@@ -9,6 +9,22 @@ const SERVER_DEVICE = "server0";
 let count = 0;
 
 /**
+ * What a family of addresses looks like here.
+ *
+ * @typedef {object} Family
+ * @property {string} router where the router itself is reached
+ * @property {(subnet: number, host: number) => string} host
+ * @property {number} bits of a subnet
+ * @property {string} word by which `ip` knows it
+ */
+
+/** @type {Record<4 | 6, Family>} */
+const FAMILIES = {
+  4: { router: "10.79.0.1", host: (subnet, host) => `10.78.${subnet}.${host}`, bits: 24, word: "-4" },
+  6: { router: "fd79::1", host: (subnet, host) => `fd78:0:0:${subnet}::${host}`, bits: 64, word: "-6" },
+};
+
+/**
  * Two hosts, each with two interfaces to a router that stands for the internet: three network namespaces. Everything
  * reaches everything; a host prefers its first interface, `wired0`, to the second, `radio0`. Needs root.
  */
@@ -17,37 +33,44 @@ export class Internet {
   /** How often the NAT has been given ports. */
   #bindings = 0;
 
-  constructor(scope, namespaces, address) {
+  /** @type {Family} */
+  #family;
+
+  constructor(scope, namespaces, family) {
     this.#scope = scope;
+    this.#family = FAMILIES[family];
     /** Names of the namespaces. @type {{ left: string, right: string, router: string }} */
     this.namespaces = namespaces;
     /** Where the router itself is reached. */
-    this.address = address;
+    this.address = this.#family.router;
+    /** Of either family. */
+    this.routerAddresses = Object.values(FAMILIES).map(({ router }) => router);
   }
 
   /**
    * @param {import("./scope.mjs").Scope} scope
-   * @param {{ serverApart?: boolean }} [options] `serverApart`: hosts have a third interface, by which only the router's own
-   *   address is reached and no datagram leaves
+   * @param {{ serverApart?: boolean, family?: 4 | 6 }} [options] `serverApart`: hosts have a third interface, by which only the
+   *   router's own address is reached and no datagram leaves; `family`: that of the hosts' addresses. The router has both. What
+   *   is done to single connections or addresses is done to those of IPv4.
    */
-  static async up(scope, { serverApart = false } = {}) {
+  static async up(scope, { serverApart = false, family = 4 } = {}) {
     if (process.getuid() !== 0) throw new Error("network namespaces need root");
     const number = ++count;
     const name = (host) => `visavis-${process.pid}-net${number}-${host}`;
     const namespaces = { left: name("left"), right: name("right"), router: name("router") };
-    const internet = new Internet(scope, namespaces, "10.79.0.1");
+    const internet = new Internet(scope, namespaces, family);
     for (const namespace of Object.values(namespaces)) {
       await run(scope, "ip", ["netns", "add", namespace]);
       scope.defer(() => run(scope, "ip", ["netns", "del", namespace]));
       await run(scope, "ip", ["-n", namespace, "link", "set", "lo", "up"]);
     }
-    await internet.#ip("router", "address", "add", `${internet.address}/32`, "dev", "lo");
+    for (const { router } of Object.values(FAMILIES)) await internet.#ip("router", "address", "add", router, "dev", "lo");
     await run(scope, "sysctl", ["-qw", "net.ipv4.ip_forward=1"], { namespace: namespaces.router });
     for (const host of HOSTS) {
       for (const device of DEVICES) await internet.add(host, device);
       if (serverApart) {
         await internet.add(host, SERVER_DEVICE);
-        const way = ["via", `${subnetOf(host, SERVER_DEVICE)}.1`, "dev", SERVER_DEVICE];
+        const way = ["via", internet.#family.host(subnetOf(host, SERVER_DEVICE), 1), "dev", SERVER_DEVICE];
         await internet.#ip(host, "route", "add", internet.address, ...way);
         await internet.silence(host, SERVER_DEVICE, true);
       }
@@ -57,15 +80,15 @@ export class Internet {
 
   /** Gives a host an interface that it does not have, or no longer. */
   async add(host, device) {
-    const [subnet, far] = [subnetOf(host, device), farEndOf(host, device)];
+    const far = farEndOf(host, device);
     const pair = ["link", "add", device, "netns", this.namespaces[host], "type", "veth", "peer", "name", far];
     await run(this.#scope, "ip", [...pair, "netns", this.namespaces.router]);
-    await this.#ip("router", "address", "add", `${subnet}.1/24`, "dev", far);
+    await this.#address("router", far, this.#family.host(subnetOf(host, device), 1));
     await this.#ip("router", "link", "set", far, "up");
-    await this.#ip(host, "address", "add", `${subnet}.2/24`, "dev", device);
+    await this.#address(host, device, this.#family.host(subnetOf(host, device), 2));
     await this.#ip(host, "link", "set", device, "up");
-    const route = ["route", "add", "default", "via", `${subnet}.1`, "dev", device];
-    await this.#ip(host, ...route, "metric", String(100 * (indexOf(device) + 1)));
+    const way = ["via", this.#family.host(subnetOf(host, device), 1), "dev", device];
+    await this.#ip(host, this.#family.word, "route", "add", "default", ...way, "metric", String(100 * (indexOf(device) + 1)));
   }
 
   /** Takes an interface away from a host, and its addresses with it. */
@@ -75,7 +98,7 @@ export class Internet {
 
   /** Lets no datagram leave from an interface's address, or lets them again: what is not TCP takes the other one. */
   async silence(host, device, silent) {
-    const rule = ["from", `${subnetOf(host, device)}.2`, "ipproto", "udp", "blackhole"];
+    const rule = ["from", this.#family.host(subnetOf(host, device), 2), "ipproto", "udp", "blackhole"];
     await this.#ip(host, "rule", silent ? "add" : "delete", ...rule);
   }
 
@@ -109,7 +132,7 @@ export class Internet {
   /** Has the NAT forget what it knows, and use other ports from now on. */
   async rebind() {
     const from = 40_000 + 1000 * this.#bindings++;
-    const left = `${subnetOf("left", DEVICES[0])}.0/22`;
+    const left = `${this.#family.host(subnetOf("left", DEVICES[0]), 0)}/22`;
     await this.#nft(
       "flush chain ip nat out",
       `add rule ip nat out ip saddr ${left} meta l4proto udp masquerade to :${from}-${from + 999}`,
@@ -129,30 +152,32 @@ export class Internet {
    */
   async letInOnly(ports) {
     await this.#nft(
-      "add table ip fence",
-      "add chain ip fence input { type filter hook input priority filter; policy drop; }",
-      "add rule ip fence input iifname lo accept",
-      `add rule ip fence input tcp dport { ${ports.join(", ")} } accept`,
+      "add table inet fence",
+      "add chain inet fence input { type filter hook input priority filter; policy drop; }",
+      "add rule inet fence input iifname lo accept",
+      "add rule inet fence input meta l4proto ipv6-icmp accept",
+      `add rule inet fence input tcp dport { ${ports.join(", ")} } accept`,
     );
   }
 
   /** Breaks the left host's connections to a port of the router, the one time that it next says something there. */
   async breakConnections(port) {
     await this.#nft(
-      "add table ip cut",
-      "add counter ip cut broken",
-      "add chain ip cut input { type filter hook input priority filter - 1; }",
-      `add rule ip cut input iifname "left*" tcp dport ${port} counter name broken reject with tcp reset`,
+      "add table inet cut",
+      "add counter inet cut broken",
+      "add chain inet cut input { type filter hook input priority filter - 1; }",
+      `add rule inet cut input iifname "left*" tcp dport ${port} counter name broken reject with tcp reset`,
     );
     await until(5_000, "a connection to break", async () => (await this.#counted("cut")).broken.packets > 0);
-    await this.#nft("delete table ip cut");
+    await this.#nft("delete table inet cut");
   }
 
   /** Loses from here on all that belongs to the left host's present connections to a port of the router. Neither end is told. */
   async silenceConnections(port) {
     const words = ["-Htn", "state", "established", "sport", "=", `:${port}`];
     const lines = (await run(this.#scope, "ss", words, { namespace: this.namespaces.router })).trim().split("\n");
-    const ends = lines.map((line) => line.trim().split(/\s+/).at(-1)).filter((end) => DEVICES.some((device) => end.startsWith(`${subnetOf("left", device)}.`)));
+    const hosts = DEVICES.map((device) => this.#family.host(subnetOf("left", device), 2));
+    const ends = lines.map((line) => line.trim().split(/\s+/).at(-1)).filter((end) => hosts.some((host) => end.startsWith(`${host}:`)));
     if (ends.length === 0) throw new Error(`nobody is connected to port ${port}`);
     await this.#nft(
       "add table ip hush",
@@ -167,12 +192,12 @@ export class Internet {
   /** Counts from here on what the hosts send to a port of the router. */
   async count(port) {
     await this.#nft(
-      "add table ip scale",
-      "add counter ip scale datagrams",
-      "add counter ip scale segments",
-      "add chain ip scale arriving { type filter hook input priority filter - 2; }",
-      `add rule ip scale arriving udp dport ${port} counter name datagrams`,
-      `add rule ip scale arriving tcp dport ${port} counter name segments`,
+      "add table inet scale",
+      "add counter inet scale datagrams",
+      "add counter inet scale segments",
+      "add chain inet scale arriving { type filter hook input priority filter - 2; }",
+      `add rule inet scale arriving udp dport ${port} counter name datagrams`,
+      `add rule inet scale arriving tcp dport ${port} counter name segments`,
     );
   }
 
@@ -184,7 +209,7 @@ export class Internet {
 
   /** @returns {Promise<Record<string, { packets: number, bytes: number }>>} the counters of a table */
   async #counted(table) {
-    const { nftables } = JSON.parse(await this.#nftAsk("list", "counters", "table", "ip", table));
+    const { nftables } = JSON.parse(await this.#nftAsk("list", "counters", "table", "inet", table));
     return Object.fromEntries(nftables.filter((it) => "counter" in it).map(({ counter }) => [counter.name, counter]));
   }
 
@@ -194,6 +219,12 @@ export class Internet {
 
   #nft(...lines) {
     return run(this.#scope, "nft", [lines.join("; ")], { namespace: this.namespaces.router });
+  }
+
+  async #address(host, device, address) {
+    // Without waiting for somebody else who might have an address of IPv6.
+    const words = this.#family === FAMILIES[6] ? ["nodad"] : [];
+    await this.#ip(host, "address", "add", `${address}/${this.#family.bits}`, "dev", device, ...words);
   }
 
   #ip(host, ...words) {
@@ -207,7 +238,7 @@ function farEndOf(host, device) {
 }
 
 function subnetOf(host, device) {
-  return `10.78.${16 * HOSTS.indexOf(host) + indexOf(device)}`;
+  return 16 * HOSTS.indexOf(host) + indexOf(device);
 }
 
 function indexOf(device) {
