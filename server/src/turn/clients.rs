@@ -5,12 +5,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use mio::net::{TcpListener, UdpSocket};
+use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
 use tokio::sync::mpsc;
 use tracing::debug;
 
 use super::connection::{Connection, Progress};
+use super::datagrams::Datagrams;
 use super::{Client, ConnectionId, StreamId, Via};
 use crate::limits::Gate;
 use visavis_turn_framing::{Garbage, framed};
@@ -23,7 +24,7 @@ const ACCEPTED_IN_A_ROW: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Clients {
-    pub(super) datagrams: UdpSocket,
+    pub(super) datagrams: Datagrams,
     pub(super) listener: TcpListener,
     gate: Gate,
     connections: HashMap<ConnectionId, Connection>,
@@ -34,7 +35,7 @@ pub(super) struct Clients {
 
 impl Clients {
     /// `gate` says how many connections an address may have.
-    pub(super) fn new(datagrams: UdpSocket, listener: TcpListener, gate: Gate) -> Self {
+    pub(super) fn new(datagrams: Datagrams, listener: TcpListener, gate: Gate) -> Self {
         Self {
             datagrams,
             listener,
@@ -123,8 +124,8 @@ impl Clients {
     /// Sends to a client. Who does not take what is for it loses it.
     pub(super) fn send(&mut self, client: Client, packet: &[u8]) {
         match client.via {
-            Via::Datagrams => {
-                if let Err(error) = self.datagrams.send_to(packet, client.address) {
+            Via::Datagrams(at) => {
+                if let Err(error) = self.datagrams.send(packet, client.address, at) {
                     debug!(%error, "cannot send to a client");
                 }
             }

@@ -204,5 +204,5 @@ impl World {
 }
 
 fn client(port: u16) -> Client {
-    Client { via: Via::Datagrams, address: SocketAddr::from(([192, 0, 2, 7], port)) }
+    Client { via: Via::Datagrams(None), address: SocketAddr::from(([192, 0, 2, 7], port)) }
 }

@@ -10,6 +10,7 @@ mod bell;
 mod clients;
 mod connection;
 mod credentials;
+mod datagrams;
 mod fuzz;
 mod nonce;
 mod packet;
@@ -26,7 +27,7 @@ mod stream;
 mod tests;
 mod throttle;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub(crate) use credentials::{Credentials, id_of, mint};
 pub use fuzz::{fuzz_turn, fuzz_turn_stream};
@@ -34,7 +35,7 @@ pub(crate) use refusal::Refusal;
 pub use server::TurnError;
 pub(crate) use server::TurnServer;
 
-/// One client, by its transport address and the way it came: the 5-tuple, of which this server's part is always the same.
+/// One client, by its transport address and the way it came: the 5-tuple.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Client {
     via: Via,
@@ -43,7 +44,8 @@ struct Client {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Via {
-    Datagrams,
+    /// To this address of the host's, if it may be had at several.
+    Datagrams(Option<IpAddr>),
     Connection(ConnectionId),
     Stream(StreamId),
 }

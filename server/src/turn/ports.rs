@@ -22,14 +22,14 @@ const RELAY_BUFFER_BYTES: usize = 1 << 18;
 #[derive(Debug)]
 pub(super) struct Ports {
     range: RangeInclusive<u16>,
-    /// Where the server listens: relays of that family stay on that address.
-    listen: IpAddr,
+    /// Where relays are, the first of a family; on all addresses where there is none.
+    homes: Vec<IpAddr>,
     rng: StdRng,
 }
 
 impl Ports {
-    pub(super) fn new(range: RangeInclusive<u16>, listen: IpAddr, rng: StdRng) -> Self {
-        Self { range, listen, rng }
+    pub(super) fn new(range: RangeInclusive<u16>, homes: Vec<IpAddr>, rng: StdRng) -> Self {
+        Self { range, homes, rng }
     }
 
     /// A socket on a free port, drawn at random so that nobody can tell the next one (RFC 6056).
@@ -38,7 +38,8 @@ impl Ports {
             AddressFamily::IPV4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             AddressFamily::IPV6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
-        let address = if AddressFamily::from(&self.listen) == family { self.listen } else { any };
+        let home = self.homes.iter().copied().find(|home| AddressFamily::from(home) == family);
+        let address = home.unwrap_or(any);
         (0..DRAWS).find_map(|_| {
             let port = self.rng.random_range(self.range.clone());
             let port = if even { port & !1 } else { port };
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     fn ports(range: RangeInclusive<u16>) -> Ports {
-        Ports::new(range, Ipv4Addr::LOCALHOST.into(), rand::make_rng())
+        Ports::new(range, vec![Ipv4Addr::LOCALHOST.into()], rand::make_rng())
     }
 
     #[test]

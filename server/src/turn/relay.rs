@@ -15,6 +15,7 @@ use tracing::{debug, error};
 use super::bell::Bell;
 use super::clients::Clients;
 use super::connection::Progress;
+use super::datagrams::Received;
 use super::packet::Buffer;
 use super::ports::Ports;
 use super::protocol::{Now, Opening, Output, RelayId, Turn};
@@ -69,7 +70,7 @@ impl Relay {
     ) -> io::Result<(Self, Arc<Bell>)> {
         let poll = Poll::new()?;
         let bell = Arc::new(Bell::new(Waker::new(poll.registry(), WAKER)?));
-        poll.registry().register(&mut clients.datagrams, DATAGRAMS, Interest::READABLE)?;
+        poll.registry().register(&mut clients.datagrams.socket, DATAGRAMS, Interest::READABLE)?;
         poll.registry().register(&mut clients.listener, LISTENER, Interest::READABLE)?;
         let relay = Self {
             poll,
@@ -148,10 +149,10 @@ impl Relay {
     /// Whether there may be more.
     fn read_clients(&mut self, now: Now) -> bool {
         for _ in 0..PACKETS_IN_A_ROW {
-            match self.clients.datagrams.recv_from(self.buffer.room()) {
-                Ok((bytes, address)) => {
+            match self.clients.datagrams.receive(self.buffer.room()) {
+                Ok(Received { bytes, from: address, to }) => {
                     let packet = self.buffer.read(bytes);
-                    let client = Client { via: Via::Datagrams, address };
+                    let client = Client { via: Via::Datagrams(to), address };
                     let output = self.turn.handle_client(now, client, &mut self.buffer, packet);
                     self.act(now, client, output);
                 }

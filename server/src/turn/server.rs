@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use mio::net::{TcpListener, UdpSocket};
+use mio::net::TcpListener;
 use tokio::sync::mpsc;
 use tracing::info;
 
 use super::bell::Bell;
 use super::clients::Clients;
-use super::ports::{self, Ports};
+use super::datagrams::Datagrams;
+use super::ports::Ports;
 use super::protocol::{Settings, Turn};
 use super::relay::Relay;
 use super::stream::TurnStreams;
@@ -64,9 +65,12 @@ impl TurnServer {
         let address = listener.local_addr().map_err(failed)?;
         let secret = config.secret.clone().map_or_else(Password::random, Password::from);
 
-        let settings = Settings::new(config, secret.clone(), announced.clone(), own_addresses(&announced));
+        let interfaces = interfaces();
+        let own = [&interfaces[..], &announced].concat();
+        let settings = Settings::new(config, secret.clone(), announced.clone(), own);
         let turn = Turn::new(settings, metrics.turn.clone(), rand::make_rng(), Instant::now());
-        let ports = Ports::new(config.relay_ports.ports(), config.listen.ip(), rand::make_rng());
+        let homes = homes(config.listen.ip(), &announced, &interfaces);
+        let ports = Ports::new(config.relay_ports.ports(), homes, rand::make_rng());
         let clients = Clients::new(datagrams, listener, Gate::new(limits, Vec::new()));
         let (events, heard) = mpsc::channel(EVENTS);
         let (relay, bell) = Relay::new(clients, turn, ports, heard).map_err(TurnError::Start)?;
@@ -114,11 +118,11 @@ impl Drop for TurnServer {
 }
 
 /// TCP and UDP on the same port.
-fn listen(address: SocketAddr) -> io::Result<(TcpListener, UdpSocket)> {
+fn listen(address: SocketAddr) -> io::Result<(TcpListener, Datagrams)> {
     let mut tries = TRIES;
     loop {
         let listener = TcpListener::bind(address)?;
-        match ports::bind(listener.local_addr()?, false, ports::CLIENTS_BUFFER_BYTES) {
+        match Datagrams::bind(listener.local_addr()?) {
             Ok(datagrams) => return Ok((listener, datagrams)),
             // Another program may have the UDP port of a free TCP port.
             Err(error) if address.port() != 0 || tries == 0 => return Err(error),
@@ -142,10 +146,16 @@ fn announced(config: &TurnConfig) -> Result<Vec<IpAddr>, TurnError> {
     Ok(addresses)
 }
 
-/// As far as this host knows them.
-fn own_addresses(announced: &[IpAddr]) -> Vec<IpAddr> {
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    interfaces.iter().map(if_addrs::Interface::ip).chain(announced.iter().copied()).collect()
+/// Addresses of this host, as far as it knows them.
+fn interfaces() -> Vec<IpAddr> {
+    if_addrs::get_if_addrs().unwrap_or_default().iter().map(if_addrs::Interface::ip).collect()
+}
+
+/// Addresses of this host that relays are on: the one that it listens at, or else one that is told, so that peers hear from no other.
+fn homes(listen: IpAddr, announced: &[IpAddr], interfaces: &[IpAddr]) -> Vec<IpAddr> {
+    let listen = (!listen.is_unspecified()).then_some(listen);
+    let told = announced.iter().copied().filter(|address| interfaces.contains(address));
+    listen.into_iter().chain(told).collect()
 }
 
 /// An address as it stands in a URL.

@@ -131,7 +131,7 @@ impl Caller {
         let key = LongTermKeyCredentials::new(username.clone(), password.clone(), REALM.to_owned())
             .make_key(IntegrityAlgorithm::Sha1);
         let address = SocketAddr::from(([192, 0, 2, 7], port));
-        let client = Client { via: Via::Datagrams, address };
+        let client = Client { via: Via::Datagrams(None), address };
         Self { client, username: username.clone(), key, nonce: "none yet".to_owned() }
     }
 
