@@ -6,6 +6,8 @@
 
 mod follower;
 mod fuzz;
+#[cfg(test)]
+mod socket_tests;
 mod stun;
 #[cfg(test)]
 mod tests;
@@ -81,11 +83,11 @@ impl Following {
     }
 
     /// Where what the agent sends over `route` has to go, if that is elsewhere, and what has to go there instead, if that
-    /// is something else.
-    fn redirect(&self, route: Route, datagram: &[u8]) -> Redirected {
+    /// is something else: never where others go with it, which would be lost.
+    fn redirect(&self, route: Route, datagram: &[u8], is_alone: bool) -> Redirected {
         let mut state = self.lock();
         let over = state.follower.handle_sent(Instant::now(), route, datagram);
-        let instead = state.follower.in_place_of(over, datagram);
+        let instead = is_alone.then(|| state.follower.in_place_of(over, datagram)).flatten();
         let socket = (over != route).then(|| state.socket(over)).flatten();
         self.act(state);
         Redirected { to: socket.map(|socket| (socket, over.remote)), instead }
@@ -159,9 +161,11 @@ impl AsyncUdpSocket for Socket {
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
-        let first = transmit.contents.chunks(transmit.segment_size.unwrap_or(usize::MAX).max(1)).next();
+        let mut datagrams = transmit.contents.chunks(transmit.segment_size.unwrap_or(usize::MAX).max(1));
+        let first = datagrams.next().unwrap_or_default();
+        let is_alone = datagrams.next().is_none();
         let route = Route { local: self.local, remote: transmit.destination };
-        let Redirected { to, instead } = self.following.redirect(route, first.unwrap_or_default());
+        let Redirected { to, instead } = self.following.redirect(route, first, is_alone);
         let (socket, destination, src_ip) = match &to {
             Some((socket, destination)) => (socket, *destination, None),
             None => (&self.inner, transmit.destination, transmit.src_ip),

@@ -33,7 +33,7 @@ impl OwnAddress {
     pub(super) fn on_mapped(&mut self, now: Instant, mapped: SocketAddr) {
         if self.mapped.replace(mapped).is_some_and(|before| before != mapped) {
             self.changed_at = Some(now);
-            self.changes += 1;
+            self.changes = self.changes.saturating_add(1);
         }
     }
 
