@@ -165,3 +165,21 @@ fn host_of(address: IpAddr) -> String {
         IpAddr::V6(address) => format!("[{address}]"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relays_are_on_an_address_that_peers_are_told() {
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let [own, other, told, inner] = ["10.0.0.1", "10.0.0.2", "203.0.113.7", "fd00::1"].map(address);
+        let interfaces = [other, own, inner];
+        let everywhere = address("0.0.0.0");
+        // One of several that the host has, of each family.
+        assert_eq!(homes(everywhere, &[own, inner], &interfaces), [own, inner]);
+        // Behind a NAT the outer one is none of the host's.
+        assert!(homes(everywhere, &[told], &interfaces).is_empty());
+        assert_eq!(homes(other, &[told], &interfaces), [other]);
+    }
+}

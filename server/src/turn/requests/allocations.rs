@@ -89,7 +89,7 @@ impl Turn {
     ) -> Result<Output, Refusal> {
         let asked = self.lifetime(request)?;
         let age = self.settings.limits.age;
-        let relay = *self.by_client.get(&client).ok_or(Refusal::AllocationMismatch)?;
+        let relay = self.relay_of(client)?;
         let allocation = self.allocations.get_mut(&relay).ok_or(Refusal::AllocationMismatch)?;
         let family = requested_family(request)?;
         if family.is_some_and(|family| family != AddressFamily::from(&allocation.relayed)) {

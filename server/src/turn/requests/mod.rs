@@ -17,7 +17,7 @@ use turn_types::message::{ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, REFRESH};
 
 use super::allocation::Allocation;
 use super::answer;
-use super::protocol::{Now, Output, Turn, answered};
+use super::protocol::{Now, Output, RelayId, Turn, answered};
 use super::{Client, Refusal, credentials};
 use crate::limits::Source;
 
@@ -99,6 +99,11 @@ impl Turn {
             return Err(Denied::Known(Refusal::WrongCredentials, user.key));
         }
         Ok(user)
+    }
+
+    /// The allocation that this 5-tuple has (RFC 8656 section 5).
+    fn relay_of(&self, client: Client) -> Result<RelayId, Refusal> {
+        self.by_client.get(&client).copied().ok_or(Refusal::AllocationMismatch)
     }
 
     fn deny(&mut self, now: Now, client: Client, request: &Message<'_>, denied: Denied) -> Output {

@@ -21,7 +21,7 @@ impl Turn {
         request: &Message<'_>,
         user: &User,
     ) -> Result<Output, Refusal> {
-        let relay = *self.by_client.get(&client).ok_or(Refusal::AllocationMismatch)?;
+        let relay = self.relay_of(client)?;
         let mut peers = Vec::new();
         for (_, attribute) in request.iter_attributes() {
             if attribute.get_type() == XorPeerAddress::TYPE {
@@ -51,7 +51,7 @@ impl Turn {
         request: &Message<'_>,
         user: &User,
     ) -> Result<Output, Refusal> {
-        let relay = *self.by_client.get(&client).ok_or(Refusal::AllocationMismatch)?;
+        let relay = self.relay_of(client)?;
         let attributes = (request.attribute::<ChannelNumber>(), request.attribute::<XorPeerAddress>());
         let (Ok(number), Ok(peer)) = attributes else { return Err(Refusal::BadRequest) };
         let (number, peer) = (number.channel(), peer.addr(request.transaction_id()));
