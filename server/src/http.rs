@@ -4,8 +4,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode, Uri};
@@ -15,21 +13,15 @@ use axum::routing::{any, get};
 use axum::{Json, Router};
 use ipnet::{IpNet, Ipv4Net};
 use serde::Serialize;
-use visavis_protocol::MAX_MESSAGE_BYTES;
 
 use crate::admin::{self, Readiness};
 use crate::assets::{Asset, Assets};
-use crate::connection::{self, Shared};
+use crate::connection::{self, Shared, Upgrade};
 use crate::front::Peer;
 use crate::limits::{Gate, Source, TooMany};
 use crate::origin::{self, Origin};
 use crate::telemetry::spans;
 use crate::tls;
-
-/// Every idle WebSocket has this buffer; larger messages make it grow for as long as they are read.
-const READ_BUFFER_BYTES: usize = 448;
-/// What is written without a pause goes out together, until it is so much.
-const WRITE_BUFFER_BYTES: usize = 4096;
 
 /// For files whose name changes with their content.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -118,9 +110,9 @@ pub(crate) fn router(site: Site) -> Router {
 async fn websocket(
     State(site): State<Arc<Site>>,
     ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
-    headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    mut request: Request,
 ) -> Response {
+    let headers = request.headers();
     let Ok(origin) = headers.get(header::ORIGIN).map(HeaderValue::to_str).transpose() else {
         return StatusCode::FORBIDDEN.into_response();
     };
@@ -128,17 +120,13 @@ async fn websocket(
     if !origin::is_allowed(origin, host, &site.allowed_origins) {
         return (StatusCode::FORBIDDEN, "pages of this origin may not connect\n").into_response();
     }
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => return rejection.into_response(),
-    };
-    match site.gate.admit(peer, &forwarded_for(&headers)) {
-        Ok(admission) => upgrade
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(WRITE_BUFFER_BYTES)
-            .max_message_size(MAX_MESSAGE_BYTES)
-            .max_frame_size(MAX_MESSAGE_BYTES)
-            .on_upgrade(move |socket| connection::begin(socket, Arc::clone(&site.connections), admission)),
+    let (answer, upgrade) = Upgrade::answer(&mut request);
+    let Some(upgrade) = upgrade else { return answer };
+    match site.gate.admit(peer, &forwarded_for(request.headers())) {
+        Ok(admission) => {
+            tokio::spawn(connection::begin(upgrade, Arc::clone(&site.connections), admission));
+            answer
+        }
         Err(too_many) => {
             site.connections.metrics.connections_refused.inc();
             too_many.into_response()

@@ -2,6 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, StrExt as _};
 use ts_rs::TS;
 
 use crate::limits::{MAX_ACCESS_TOKEN_BYTES, MAX_NAME_CHARS, MAX_REPORT_CHARS, MAX_ROOM_NAME_CHARS};
@@ -23,53 +24,53 @@ pub enum IdError {
 
 /// Name of a room: 1 to 64 letters, digits, `-`, `_`, `.`; it stands in invite links as `/r/ROOM`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "SmolStr")]
 #[ts(type = "string")]
-pub struct RoomName(String);
+pub struct RoomName(SmolStr);
 
 /// A participant's identity in one stay in one room, given by the server; opaque to clients.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "SmolStr")]
 #[ts(type = "string")]
-pub struct ParticipantId(String);
+pub struct ParticipantId(SmolStr);
 
 /// What a person wants to be called: 1 to 64 characters without control characters, trimmed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "SmolStr")]
 #[ts(type = "string")]
-pub struct DisplayName(String);
+pub struct DisplayName(SmolStr);
 
 /// What two strangers may have in common: like a display name, and in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "SmolStr")]
 #[ts(type = "string")]
-pub struct Interest(String);
+pub struct Interest(SmolStr);
 
 /// Where somebody is, in the operator's words; like a room name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "SmolStr")]
 #[ts(type = "string")]
-pub struct Region(String);
+pub struct Region(SmolStr);
 
 /// What names a session when it is resumed: 1 to 64 characters of the alphabet of room names. Whoever has it can take
 /// the session over, so it is never shown.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "SmolStr")]
 #[ts(type = "string")]
-pub struct SessionToken(String);
+pub struct SessionToken(SmolStr);
 
 /// What names a report, in the form of a UUID; those who made it may quote it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "SmolStr")]
 #[ts(type = "string")]
-pub struct ReportId(String);
+pub struct ReportId(SmolStr);
 
 /// A reporter's own words: at most 1000 characters, trimmed, with no control characters but those that end a line or
 /// indent it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "SmolStr")]
 #[ts(type = "string")]
-pub struct ReportWords(String);
+pub struct ReportWords(SmolStr);
 
 impl fmt::Debug for SessionToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,9 +81,9 @@ impl fmt::Debug for SessionToken {
 /// Says who a client is and what it may do: 1 to 4096 bytes, opaque to clients (to the server a JSON Web Token, RFC 7519).
 /// Whoever has it is that person, so it is never shown.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "SmolStr")]
 #[ts(type = "string")]
-pub struct AccessToken(String);
+pub struct AccessToken(SmolStr);
 
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,7 +91,7 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-fn token(text: String) -> Result<String, IdError> {
+fn token(text: SmolStr) -> Result<SmolStr, IdError> {
     let length = text.chars().count();
     if length == 0 {
         return Err(IdError::Empty);
@@ -104,21 +105,21 @@ fn token(text: String) -> Result<String, IdError> {
     }
 }
 
-fn display(text: String) -> Result<String, IdError> {
-    let text = text.trim().to_owned();
-    if text.is_empty() {
+fn display(text: SmolStr) -> Result<SmolStr, IdError> {
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
         return Err(IdError::Empty);
     }
-    if text.chars().count() > MAX_NAME_CHARS {
+    if trimmed.chars().count() > MAX_NAME_CHARS {
         return Err(IdError::TooLong(MAX_NAME_CHARS));
     }
-    if text.chars().any(char::is_control) {
+    if trimmed.chars().any(char::is_control) {
         return Err(IdError::Control);
     }
-    Ok(text)
+    Ok(if trimmed.len() == text.len() { text } else { trimmed.into() })
 }
 
-fn credential(text: String) -> Result<String, IdError> {
+fn credential(text: SmolStr) -> Result<SmolStr, IdError> {
     match text.len() {
         0 => Err(IdError::Empty),
         1..=MAX_ACCESS_TOKEN_BYTES => Ok(text),
@@ -126,12 +127,12 @@ fn credential(text: String) -> Result<String, IdError> {
     }
 }
 
-fn interest(text: String) -> Result<String, IdError> {
-    display(text.to_lowercase())
+fn interest(text: SmolStr) -> Result<SmolStr, IdError> {
+    display(text.to_lowercase().into())
 }
 
-fn words(text: String) -> Result<String, IdError> {
-    let text = text.trim().replace("\r\n", "\n");
+fn words(text: SmolStr) -> Result<SmolStr, IdError> {
+    let text = text.trim().replace_smolstr("\r\n", "\n");
     if text.chars().count() > MAX_REPORT_CHARS {
         return Err(IdError::TooLong(MAX_REPORT_CHARS));
     }
@@ -145,7 +146,7 @@ macro_rules! text_newtype {
     ($name:ident, $check:path) => {
         impl $name {
             /// Checks the text and wraps it; the error says what is wrong with it.
-            pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
+            pub fn new(text: impl Into<SmolStr>) -> Result<Self, IdError> {
                 $check(text.into()).map(Self)
             }
 
@@ -154,10 +155,10 @@ macro_rules! text_newtype {
             }
         }
 
-        impl TryFrom<String> for $name {
+        impl TryFrom<SmolStr> for $name {
             type Error = IdError;
 
-            fn try_from(text: String) -> Result<Self, IdError> {
+            fn try_from(text: SmolStr) -> Result<Self, IdError> {
                 Self::new(text)
             }
         }
@@ -172,7 +173,7 @@ macro_rules! text_newtype {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.0.into()
             }
         }
 

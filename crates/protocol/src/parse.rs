@@ -71,13 +71,19 @@ pub fn parse_server_message(text: &str) -> Result<ServerMessage, ParseError> {
     Ok(message)
 }
 
+/// What most messages fit into.
+const TYPICAL_BYTES: usize = 384;
+
 /// The text frame of a message of either direction.
 ///
 /// # Panics
 /// Never for the two message types: they hold only text, numbers and lists, which always serialize.
 pub fn to_text<M: Serialize>(message: &M) -> String {
+    let mut text = Vec::with_capacity(TYPICAL_BYTES);
     #[expect(clippy::expect_used, reason = "wire types have no map keys, no NaN and no fallible serializer")]
-    serde_json::to_string(message).expect("wire types serialize")
+    serde_json::to_writer(&mut text, message).expect("wire types serialize");
+    #[expect(clippy::expect_used, reason = "JSON is text")]
+    String::from_utf8(text).expect("JSON is UTF-8")
 }
 
 /// Whether it is a message of the server, but none that is known.

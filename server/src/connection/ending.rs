@@ -1,11 +1,14 @@
 //! How a connection ends: why, and what the client is told of it.
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, close_code};
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::debug;
 use tungstenite::error::ProtocolError;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::{Error, Message, Utf8Bytes};
 use visavis_protocol::{ErrorCode, MAX_MESSAGE_BYTES, ServerMessage, to_text};
 
 use super::Connection;
@@ -54,7 +57,7 @@ impl Connection {
             }
             Ending::Interrupted => {
                 let frame =
-                    CloseFrame { code: close_code::RESTART, reason: Utf8Bytes::from_static("interrupted") };
+                    CloseFrame { code: CloseCode::Restart, reason: Utf8Bytes::from_static("interrupted") };
                 let told = async {
                     self.socket.send(Message::Close(Some(frame))).await.ok();
                     self.drain().await;
@@ -73,11 +76,11 @@ impl Connection {
             self.socket.send(Message::Close(Some(frame))).await?;
             // Its answer, behind what was on its way; who says more than that has not listened.
             let mut unheard = if heard { UNHEARD } else { 0 };
-            while unheard > 0 && self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {
+            while unheard > 0 && self.socket.next().await.is_some_and(|frame| frame.is_ok()) {
                 unheard -= 1;
                 yield_now().await;
             }
-            Ok::<(), axum::Error>(())
+            Ok::<(), Error>(())
         };
         if !matches!(timeout(farewell, told).await, Ok(Ok(()))) {
             debug!(connection = self.id.0, "the client did not take its farewell");
@@ -86,7 +89,7 @@ impl Connection {
 
     /// Reads what still comes, until the client is gone: what the library has to say goes out as long as it is driven.
     async fn drain(&mut self) {
-        while self.socket.recv().await.is_some_and(|frame| frame.is_ok()) {}
+        while self.socket.next().await.is_some_and(|frame| frame.is_ok()) {}
     }
 }
 
@@ -121,39 +124,47 @@ pub(super) fn hub_gone(_: HubGone) -> Ending {
 /// another connection gives no code.
 pub(super) fn closing(frame: Option<CloseFrame>) -> Ending {
     match frame.map(|frame| frame.code) {
-        Some(close_code::NORMAL | close_code::AWAY) => Ending::Closed(Parting::Closed),
+        Some(CloseCode::Normal | CloseCode::Away) => Ending::Closed(Parting::Closed),
         Some(_) | None => Ending::Closed(Parting::Lost),
     }
 }
 
-pub(super) fn read_failure(error: axum::Error) -> Ending {
-    match error.into_inner().downcast_ref::<tungstenite::Error>() {
-        Some(tungstenite::Error::Capacity(_)) => Ending::ToldUnheard(Complaint::new(
+pub(super) fn read_failure(error: Error) -> Ending {
+    match error {
+        Error::Capacity(_) => Ending::ToldUnheard(Complaint::new(
             ErrorCode::MessageTooLarge,
             format!("a message may have {MAX_MESSAGE_BYTES} bytes"),
         )),
-        Some(tungstenite::Error::Utf8(_)) => {
+        Error::Utf8(_) => {
             Ending::Told(Complaint::new(ErrorCode::InvalidMessage, "a text frame has to hold UTF-8"))
         }
         // Connections that break are such errors too.
-        Some(tungstenite::Error::Protocol(
+        Error::Protocol(
             ProtocolError::ResetWithoutClosingHandshake
             | ProtocolError::ReceivedAfterClosing
             | ProtocolError::SendAfterClosing,
-        )) => Ending::Gone,
-        Some(tungstenite::Error::Protocol(_)) => {
+        ) => Ending::Gone,
+        Error::Protocol(_) => {
             Ending::ToldUnheard(Complaint::new(ErrorCode::InvalidMessage, "this is no WebSocket (RFC 6455)"))
         }
-        _ => Ending::Gone,
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Io(_)
+        | Error::Tls(_)
+        | Error::WriteBufferFull(_)
+        | Error::AttackAttempt
+        | Error::Url(_)
+        | Error::Http(_)
+        | Error::HttpFormat(_) => Ending::Gone,
     }
 }
 
 /// RFC 6455 section 7.4.1.
-fn close_code_of(code: ErrorCode) -> u16 {
+fn close_code_of(code: ErrorCode) -> CloseCode {
     match code {
-        ErrorCode::MessageTooLarge => close_code::SIZE,
-        ErrorCode::ShuttingDown => close_code::AWAY,
-        ErrorCode::InvalidMessage => close_code::INVALID,
+        ErrorCode::MessageTooLarge => CloseCode::Size,
+        ErrorCode::ShuttingDown => CloseCode::Away,
+        ErrorCode::InvalidMessage => CloseCode::Invalid,
         ErrorCode::UnsupportedProtocol
         | ErrorCode::HelloExpected
         | ErrorCode::UnexpectedMessage
@@ -169,6 +180,6 @@ fn close_code_of(code: ErrorCode) -> u16 {
         | ErrorCode::Unauthorized
         | ErrorCode::Forbidden
         | ErrorCode::Banned
-        | ErrorCode::Unavailable => close_code::POLICY,
+        | ErrorCode::Unavailable => CloseCode::Policy,
     }
 }

@@ -2,18 +2,20 @@
 
 mod ending;
 mod hello;
+mod upgrade;
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
-use futures_util::SinkExt as _;
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
+use tungstenite::{Error, Message};
 use visavis_protocol::{ErrorCode, ServerMessage, to_text};
 
 use crate::access::{Access, Identity};
@@ -25,6 +27,8 @@ use crate::metrics::Metrics;
 use crate::sessions::ConnectionId;
 use crate::{LimitsConfig, Timing};
 use ending::{Ending, closing, hub_gone, read_failure};
+use upgrade::Socket;
+pub(crate) use upgrade::Upgrade;
 
 /// How often a client is told at most that it says too much.
 const LEAST_BETWEEN_TELLS: Duration = Duration::from_secs(1);
@@ -44,7 +48,8 @@ pub(crate) struct Shared {
 }
 
 /// Lets a client's connection begin, which gives back the place that it was let in to when it ends.
-pub(crate) async fn begin(socket: WebSocket, shared: Arc<Shared>, admission: Admission) {
+pub(crate) async fn begin(upgrade: Upgrade, shared: Arc<Shared>, admission: Admission) {
+    let Some(socket) = upgrade.socket().await else { return };
     let Ok((id, inbox)) = shared.hub.connect().await else { return };
     debug!(connection = id.0, "connected");
     tokio::spawn(serve(Box::new(Connection {
@@ -80,7 +85,7 @@ async fn serve(mut connection: Box<Connection>) {
 
 struct Connection {
     id: ConnectionId,
-    socket: WebSocket,
+    socket: Socket,
     inbox: Inbox,
     /// Among those of its address.
     admission: Admission,
@@ -115,13 +120,15 @@ impl Connection {
         let mut alarm = pin!(sleep_until(self.next_alarm()));
         loop {
             tokio::select! {
+                // What is cheap to ask comes first. Whoever is said more to than it reads is dismissed, so nothing waits for ever.
+                biased;
+                Ok(message) = self.inbox.messages.recv() => self.pass_on(message).await?,
                 dismissal = &mut self.inbox.dismissal => return Err(dismissal.into()),
-                frame = self.socket.recv(), if self.unheard_until.is_none() => match frame {
+                frame = self.socket.next(), if self.unheard_until.is_none() => match frame {
                     Some(Ok(frame)) => self.on_frame(frame).await?,
                     Some(Err(error)) => return Err(read_failure(error)),
                     None => return Err(Ending::Gone),
                 },
-                Ok(message) = self.inbox.messages.recv() => Box::pin(self.pass_on(message)).await?,
                 () = &mut alarm => Box::pin(self.on_alarm()).await?,
             }
             let next = self.next_alarm();
@@ -152,8 +159,8 @@ impl Connection {
                 return Ok(());
             }
             Message::Close(frame) => return Err(closing(frame)),
-            // Answered by the library, as RFC 6455 section 5.5.2 asks.
-            Message::Ping(_) => return Ok(()),
+            // Answered by the library, as RFC 6455 section 5.5.2 asks; a frame by itself comes of no reading.
+            Message::Ping(_) | Message::Frame(_) => return Ok(()),
         };
         match reaction {
             Reaction::Pass(message) => {
@@ -223,19 +230,28 @@ impl Connection {
 
     /// Says a message of the session, and what else there is to say: all of it at once.
     async fn pass_on(&mut self, message: Arc<ServerMessage>) -> Result<(), Ending> {
-        let Self { socket, inbox: Inbox { messages, dismissal }, said, shared, .. } = self;
-        let written = async {
-            let mut next = Some(message);
-            while let Some(message) = next.take() {
-                if message.is_counted() {
-                    *said = said.wrapping_add(1);
-                }
-                socket.feed(Message::text(to_text(&*message))).await?;
-                next = messages.try_recv().ok();
+        let mut next = Some(message);
+        while let Some(message) = next.take() {
+            if message.is_counted() {
+                self.said = self.said.wrapping_add(1);
             }
-            socket.flush().await
-        };
-        written_in_time(written, shared.timing.silence, dismissal).await
+            let frame = Message::text(to_text(&*message));
+            if poll_fn(|context| self.socket.poll_ready_unpin(context)).now_or_never().is_none() {
+                Box::pin(self.flush()).await?;
+            }
+            self.socket.start_send_unpin(frame).map_err(|_| Ending::Gone)?;
+            next = self.inbox.messages.try_recv().ok();
+        }
+        // Nearly always it all goes at once, and nothing has to be set up to wait for that.
+        match self.socket.flush().now_or_never() {
+            Some(written) => written.map_err(|_| Ending::Gone),
+            None => Box::pin(self.flush()).await,
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), Ending> {
+        let Self { socket, inbox: Inbox { dismissal, .. }, shared, .. } = self;
+        written_in_time(socket.flush(), shared.timing.silence, dismissal).await
     }
 
     async fn say(&mut self, message: &ServerMessage) -> Result<(), Ending> {
@@ -258,7 +274,7 @@ impl From<Complaint> for ServerMessage {
 
 /// Gives up when the client does not take what is written for as long as `patience`, or the hub wants the connection to end.
 async fn written_in_time(
-    written: impl Future<Output = Result<(), axum::Error>>,
+    written: impl Future<Output = Result<(), Error>>,
     patience: Duration,
     dismissal: &mut oneshot::Receiver<Dismissal>,
 ) -> Result<(), Ending> {

@@ -21,7 +21,7 @@ const READ_AT_ONCE: usize = 2 * 1024;
 type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A stream that is read at a pace of bytes, and fails when nothing of what is written is taken for a while.
-pub(super) struct Bounded<S> {
+pub(crate) struct Bounded<S> {
     stream: S,
     pace: Pace,
     /// Bytes that were read since others had their turn.

@@ -62,6 +62,9 @@ const MAX_BUFFER_BYTES: usize = 20 * 1024;
 /// a minute or two: a request that meets the other's closing is lost.
 const PROXY: Duration = Duration::from_secs(150);
 
+/// What carries HTTP, and WebSockets after it.
+pub(crate) type Carrier = Bounded<Lingering<Stream>>;
+
 /// The other end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
@@ -219,13 +222,13 @@ impl Front {
         let head = if self.gate.trusts(peer) { self.patience.head.max(PROXY) } else { self.patience.head };
         let BytePace { per_s, burst } = self.bytes;
         let stream = Lingering::new(stream, Arc::clone(&self.linger));
-        let stream = TokioIo::new(Bounded::new(stream, Pace::new(per_s, burst), self.patience.silence));
+        let stream: Carrier = Bounded::new(stream, Pace::new(per_s, burst), self.patience.silence);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(head)
             .max_header_size(MAX_HEAD_BYTES)
             .max_buf_size(MAX_BUFFER_BYTES)
-            .serve_connection(stream, service)
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = pin!(connection);
         let ended = tokio::select! {

@@ -12,13 +12,13 @@ const LOOKED_AT: usize = 16;
 pub(super) struct Bucket(BTreeMap<Ticket, SessionId>);
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
+pub(super) struct Place {
     pub(super) ticket: Ticket,
     pub(super) session: SessionId,
 }
 
 impl Bucket {
-    pub(super) fn list(&mut self, Entry { ticket, session }: Entry) {
+    pub(super) fn list(&mut self, Place { ticket, session }: Place) {
         self.0.insert(ticket, session);
     }
 
@@ -30,7 +30,7 @@ impl Bucket {
         self.0.is_empty()
     }
 
-    pub(super) fn longest_waiting(&self) -> impl Iterator<Item = Entry> {
-        self.0.iter().take(LOOKED_AT).map(|(&ticket, &session)| Entry { ticket, session })
+    pub(super) fn longest_waiting(&self) -> impl Iterator<Item = Place> {
+        self.0.iter().take(LOOKED_AT).map(|(&ticket, &session)| Place { ticket, session })
     }
 }

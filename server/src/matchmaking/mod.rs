@@ -14,13 +14,14 @@ mod strangers;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 use std::time::Instant;
 
 use crate::access::Identity;
 use crate::config::MatchingConfig;
 use crate::sessions::{IdMap, SessionId};
-use bucket::{Bucket, Entry};
+use bucket::{Bucket, Place};
 pub use crowd::Crowd;
 use line::Line;
 use past::Past;
@@ -117,10 +118,8 @@ impl Matchmaker {
 
     /// Somebody does not wait any longer. Whether it did.
     fn leave(&mut self, session: SessionId) -> bool {
-        let Some(waiting) = self.waiting.get(&session) else { return false };
-        let (ticket, keys) = (waiting.ticket, waiting.seeker.keys(waiting.width));
-        self.unlist(ticket, keys);
-        self.waiting.remove(&session);
+        let Some(waiting) = self.waiting.remove(&session) else { return false };
+        waiting.unlist(&mut self.buckets);
         self.line.leave(|ticket, session| is_waiting(&self.waiting, ticket, session));
         for line in &mut self.widenings {
             while line
@@ -137,8 +136,7 @@ impl Matchmaker {
     fn handle_absence(&mut self, session: SessionId) {
         let Some(waiting) = self.waiting.get_mut(&session) else { return };
         waiting.is_present = false;
-        let (ticket, keys) = (waiting.ticket, waiting.seeker.keys(waiting.width));
-        self.unlist(ticket, keys);
+        waiting.unlist(&mut self.buckets);
     }
 
     /// Somebody is there again.
@@ -193,8 +191,9 @@ impl Matchmaker {
     fn meet(&mut self, now: Instant, session: SessionId, is_blocked: &Blocked<'_>) -> Option<Pair> {
         self.past.forget(now);
         let Waiting { ticket, seeker, width, .. } = self.waiting.get(&session)?;
-        let (ticket, identity, keys) = (*ticket, seeker.identity.clone(), seeker.keys(*width));
-        let others = keys.iter().filter_map(|key| self.buckets.get(key)).flat_map(Bucket::longest_waiting);
+        let (ticket, identity) = (*ticket, seeker.identity.clone());
+        let buckets = seeker.keys(*width).filter_map(|key| self.buckets.get(&key));
+        let others = buckets.flat_map(Bucket::longest_waiting);
         let suited = others.filter_map(|entry| {
             let other = self.waiting.get(&entry.session)?;
             let theirs = &other.seeker.identity;
@@ -206,8 +205,8 @@ impl Matchmaker {
         });
         let best = suited.min_by_key(|&(preference, ticket, _)| (preference, ticket));
         let Some((_, _, other)) = best else {
-            for key in keys {
-                self.buckets.entry(key).or_default().list(Entry { ticket, session });
+            for key in seeker.keys(*width) {
+                self.buckets.entry(key).or_default().list(Place { ticket, session });
             }
             return None;
         };
@@ -220,13 +219,16 @@ impl Matchmaker {
             if other.ticket < ticket { (other.session, session) } else { (session, other.session) };
         Some(Pair { first, second })
     }
+}
 
-    fn unlist(&mut self, ticket: Ticket, keys: Vec<Key>) {
-        for key in keys {
-            if let Some(bucket) = self.buckets.get_mut(&key) {
-                bucket.unlist(ticket);
-                if bucket.is_empty() {
-                    self.buckets.remove(&key);
+impl Waiting {
+    /// Nobody is to meet it over anything.
+    fn unlist(&self, buckets: &mut HashMap<Key, Bucket>) {
+        for key in self.seeker.keys(self.width) {
+            if let Entry::Occupied(mut bucket) = buckets.entry(key) {
+                bucket.get_mut().unlist(self.ticket);
+                if bucket.get().is_empty() {
+                    bucket.remove();
                 }
             }
         }

@@ -1,3 +1,5 @@
+use std::iter;
+
 use visavis_protocol::{Interest, MatchKind, Region};
 
 use crate::access::Identity;
@@ -49,25 +51,21 @@ impl Seeker {
     /// The same as [`keys`](Self::keys), as all nodes know them.
     pub(crate) fn buckets(&self, width: Width) -> Vec<BucketKey> {
         let name = |key: &Key| BucketKey::new(key.kind, key.interest.as_ref(), key.region.as_ref());
-        self.keys(width).iter().map(name).collect()
+        self.keys(width).map(|key| name(&key)).collect()
     }
 
     /// What it would meet somebody over. The wider includes the narrower.
-    pub(super) fn keys(&self, width: Width) -> Vec<Key> {
-        let key = |interest: Option<&Interest>, region: Option<&Region>| Key {
-            kind: self.kind,
-            interest: interest.cloned(),
-            region: region.cloned(),
-        };
-        let mut interests: Vec<_> = self.interests.iter().map(Some).collect();
-        if interests.is_empty() || width == Width::Widest {
-            interests.push(None);
-        }
-        let mut keys: Vec<_> =
-            interests.iter().map(|interest| key(*interest, self.region.as_ref())).collect();
-        if self.region.is_some() && width > Width::Narrow {
-            keys.extend(interests.iter().map(|interest| key(*interest, None)));
-        }
-        keys
+    pub(super) fn keys(&self, width: Width) -> impl Iterator<Item = Key> {
+        let any_interest = self.interests.is_empty() || width == Width::Widest;
+        let interests = self.interests.iter().map(Some).chain(any_interest.then_some(None));
+        let any_region = self.region.is_some() && width > Width::Narrow;
+        let regions = iter::once(self.region.as_ref()).chain(any_region.then_some(None));
+        regions.flat_map(move |region| {
+            interests.clone().map(move |interest| Key {
+                kind: self.kind,
+                interest: interest.cloned(),
+                region: region.cloned(),
+            })
+        })
     }
 }

@@ -116,7 +116,11 @@ async fn without_a_ui_the_page_says_how_to_build_it() {
 
 #[tokio::test]
 async fn a_plain_request_for_the_websocket_is_refused() {
-    assert_eq!(get(TestServer::start().await.address, "/ws").await.status, 400);
+    let server = TestServer::start().await;
+    let answer = get(server.address, "/ws").await;
+    assert_eq!((answer.status, answer.header("upgrade")), (426, Some("websocket")));
+    assert_eq!(answer.header("sec-websocket-version"), Some("13"));
+    assert_eq!(request(server.address, "POST", "/ws").await.status, 405);
 }
 
 #[tokio::test]
