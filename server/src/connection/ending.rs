@@ -1,7 +1,6 @@
 //! How a connection ends: why, and what the client is told of it.
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::debug;
@@ -106,13 +105,6 @@ impl From<Dismissal> for Ending {
             }
             Dismissal::ShuttingDown => Complaint::new(ErrorCode::ShuttingDown, "the server is going away"),
         })
-    }
-}
-
-/// What the hub's end of the connection says; that it is gone can only mean that the server is.
-impl From<Result<Dismissal, oneshot::error::RecvError>> for Ending {
-    fn from(dismissal: Result<Dismissal, oneshot::error::RecvError>) -> Self {
-        dismissal.unwrap_or(Dismissal::ShuttingDown).into()
     }
 }
 

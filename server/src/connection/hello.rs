@@ -27,7 +27,7 @@ impl Connection {
         debug!(connection = self.id.0, client = shortened(&hello.client), "hello");
         let admitted = tokio::select! {
             admitted = self.shared.access.admit(hello.token.as_ref(), SystemTime::now()) => admitted,
-            dismissal = &mut self.inbox.dismissal => return Err(dismissal.into()),
+            dismissal = self.inbox.dismissed() => return Err(dismissal.into()),
         };
         let Admitted { grant, guest } = admitted
             .map_err(|error| Ending::Told(Complaint::new(ErrorCode::Unauthorized, error.to_string())))?;

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
@@ -20,7 +19,7 @@ use visavis_protocol::{ErrorCode, ServerMessage, to_text};
 
 use crate::access::{Access, Identity};
 use crate::conversation::{Complaint, Conversation, Reaction};
-use crate::hub::{Dismissal, HubHandle, Inbox};
+use crate::hub::{HubHandle, Inbox};
 use crate::ice::Ice;
 use crate::limits::{Admission, Identities, Pace};
 use crate::metrics::Metrics;
@@ -122,8 +121,7 @@ impl Connection {
             tokio::select! {
                 // What is cheap to ask comes first. Whoever is said more to than it reads is dismissed, so nothing waits for ever.
                 biased;
-                Ok(message) = self.inbox.messages.recv() => self.pass_on(message).await?,
-                dismissal = &mut self.inbox.dismissal => return Err(dismissal.into()),
+                message = self.inbox.next() => self.pass_on(message?).await?,
                 frame = self.socket.next(), if self.unheard_until.is_none() => match frame {
                     Some(Ok(frame)) => self.on_frame(frame).await?,
                     Some(Err(error)) => return Err(read_failure(error)),
@@ -240,7 +238,7 @@ impl Connection {
                 Box::pin(self.flush()).await?;
             }
             self.socket.start_send_unpin(frame).map_err(|_| Ending::Gone)?;
-            next = self.inbox.messages.try_recv().ok();
+            next = self.inbox.take();
         }
         // Nearly always it all goes at once, and nothing has to be set up to wait for that.
         match self.socket.flush().now_or_never() {
@@ -250,8 +248,8 @@ impl Connection {
     }
 
     async fn flush(&mut self) -> Result<(), Ending> {
-        let Self { socket, inbox: Inbox { dismissal, .. }, shared, .. } = self;
-        written_in_time(socket.flush(), shared.timing.silence, dismissal).await
+        let Self { socket, inbox, shared, .. } = self;
+        written_in_time(socket.flush(), shared.timing.silence, inbox).await
     }
 
     async fn say(&mut self, message: &ServerMessage) -> Result<(), Ending> {
@@ -259,8 +257,8 @@ impl Connection {
     }
 
     async fn write(&mut self, frame: Message) -> Result<(), Ending> {
-        let Self { socket, inbox: Inbox { dismissal, .. }, shared, .. } = self;
-        written_in_time(socket.send(frame), shared.timing.silence, dismissal).await
+        let Self { socket, inbox, shared, .. } = self;
+        written_in_time(socket.send(frame), shared.timing.silence, inbox).await
     }
 }
 
@@ -276,13 +274,13 @@ impl From<Complaint> for ServerMessage {
 async fn written_in_time(
     written: impl Future<Output = Result<(), Error>>,
     patience: Duration,
-    dismissal: &mut oneshot::Receiver<Dismissal>,
+    inbox: &mut Inbox,
 ) -> Result<(), Ending> {
     tokio::select! {
         result = timeout(patience, written) => match result {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Ending::Gone),
         },
-        dismissal = dismissal => Err(dismissal.into()),
+        dismissal = inbox.dismissed() => Err(dismissal.into()),
     }
 }

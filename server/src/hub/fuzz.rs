@@ -6,15 +6,13 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_channel::mpsc as queue;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot, watch};
-use visavis_protocol::{
-    ClientMessage, DisplayName, Door, Join, MediaState, RoomName, Seek, ServerMessage, SessionToken,
-};
+use visavis_protocol::{ClientMessage, DisplayName, Door, Join, MediaState, RoomName, Seek, SessionToken};
 
-use super::handle::{Event, Greeted, Outbox};
+use super::handle::{Event, Greeted};
+use super::mailbox::{Inbox, mailbox};
 use super::{Cluster, Dismissal, Greeting, Hub, HubHandle};
 use crate::access::Grant;
 use crate::cluster::{self, BrokerHandle, Command, Mail, NodeId, SessionKey, Ticket};
@@ -42,8 +40,7 @@ struct World {
 }
 
 struct Client {
-    _messages: queue::Receiver<Arc<ServerMessage>>,
-    _dismissal: oneshot::Receiver<Dismissal>,
+    _inbox: Inbox,
     greeting: oneshot::Receiver<Result<Greeting, Dismissal>>,
 }
 
@@ -117,12 +114,10 @@ impl World {
     fn say(&mut self, message: ClientMessage) -> SessionToken {
         let connection =
             self.hub.cluster.as_ref().map(|cluster| cluster.ids().draw()).expect("one of several");
-        let (messages_in, messages) = queue::channel(1_000);
-        let (dismissal_in, dismissal) = oneshot::channel();
+        let (outbox, inbox) = mailbox();
         let (answer, greeting) = oneshot::channel();
-        let outbox = Outbox { messages: messages_in, dismissal: dismissal_in };
         let hello = Greeted { source: None, resume: None, grant: Grant::newcomer(), answer };
-        self.clients.push(Client { _messages: messages, _dismissal: dismissal, greeting });
+        self.clients.push(Client { _inbox: inbox, greeting });
         let (now, at) = (self.now, Moment::from_ms(0));
         self.hub.handle_event(now, Event::Connected { connection, outbox });
         self.hub.handle_event(now, Event::Greeted { connection, hello, at });

@@ -4,23 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
-use futures_channel::mpsc as queue;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
-use visavis_protocol::{ClientMessage, Resume, Resumed, ServerMessage, SessionToken};
+use visavis_protocol::{ClientMessage, Resume, Resumed, SessionToken};
 
+use super::mailbox::{Inbox, Outbox, mailbox};
 use crate::access::Grant;
 use crate::conversation::Complaint;
 use crate::limits::Source;
 use crate::moderation::{Moment, Notice};
-use crate::sessions::{ConnectionId, MESSAGES_KEPT};
+use crate::sessions::ConnectionId;
 
 /// Events that may wait for the hub; connections that have more to say wait themselves.
 const EVENTS_QUEUED: usize = 1024;
-
-/// Messages that may wait for one client, besides those that it missed. A call's whole opening has about 30.
-const MESSAGES_QUEUED: usize = 64;
 
 /// What the hub is told.
 #[derive(Debug)]
@@ -107,22 +104,6 @@ pub(crate) enum Dismissal {
     Interrupted,
 }
 
-/// The hub's end of a connection.
-#[derive(Debug)]
-pub(super) struct Outbox {
-    /// A queue that is a list: one that reserves slots in blocks, as tokio's does, costs every idle connection four times as
-    /// much.
-    pub(super) messages: queue::Sender<Arc<ServerMessage>>,
-    pub(super) dismissal: oneshot::Sender<Dismissal>,
-}
-
-/// A connection's end of its outbox.
-#[derive(Debug)]
-pub(crate) struct Inbox {
-    pub(crate) messages: queue::Receiver<Arc<ServerMessage>>,
-    pub(crate) dismissal: oneshot::Receiver<Dismissal>,
-}
-
 /// The hub has ended, and with it the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HubGone;
@@ -165,11 +146,9 @@ impl HubHandle {
     /// Registers a new connection; [`disconnect`](Self::disconnect) has to follow.
     pub(crate) async fn connect(&self) -> Result<(ConnectionId, Inbox), HubGone> {
         let connection = self.ids.draw();
-        let (messages_in, messages) = queue::channel(MESSAGES_KEPT + MESSAGES_QUEUED);
-        let (dismissal_in, dismissal) = oneshot::channel();
-        let outbox = Outbox { messages: messages_in, dismissal: dismissal_in };
+        let (outbox, inbox) = mailbox();
         self.send(Event::Connected { connection, outbox }).await?;
-        Ok((connection, Inbox { messages, dismissal }))
+        Ok((connection, inbox))
     }
 
     /// Begins a session with this grant, or goes on with one, for a client at this address; what it missed follows in its

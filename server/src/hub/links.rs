@@ -7,7 +7,7 @@ use std::time::Instant;
 use tracing::debug;
 use visavis_protocol::ServerMessage;
 
-use super::handle::Outbox;
+use super::mailbox::{Full, Outbox};
 use super::{Dismissal, Hub};
 use crate::rooms::Delivery;
 use crate::sessions::ConnectionId;
@@ -60,10 +60,7 @@ impl Hub {
     pub(super) fn dismiss(&mut self, connection: ConnectionId, dismissal: Dismissal) {
         let Some(link) = self.links.get_mut(&connection) else { return };
         match std::mem::replace(link, Link::Dismissed) {
-            // A connection that no longer listens is about to say that it is gone.
-            Link::Open(outbox) => {
-                outbox.dismissal.send(dismissal).ok();
-            }
+            Link::Open(outbox) => outbox.dismiss(dismissal),
             Link::Away => self.dismiss_away(connection, dismissal),
             Link::Dismissed => {}
         }
@@ -78,18 +75,16 @@ impl Hub {
             }
             Some(Link::Dismissed) | None => return Posted::Queued,
         };
-        match outbox.messages.try_send(message) {
+        match outbox.post(message) {
             Ok(()) => {
                 self.metrics.messages_sent.inc();
                 Posted::Queued
             }
-            Err(error) if error.is_full() => {
+            Err(Full) => {
                 debug!(connection = connection.0, "a client does not read what is sent to it");
                 self.dismiss(connection, Dismissal::TooSlow);
                 Posted::Overflowed
             }
-            // The connection is over.
-            Err(_) => Posted::Queued,
         }
     }
 }

@@ -5,6 +5,7 @@ mod drain;
 mod fuzz;
 mod handle;
 mod links;
+mod mailbox;
 mod moderation;
 mod sessions;
 #[cfg(test)]
@@ -30,8 +31,9 @@ pub(crate) use cluster::Cluster;
 use drain::Phase;
 pub use fuzz::fuzz_nodes;
 use handle::Event;
-pub(crate) use handle::{Dismissal, Greeting, HubGone, HubHandle, Inbox, Parting, WeakHubHandle};
+pub(crate) use handle::{Dismissal, Greeting, HubGone, HubHandle, Parting, WeakHubHandle};
 use links::Link;
+pub(crate) use mailbox::Inbox;
 
 /// The actor's state.
 #[derive(Debug)]

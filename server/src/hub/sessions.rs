@@ -9,8 +9,9 @@ use visavis_protocol::{Resumed, ServerMessage, SessionToken};
 
 use super::cluster::Leaving;
 use super::drain::Phase;
-use super::handle::{Greeted, Outbox};
+use super::handle::Greeted;
 use super::links::Link;
+use super::mailbox::Outbox;
 use super::{Dismissal, Greeting, Hub, Parting};
 use crate::access::Grant;
 use crate::limits::Source;

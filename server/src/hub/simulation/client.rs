@@ -2,22 +2,22 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_channel::mpsc;
+use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 use visavis_protocol::{
     Again, ClientMessage, DisplayName, Door, ErrorCode, Join, LeaveReason, MediaState, ParticipantId, Resume,
     RoomName, Seek, ServerMessage, SessionToken,
 };
 
-use super::super::handle::{Event, Greeted, Outbox};
+use super::super::handle::{Event, Greeted};
+use super::super::mailbox::{Inbox, mailbox};
 use super::super::{Dismissal, Greeting, Parting};
 use crate::access::Grant;
 use crate::cluster::NodeId;
 use crate::moderation::Moment;
-use crate::sessions::{ConnectionId, MESSAGES_KEPT, root};
+use crate::sessions::{ConnectionId, root};
 
 const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: false };
 /// As the clients have it.
@@ -73,8 +73,7 @@ enum Link {
 struct Socket {
     node: NodeId,
     connection: ConnectionId,
-    messages: mpsc::Receiver<Arc<ServerMessage>>,
-    dismissal: oneshot::Receiver<Dismissal>,
+    inbox: Inbox,
 }
 
 /// What a client has a node hear.
@@ -149,8 +148,8 @@ impl Client {
                 None
             }
             Link::Greeting(mut socket, mut answer) => {
-                match (socket.dismissal.try_recv(), answer.try_recv()) {
-                    (Ok(dismissal), _) | (_, Ok(Err(dismissal))) => {
+                match (socket.inbox.dismissed().now_or_never(), answer.try_recv()) {
+                    (Some(dismissal), _) | (_, Ok(Err(dismissal))) => {
                         Some(self.on_dismissal(now, socket, &dismissal))
                     }
                     (_, Ok(Ok(greeting))) => {
@@ -166,20 +165,17 @@ impl Client {
                     }
                 }
             }
-            Link::Open(mut socket) => {
-                if let Ok(message) = socket.messages.try_recv() {
+            Link::Open(mut socket) => match socket.inbox.next().now_or_never() {
+                Some(Ok(message)) => {
                     self.link = Link::Open(socket);
-                    return Some(self.on_message(now, (*message).clone()));
+                    Some(self.on_message(now, (*message).clone()))
                 }
-                match socket.dismissal.try_recv() {
-                    Ok(dismissal) => Some(self.on_dismissal(now, socket, &dismissal)),
-                    Err(oneshot::error::TryRecvError::Empty) => {
-                        self.link = Link::Open(socket);
-                        None
-                    }
-                    Err(oneshot::error::TryRecvError::Closed) => panic!("the hub has forgotten a connection"),
+                Some(Err(dismissal)) => Some(self.on_dismissal(now, socket, &dismissal)),
+                None => {
+                    self.link = Link::Open(socket);
+                    None
                 }
-            }
+            },
         }
     }
 
@@ -251,13 +247,11 @@ impl Client {
     }
 
     fn connect(&mut self, node: &NodeId, connection: ConnectionId) -> Said {
-        let (messages_in, messages) = mpsc::channel(MESSAGES_KEPT + 64);
-        let (dismissal_in, dismissal) = oneshot::channel();
+        let (outbox, inbox) = mailbox();
         let (answer, greeting) = oneshot::channel();
-        let socket = Socket { node: node.clone(), connection, messages, dismissal };
+        let socket = Socket { node: node.clone(), connection, inbox };
         self.link = Link::Greeting(socket, greeting);
         let resume = self.token.clone().map(|session| Resume { session, received: self.received });
-        let outbox = Outbox { messages: messages_in, dismissal: dismissal_in };
         let hello = Greeted { source: None, resume, grant: self.grant.clone(), answer };
         let at = Moment::from_ms(0);
         vec![
