@@ -21,7 +21,7 @@ use std::time::Instant;
 use crate::access::Identity;
 use crate::config::MatchingConfig;
 use crate::sessions::{IdMap, SessionId};
-use bucket::{Bucket, Place};
+use bucket::{Bucket, Place, Remains};
 pub use crowd::Crowd;
 use line::Line;
 use past::Past;
@@ -62,7 +62,8 @@ enum Outcome {
 struct Matchmaker {
     config: MatchingConfig,
     next_ticket: Ticket,
-    waiting: IdMap<SessionId, Waiting>,
+    /// Boxed: of a table that is half empty, little is to lie between those who are looked at together.
+    waiting: IdMap<SessionId, Box<Waiting>>,
     buckets: HashMap<Key, Bucket>,
     line: Line,
     past: Past,
@@ -100,20 +101,21 @@ impl Matchmaker {
         seeker: Seeker,
         is_blocked: &Blocked<'_>,
     ) -> Outcome {
+        self.leave(session);
+        self.past.forget(now);
+        if let Some(other) = self.longest_waiting(&seeker, Width::Narrow, is_blocked) {
+            self.take(now, other.session, seeker.identity);
+            return Outcome::Met(Pair { first: other.session, second: session });
+        }
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.leave(session);
         let waiting = Waiting { ticket, seeker, width: Width::Narrow, is_present: true };
-        self.waiting.insert(session, waiting);
+        waiting.list(&mut self.buckets, session);
+        self.waiting.insert(session, Box::new(waiting));
         self.line.join(ticket, session);
-        match self.meet(now, session, is_blocked) {
-            Some(pair) => Outcome::Met(pair),
-            None => {
-                let [narrow, _] = &mut self.widenings;
-                narrow.push_back((now + self.config.widen, ticket, session));
-                Outcome::Queued { place: self.waiting.len() }
-            }
-        }
+        let [narrow, _] = &mut self.widenings;
+        narrow.push_back((now + self.config.widen, ticket, session));
+        Outcome::Queued { place: self.waiting.len() }
     }
 
     /// Somebody does not wait any longer. Whether it did.
@@ -187,56 +189,67 @@ impl Matchmaker {
         None
     }
 
-    /// Meets whoever waited longest in its buckets, or lists it there.
+    /// Somebody who waits meets whoever waited longest in its buckets, or is listed there.
     fn meet(&mut self, now: Instant, session: SessionId, is_blocked: &Blocked<'_>) -> Option<Pair> {
         self.past.forget(now);
-        let Waiting { ticket, seeker, width, .. } = self.waiting.get(&session)?;
-        let (ticket, identity) = (*ticket, seeker.identity.clone());
-        let buckets = seeker.keys(*width).filter_map(|key| self.buckets.get(&key));
-        let others = buckets.flat_map(Bucket::longest_waiting);
-        let suited = others.filter_map(|entry| {
-            let other = self.waiting.get(&entry.session)?;
-            let theirs = &other.seeker.identity;
-            if *theirs == identity || is_blocked(&identity, theirs) {
-                return None;
-            }
-            let preference = self.past.between(&identity, theirs);
-            Some((preference, entry.ticket, entry))
-        });
-        let best = suited.min_by_key(|&(preference, ticket, _)| (preference, ticket));
-        let Some((_, _, other)) = best else {
-            for key in seeker.keys(*width) {
-                self.buckets.entry(key).or_default().list(Place { ticket, session });
-            }
+        let waiting = self.waiting.get(&session)?;
+        let Some(other) = self.longest_waiting(&waiting.seeker, waiting.width, is_blocked) else {
+            waiting.list(&mut self.buckets, session);
             return None;
         };
-        if let Some(met) = self.waiting.get(&other.session) {
-            self.past.meet(now + self.config.apart, identity, met.seeker.identity.clone());
-        }
+        let (ticket, identity) = (waiting.ticket, waiting.seeker.identity.clone());
         self.leave(session);
-        self.leave(other.session);
+        self.take(now, other.session, identity);
         let (first, second) =
             if other.ticket < ticket { (other.session, session) } else { (session, other.session) };
         Some(Pair { first, second })
     }
+
+    /// Who suits somebody, and has waited longest of those that it has not met lately, or else of those that it has.
+    fn longest_waiting(&self, seeker: &Seeker, width: Width, is_blocked: &Blocked<'_>) -> Option<Place> {
+        let buckets = seeker.keys(width).filter_map(|key| self.buckets.get(&key));
+        let suited = buckets.flat_map(Bucket::longest_waiting).filter_map(|place| {
+            let theirs = &self.waiting.get(&place.session)?.seeker.identity;
+            if *theirs == seeker.identity || is_blocked(&seeker.identity, theirs) {
+                return None;
+            }
+            Some((self.past.between(&seeker.identity, theirs), place))
+        });
+        suited.min_by_key(|(preference, place)| (*preference, place.ticket)).map(|(_, place)| place)
+    }
+
+    /// Somebody is met, and so does not wait any longer.
+    fn take(&mut self, now: Instant, session: SessionId, by: Identity) {
+        if let Some(met) = self.waiting.get(&session) {
+            self.past.meet(now + self.config.apart, by, met.seeker.identity.clone());
+        }
+        self.leave(session);
+    }
 }
 
 impl Waiting {
+    /// Others may meet it.
+    fn list(&self, buckets: &mut HashMap<Key, Bucket>, session: SessionId) {
+        let place = Place { ticket: self.ticket, session };
+        for key in self.seeker.keys(self.width) {
+            buckets.entry(key).and_modify(|bucket| bucket.list(place)).or_insert(Bucket::of(place));
+        }
+    }
+
     /// Nobody is to meet it over anything.
     fn unlist(&self, buckets: &mut HashMap<Key, Bucket>) {
         for key in self.seeker.keys(self.width) {
-            if let Entry::Occupied(mut bucket) = buckets.entry(key) {
-                bucket.get_mut().unlist(self.ticket);
-                if bucket.get().is_empty() {
-                    bucket.remove();
-                }
+            if let Entry::Occupied(mut bucket) = buckets.entry(key)
+                && bucket.get_mut().unlist(self.ticket) == Remains::Nobody
+            {
+                bucket.remove();
             }
         }
     }
 }
 
 /// Whether it is still the same time that somebody waits.
-fn is_waiting(waiting: &IdMap<SessionId, Waiting>, ticket: Ticket, session: SessionId) -> bool {
+fn is_waiting(waiting: &IdMap<SessionId, Box<Waiting>>, ticket: Ticket, session: SessionId) -> bool {
     waiting.get(&session).is_some_and(|waiting| waiting.ticket == ticket)
 }
 
