@@ -94,18 +94,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     report.finish()
 }
 
-fn lints() -> [Step; 3] {
+fn lints() -> [Step; 4] {
     let mut format = process::cargo();
     format.args(["fmt", "--all", "--check"]);
     let mut clippy = process::cargo();
     clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    // Another workspace, with versions of its own, and the last thing to be built.
+    let mut fuzz = process::cargo();
+    fuzz.args(["tree", "--locked", "--depth", "0", "--manifest-path", "fuzz/Cargo.toml"]);
     let mut check = process::npm(&workspace::root().join("ui"));
     check.args(["run", "--silent", "check"]);
-    [("format", format), ("clippy", clippy), ("svelte-check", check)].map(|(name, command)| Step {
-        name,
-        runner: Runner::Silent,
-        command,
-    })
+    let steps = [("format", format), ("fuzz-lock", fuzz), ("clippy", clippy), ("svelte-check", check)];
+    steps.map(|(name, command)| Step { name, runner: Runner::Silent, command })
 }
 
 /// Our programs and the Rust tests in one build: apart, they would get other features of the same dependencies, and the
