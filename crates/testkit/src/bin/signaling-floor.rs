@@ -105,6 +105,10 @@ mod linux {
                 return self.say(from, &framed(&joined(from, &of_first)));
             }
             let leaves = text.starts_with(r#"{"type":"leave""#);
+            if leaves && self.waiting == Some(from) {
+                self.waiting = None;
+                return Ok(());
+            }
             let other = if leaves { self.clients[from].other.take() } else { self.clients[from].other };
             let Some(other) = other.filter(|other| self.clients[*other].other == Some(from)) else {
                 return Ok(());
