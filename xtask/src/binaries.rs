@@ -14,20 +14,18 @@ pub(crate) enum Binary {
     EncodeY4m,
     VoiceRoom,
     SignalingLoad,
-    SignalingFloor,
     Crowd,
     Pairing,
 }
 
 impl Binary {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Server,
         Self::Peer,
         Self::App,
         Self::EncodeY4m,
         Self::VoiceRoom,
         Self::SignalingLoad,
-        Self::SignalingFloor,
         Self::Crowd,
         Self::Pairing,
     ];
@@ -41,7 +39,6 @@ impl Binary {
             Self::EncodeY4m => "encode-y4m",
             Self::VoiceRoom => "voice_room",
             Self::SignalingLoad => "signaling-load",
-            Self::SignalingFloor => "signaling-floor",
             Self::Crowd => "crowd",
             Self::Pairing => "pairing",
         }
@@ -50,7 +47,7 @@ impl Binary {
     fn package(self) -> &'static str {
         match self {
             Self::Server | Self::Peer | Self::App => self.name(),
-            Self::EncodeY4m | Self::SignalingLoad | Self::SignalingFloor => "visavis-testkit",
+            Self::EncodeY4m | Self::SignalingLoad => "visavis-testkit",
             Self::VoiceRoom => "visavis-media",
             Self::Crowd | Self::Pairing => "visavis-server",
         }
@@ -65,7 +62,6 @@ impl Binary {
             Self::EncodeY4m => "VISAVIS_ENCODE_BIN",
             Self::VoiceRoom => "VISAVIS_ROOM_BIN",
             Self::SignalingLoad => "VISAVIS_SIGNALING_LOAD_BIN",
-            Self::SignalingFloor => "VISAVIS_SIGNALING_FLOOR_BIN",
             Self::Crowd => "VISAVIS_CROWD_BIN",
             Self::Pairing => "VISAVIS_PAIRING_BIN",
         }
@@ -74,12 +70,7 @@ impl Binary {
     /// It may be an example of its package.
     fn is_example(self) -> bool {
         match self {
-            Self::Server
-            | Self::Peer
-            | Self::App
-            | Self::EncodeY4m
-            | Self::SignalingLoad
-            | Self::SignalingFloor => false,
+            Self::Server | Self::Peer | Self::App | Self::EncodeY4m | Self::SignalingLoad => false,
             Self::VoiceRoom | Self::Crowd | Self::Pairing => true,
         }
     }
