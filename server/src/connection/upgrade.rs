@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::WebSocketStream;
-use tracing::debug;
+use tracing::{debug, error};
 use tungstenite::handshake::server::create_response_with_body;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use visavis_protocol::MAX_MESSAGE_BYTES;
@@ -52,7 +52,10 @@ impl Upgrade {
     /// The WebSocket, once the answer is written; none if the connection has ended before.
     pub(super) async fn socket(self) -> Option<Socket> {
         let upgraded = self.0.await.inspect_err(|error| debug!(%error, "an upgrade came to nothing")).ok()?;
-        let Parts { io, read_buf, .. } = upgraded.downcast::<TokioIo<Carrier>>().ok()?;
+        let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<Carrier>>() else {
+            error!("a WebSocket is not carried by what HTTP is");
+            return None;
+        };
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(WRITE_BUFFER_BYTES)

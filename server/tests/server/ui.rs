@@ -2,8 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use visavis_server::{Config, MatchingConfig, ModerationConfig};
 
 use crate::http::{get, request};
@@ -121,6 +125,26 @@ async fn a_plain_request_for_the_websocket_is_refused() {
     assert_eq!((answer.status, answer.header("upgrade")), (426, Some("websocket")));
     assert_eq!(answer.header("sec-websocket-version"), Some("13"));
     assert_eq!(request(server.address, "POST", "/ws").await.status, 405);
+}
+
+#[tokio::test]
+async fn what_is_said_together_with_the_request_for_a_websocket_is_heard() {
+    let server = TestServer::start().await;
+    let hello = r#"{"type":"hello","payload":{"protocol":1,"client":"test/1"}}"#;
+    let mut said = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                    Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        .as_bytes()
+        .to_vec();
+    // A masked text frame whose mask changes nothing (RFC 6455 section 5.2).
+    said.extend([0x81, 0x80 | u8::try_from(hello.len()).expect("it is short"), 0, 0, 0, 0]);
+    said.extend(hello.as_bytes());
+    let mut stream = TcpStream::connect(server.address).await.expect("connect");
+    stream.write_all(&said).await.expect("it is open");
+    let mut heard = Vec::new();
+    while !String::from_utf8_lossy(&heard).contains(r#""type":"welcome""#) {
+        let read = timeout(Duration::from_secs(5), stream.read_buf(&mut heard)).await;
+        assert!(read.expect("an answer in time").expect("it is open") > 0, "it was not heard");
+    }
 }
 
 #[tokio::test]
