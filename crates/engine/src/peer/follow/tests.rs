@@ -246,7 +246,7 @@ fn checks_alone_move_only_what_is_dead() {
 fn an_own_address_that_changes_is_lost_once() {
     let mut end = End::new(true);
     end.mapped = address("203.0.113.1:6000");
-    end.run_deaf(Duration::from_millis(440));
+    end.run_deaf(Duration::from_millis(640));
     assert_eq!(end.lost, 0);
     end.run_deaf(Duration::from_millis(60));
     assert_eq!(end.lost, 1);
@@ -255,10 +255,23 @@ fn an_own_address_that_changes_is_lost_once() {
 }
 
 #[test]
+fn a_far_side_that_checks_the_own_address_has_longer_to_follow() {
+    let mut end = End::new(true);
+    end.receive(end.selected, &request(NEAR, false));
+    end.mapped = address("203.0.113.1:6000");
+    end.run_deaf(Duration::from_millis(400));
+    end.receive(end.selected, &request(NEAR, false));
+    end.run_deaf(Duration::from_millis(740));
+    assert_eq!(end.lost, 0);
+    end.run_deaf(Duration::from_millis(60));
+    assert_eq!(end.lost, 1);
+}
+
+#[test]
 fn a_far_side_that_follows_is_not_lost() {
     let mut end = End::new(true);
     end.mapped = address("203.0.113.1:6000");
-    end.run_deaf(Duration::from_millis(420));
+    end.run_deaf(Duration::from_millis(620));
     end.run(5 * SECOND);
     assert_eq!(end.lost, 0);
 }
@@ -387,7 +400,7 @@ fn a_far_side_that_does_not_follow_to_the_other_route_is_lost() {
     end.follower.handle_sockets(vec![end.selected.local]);
     end.follower.handle_candidate(other.remote);
     end.answers = |route| route.remote.port() == 40_009;
-    end.run_deaf(Duration::from_millis(560));
+    end.run_deaf(Duration::from_millis(760));
     assert_eq!((end.route(), end.lost), (other, 0));
     end.run_deaf(Duration::from_millis(100));
     assert_eq!((end.route(), end.lost), (other, 1));

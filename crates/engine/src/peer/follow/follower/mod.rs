@@ -185,6 +185,7 @@ impl Follower {
             match Datagram::new(datagram) {
                 Datagram::Media if is_present => self.media_at = now,
                 Datagram::Success(id) => self.on_answer(now, route, id, datagram),
+                Datagram::Request(_) if is_present => self.own.on_checked(now),
                 Datagram::Media | Datagram::Request(_) | Datagram::Other => {}
             }
         }
