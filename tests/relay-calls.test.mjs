@@ -12,7 +12,7 @@ import { Coturn } from "./support/coturn.mjs";
 import { observe } from "./support/deadline.mjs";
 import { Internet } from "./support/internet.mjs";
 import { Peer } from "./support/peer.mjs";
-import { checkPicture, longestGapMs } from "./support/picture.mjs";
+import { SHORT_LOOK, checkPicture, longestGapMs } from "./support/picture.mjs";
 import { Scope } from "./support/scope.mjs";
 import { Server } from "./support/server.mjs";
 import { Tab } from "./support/tab.mjs";
@@ -58,7 +58,7 @@ async function calls(t, { clients, transport, mode, coturn, family }) {
   await observe(BEFORE_MS);
   const seen = await Promise.all(ends.map((end) => end.watch(SECONDS)));
   for (const [index, end] of ends.entries()) {
-    checkPicture(t, end.name, seen[index], { seconds: SECONDS });
+    checkPicture(t, end.name, seen[index], { seconds: SECONDS, least: SHORT_LOOK });
     const stats = await end.stats();
     checkRelayed(end, stats, transport);
     const { milestones } = stats;
