@@ -1,5 +1,6 @@
 use std::time::Instant;
 
+use smallvec::smallvec;
 use visavis_protocol::{Interest, MatchKind};
 
 use super::{Matchmaker, Outcome, Seeker};
@@ -58,7 +59,7 @@ impl Crowd {
                 .parse()
                 .expect("it is short, and has no control characters"),
             kind: MatchKind::Video,
-            interests: vec![
+            interests: smallvec![
                 Interest::new(over.to_string()).expect("it is short, and has no control characters"),
             ],
             region: None,

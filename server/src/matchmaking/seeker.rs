@@ -1,5 +1,6 @@
 use std::iter;
 
+use smallvec::SmallVec;
 use visavis_protocol::{Interest, MatchKind, Region};
 
 use crate::access::Identity;
@@ -10,8 +11,8 @@ use crate::cluster::BucketKey;
 pub(crate) struct Seeker {
     pub(super) identity: Identity,
     pub(super) kind: MatchKind,
-    /// Who names none is content with anybody.
-    pub(super) interests: Vec<Interest>,
+    /// Who names none is content with anybody; most name one at most.
+    pub(super) interests: SmallVec<[Interest; 1]>,
     pub(super) region: Option<Region>,
 }
 
@@ -41,7 +42,7 @@ impl Seeker {
         interests: Vec<Interest>,
         region: Option<Region>,
     ) -> Self {
-        Self { identity, kind, interests, region }
+        Self { identity, kind, interests: interests.into(), region }
     }
 
     pub(crate) fn identity(&self) -> &Identity {

@@ -239,7 +239,7 @@ impl Wish {
         Seeker {
             identity: self.identity.clone(),
             kind: self.seek.kind,
-            interests: self.seek.interests.clone(),
+            interests: self.seek.interests.iter().cloned().collect(),
             region: self.seek.region.clone(),
         }
     }

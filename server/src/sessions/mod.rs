@@ -4,6 +4,7 @@
 //! A client that connects again within the grace period and names its session gets what it missed, and goes on as if
 //! nothing had happened: it never left its room.
 
+mod ids;
 mod moving;
 mod outgoing;
 #[cfg(test)]
@@ -14,11 +15,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
-use rustc_hash::FxBuildHasher;
 use visavis_protocol::{Resume, ServerMessage, SessionToken};
 
 use crate::access::Grant;
 use crate::random::{is_random_text, random_text};
+pub(crate) use ids::{ConnectionId, IdMap, SessionId};
 pub(crate) use moving::Packed;
 pub(crate) use outgoing::MESSAGES_KEPT;
 use outgoing::Outgoing;
@@ -43,17 +44,6 @@ fn is_token(text: &str) -> bool {
         None => is_random_text(text, TOKEN_LENGTH),
     }
 }
-
-/// One connection for as long as it lives; clients never learn it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ConnectionId(pub(crate) u64);
-
-/// One session; clients know it by its token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct SessionId(pub(crate) u64);
-
-/// A map by such numbers. This server has counted them up: nobody else can choose ones that meet in one place.
-pub(crate) type IdMap<K, V> = HashMap<K, V, FxBuildHasher>;
 
 /// A session, as far as what it says is concerned.
 #[derive(Debug, Clone, Copy)]
