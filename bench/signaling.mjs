@@ -1,7 +1,8 @@
 /**
  * Signaling: our server and one that somebody would write for Bun (`bench/peers/fifo-bun`), alternating in one run, under the
- * same load (`signaling-load`): clients that are idle, that meet strangers, and that set up calls. And what a pairing costs
- * with a thousand and with a million who wait, of ours alone.
+ * same load (`signaling-load`): clients that are idle, that meet strangers, and that set up calls. Beside both, what the sockets
+ * alone take (`signaling-floor`), which no server can do without. And what a pairing costs with a thousand and with a million who
+ * wait, of ours alone.
  *
  * `cargo xtask bench signaling [--json OUT]`, or `node bench/signaling.mjs` with the programs named as `xtask/src/binaries.rs`
  * does and `npm ci` done in the peer's folder.
@@ -29,6 +30,7 @@ const AIMS = { cpu: "<=0.7", latency: "<=1", bytes: 4000, pairing: "<=2" };
 
 const beside = (variable, name) => process.env[variable] ?? join(SERVER, "..", name);
 const LOAD = beside("VISAVIS_SIGNALING_LOAD_BIN", "signaling-load");
+const FLOOR = beside("VISAVIS_SIGNALING_FLOOR_BIN", "signaling-floor");
 const CROWD = beside("VISAVIS_CROWD_BIN", "examples/crowd");
 const PEER = fileURLToPath(new URL("peers/fifo-bun/", import.meta.url));
 
@@ -51,6 +53,7 @@ const SIDES = {
     return start(scope, [SERVER, "--config", file, "--listen", "127.0.0.1:0"]);
   },
   bun: (scope) => start(scope, [join(PEER, "node_modules/.bin/bun"), "server.ts"]),
+  floor: (scope) => start(scope, [FLOOR]),
 };
 
 async function start(scope, command) {
@@ -117,7 +120,7 @@ async function pairing() {
 }
 
 /** @type {Record<string, Measured[]>} */
-const results = { ours: [], bun: [] };
+const results = { ours: [], bun: [], floor: [] };
 const pairings = [];
 for (let round = 1; round <= ROUNDS; round += 1) {
   for (const name of Object.keys(SIDES)) results[name].push(await measure(name));
@@ -127,11 +130,15 @@ for (let round = 1; round <= ROUNDS; round += 1) {
 
 for (const { name, of } of MEASURES) {
   const list = (side) => results[side].map((it) => of(it).toPrecision(3)).join(" ");
-  console.log(`${name}: ours ${list("ours")}, Bun ${list("bun")}`);
+  console.log(`${name}: ours ${list("ours")}, Bun ${list("bun")}, sockets alone ${list("floor")}`);
 }
 for (const [name, measured] of Object.entries(results)) {
   const busy = (phase) => median(measured.map((it) => it[phase].used.own_s / it[phase].used.seconds)).toFixed(2);
   console.log(`load tool beside ${name}: ${busy("matching")} cores while matching, ${busy("chatter")} in chatter`);
+}
+for (const { name, of } of MEASURES.filter(({ name }) => name.startsWith("processor"))) {
+  const [floor, bun] = ["floor", "bun"].map((side) => median(results[side].map(of)));
+  console.log(`${name}: sockets alone take ${(floor / bun).toFixed(2)} times what Bun takes`);
 }
 const waiting = Object.keys(pairings[0]);
 const cost = (count) => median(pairings.map((it) => it[count]));

@@ -57,7 +57,9 @@ impl Benchmark {
             Self::Echo => &[Binary::VoiceRoom],
             Self::Endurance | Self::Impairments | Self::Network => &[Binary::Server, Binary::Peer],
             Self::Pairing => &[Binary::Pairing],
-            Self::Signaling => &[Binary::Server, Binary::SignalingLoad, Binary::Crowd],
+            Self::Signaling => {
+                &[Binary::Server, Binary::SignalingLoad, Binary::SignalingFloor, Binary::Crowd]
+            }
             Self::Turn => &[Binary::Server],
         }
     }

@@ -14,18 +14,20 @@ pub(crate) enum Binary {
     EncodeY4m,
     VoiceRoom,
     SignalingLoad,
+    SignalingFloor,
     Crowd,
     Pairing,
 }
 
 impl Binary {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Server,
         Self::Peer,
         Self::App,
         Self::EncodeY4m,
         Self::VoiceRoom,
         Self::SignalingLoad,
+        Self::SignalingFloor,
         Self::Crowd,
         Self::Pairing,
     ];
@@ -39,6 +41,7 @@ impl Binary {
             Self::EncodeY4m => "encode-y4m",
             Self::VoiceRoom => "voice_room",
             Self::SignalingLoad => "signaling-load",
+            Self::SignalingFloor => "signaling-floor",
             Self::Crowd => "crowd",
             Self::Pairing => "pairing",
         }
@@ -47,7 +50,7 @@ impl Binary {
     fn package(self) -> &'static str {
         match self {
             Self::Server | Self::Peer | Self::App => self.name(),
-            Self::EncodeY4m | Self::SignalingLoad => "visavis-testkit",
+            Self::EncodeY4m | Self::SignalingLoad | Self::SignalingFloor => "visavis-testkit",
             Self::VoiceRoom => "visavis-media",
             Self::Crowd | Self::Pairing => "visavis-server",
         }
@@ -62,6 +65,7 @@ impl Binary {
             Self::EncodeY4m => "VISAVIS_ENCODE_BIN",
             Self::VoiceRoom => "VISAVIS_ROOM_BIN",
             Self::SignalingLoad => "VISAVIS_SIGNALING_LOAD_BIN",
+            Self::SignalingFloor => "VISAVIS_SIGNALING_FLOOR_BIN",
             Self::Crowd => "VISAVIS_CROWD_BIN",
             Self::Pairing => "VISAVIS_PAIRING_BIN",
         }
@@ -70,7 +74,12 @@ impl Binary {
     /// It may be an example of its package.
     fn is_example(self) -> bool {
         match self {
-            Self::Server | Self::Peer | Self::App | Self::EncodeY4m | Self::SignalingLoad => false,
+            Self::Server
+            | Self::Peer
+            | Self::App
+            | Self::EncodeY4m
+            | Self::SignalingLoad
+            | Self::SignalingFloor => false,
             Self::VoiceRoom | Self::Crowd | Self::Pairing => true,
         }
     }
