@@ -39,7 +39,8 @@ impl Connection {
             })
         })?);
         let is_newcomer = grant.is_newcomer();
-        self.deadline = Instant::now() + self.shared.timing.ping;
+        // At a time of its own: many come at once when a server begins anew, and their pings would for ever.
+        self.deadline = Instant::now() + self.shared.timing.ping.mul_f64(rand::random());
         let source = self.admission.source();
         let greeting = self.shared.hub.greet(self.id, source, hello.resume, grant).await?;
         self.said = greeting.read;

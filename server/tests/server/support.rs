@@ -255,6 +255,12 @@ impl Client {
         (self.hear_error().await, self.hear_close().await)
     }
 
+    /// Waits for a ping; nothing else comes before.
+    pub(crate) async fn hear_ping(&mut self) {
+        let frame = within(self.socket.next()).await.expect("the connection is open").expect("a frame");
+        assert!(frame.is_ping(), "{frame:?}");
+    }
+
     async fn hear_frame(&mut self) -> Message {
         loop {
             let frame = within(self.socket.next()).await.expect("the connection is open").expect("a frame");
