@@ -117,10 +117,10 @@ fn build() -> Step {
 }
 
 /// The server with its feature `otel`, before the build of everything, which leaves a server without. Only it is built a second
-/// time.
+/// time: by itself it would get other features of its dependencies, too.
 fn traces() -> Step {
     let mut command = process::cargo();
-    command.args(["test", "--locked", "--package", "visavis-server", "--features", "otel", "--"]);
+    command.args(["test", "--locked", "--workspace", "--tests", "--features", "visavis-server/otel", "--"]);
     command.args(["telemetry", "traces"]);
     Step { name: "traces", runner: Runner::Cargo, command }
 }
