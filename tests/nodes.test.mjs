@@ -194,7 +194,7 @@ for (const [what, data] of [["and has what it had", true], ["and has forgotten e
     await nodes.redis.begin({ data });
     await Promise.all(nodes.servers.map((server) => ready(server, 20_000)));
     await crowd.move(2_000);
-    await crowd.check(t, SETTLED_MS);
+    await crowd.check(t);
   });
 }
 
@@ -275,8 +275,8 @@ class Crowd {
     return wrong;
   }
 
-  async check(t, limitMs = 45_000) {
-    const settledMs = await this.settled(limitMs);
+  async check(t) {
+    const settledMs = await this.settled(SETTLED_MS);
     const sum = (field) => this.callers.reduce((total, caller) => total + caller[field], 0);
     t.diagnostic(`${CROWD} callers came in ${sum("joined")} times, began ${sum("begun")} sessions, and were settled after ${Math.round(settledMs)} ms`);
     assert.deepEqual(this.callers.flatMap(({ faults }) => faults), []);

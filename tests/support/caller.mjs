@@ -3,6 +3,8 @@ import { RawSocket } from "./websocket.mjs";
 const PROTOCOL = 1;
 const MEDIA = { microphone: true, camera: false };
 const PAUSES_MS = [100, 500, 1000, 2000];
+/** For how long it waits for a stranger who does not come back; users' clients have more patience. */
+const ALONE_MS = 3_000;
 
 /**
  * A client without media, which behaves as clients do: it comes back with its session, asks again when it is told to, and notes
@@ -20,6 +22,10 @@ export class Caller {
   #kept = [];
   #over = false;
   #running;
+  /** Its stay in a room that the server has forgotten, until it is back there. */
+  #before;
+  /** Whether the server knows that it seeks strangers, which it does not of who came back to one. */
+  #isSought = false;
   /** Ways in that it was told of while it was in. */
   faults = [];
   /** The room that it is in, and itself: undefined in none. */
@@ -59,7 +65,7 @@ export class Caller {
   again() {
     if (this.#socket === undefined || this.stay === undefined) return;
     this.#leaveBehind();
-    if (this.wish.room === undefined) this.#say({ type: "next" });
+    if (this.#isSought) this.#say({ type: "next" });
     else {
       this.#say({ type: "leave" });
       this.#ask();
@@ -102,21 +108,25 @@ export class Caller {
       const missed = this.#said - resumed.received;
       for (const message of this.#kept.slice(this.#kept.length - missed)) socket.send(message);
       if (this.stay === undefined && !this.isQueued && missed === 0) this.#ask();
+      this.#waitForOther(this.stay);
       return;
     }
-    if (session !== this.#session) this.stay = undefined;
+    const isKnown = this.#session !== undefined && root(session) === root(this.#session);
+    const before = this.stay === undefined ? this.#before : { ...this.stay, others: [...this.others] };
     this.begun += 1;
     this.#session = session;
-    [this.#received, this.#said, this.#kept, this.isQueued] = [0, 0, [], false];
-    this.#ask(true);
+    [this.#received, this.#said, this.#kept] = [0, 0, []];
+    this.#leaveBehind();
+    this.#before = isKnown ? before : undefined;
+    this.#ask();
   }
 
-  #ask(again = false) {
+  #ask() {
     const common = { name: this.name, media: MEDIA };
-    const room = (again && this.stay?.room) || this.wish.room;
-    if (room === undefined) return this.#say({ type: "seek", payload: common });
-    const stay = again && this.stay && { you: this.stay.you, others: [...this.others] };
-    this.#say({ type: "join", payload: { room, ...common, ...(stay && { again: stay }) } });
+    const { room = this.wish.room, ...again } = this.#before ?? {};
+    this.#isSought = room === undefined;
+    if (this.#isSought) this.#say({ type: "seek", payload: common });
+    else this.#say({ type: "join", payload: { room, ...common, ...(this.#before && { again }) } });
   }
 
   #onMessage({ type, payload }) {
@@ -128,7 +138,9 @@ export class Caller {
         this.stay = { room: payload.room, you: payload.you };
         this.others = new Set(payload.participants.map(({ id }) => id));
         this.isQueued = false;
+        this.#before = undefined;
         this.joined += 1;
+        this.#waitForOther(this.stay);
         return;
       case "queued":
         if (this.stay !== undefined) this.faults.push(`queued in ${this.stay.room}`);
@@ -152,15 +164,21 @@ export class Caller {
 
   #onError({ code, retry_after_ms: retryAfterMs }) {
     if (code === "unavailable" && retryAfterMs !== undefined) {
-      setTimeout(() => !this.#over && this.#socket && this.stay === undefined && this.#ask(true), retryAfterMs);
+      setTimeout(() => !this.#over && this.#socket && !this.isSettled && this.#ask(), retryAfterMs);
     } else if (code === "room_locked" || code === "room_full" || code === "not_in_room") {
       this.#leaveBehind();
       setTimeout(() => !this.#over && this.#socket && !this.isSettled && this.#ask(), 200);
     }
   }
 
+  #waitForOther(stay) {
+    if (stay === undefined || this.wish.room !== undefined || this.others.size > 0) return;
+    setTimeout(() => !this.#over && this.stay === stay && this.others.size === 0 && this.again(), ALONE_MS);
+  }
+
   #leaveBehind() {
     this.stay = undefined;
+    this.#before = undefined;
     this.isQueued = false;
     this.others.clear();
   }
@@ -171,6 +189,11 @@ export class Caller {
     if (this.#kept.length > 64) this.#kept.shift();
     this.#socket?.send(message);
   }
+}
+
+/** What all tokens of one client have in common. */
+function root(token) {
+  return token.split(".")[0];
 }
 
 function pause(ms) {

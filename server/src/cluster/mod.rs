@@ -14,6 +14,7 @@ mod fuzz;
 mod held;
 mod mail;
 mod queue;
+mod settled;
 mod visits;
 mod waits;
 
@@ -29,5 +30,6 @@ pub(crate) use fuzz::fuzz_texts;
 pub(crate) use held::Held;
 pub(crate) use mail::{CarriageId, Mail, Moving, Outcome, Rendezvous, Said, Then};
 pub(crate) use queue::{Queue, Seeking};
+pub(crate) use settled::Settled;
 pub(crate) use visits::{Farewell, Hearer, Visits};
 pub(crate) use waits::{Holding, Topic, Waited, Waits};

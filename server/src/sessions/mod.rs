@@ -93,6 +93,8 @@ pub(crate) struct Sessions {
 #[derive(Debug)]
 struct Session {
     token: SessionToken,
+    /// What its client named, and could not go on with.
+    former: Option<SessionToken>,
     carrier: Carrier,
     outgoing: Outgoing,
     received: u32,
@@ -127,16 +129,16 @@ impl Sessions {
     pub(crate) fn open(&mut self, connection: ConnectionId, resume: Option<Resume>, grant: Grant) -> Opening {
         let Some(resume) = resume else {
             let token = self.draw_token();
-            return self.begin(connection, token, grant);
+            return self.begin(connection, token, None, grant);
         };
         if let Some(opening) = self.resume(connection, &resume, &grant) {
             return opening;
         }
-        let token = match self.may_keep(&resume.session, &grant) {
-            true => self.draw_next(&resume.session),
-            false => self.draw_token(),
+        let (token, former) = match self.may_keep(&resume.session, &grant) {
+            true => (self.draw_next(&resume.session), Some(resume.session)),
+            false => (self.draw_token(), None),
         };
-        self.begin(connection, token, grant)
+        self.begin(connection, token, former, grant)
     }
 
     /// The session as one that says something.
@@ -241,9 +243,16 @@ impl Sessions {
         Some(id)
     }
 
-    fn begin(&mut self, connection: ConnectionId, token: SessionToken, grant: Grant) -> Opening {
+    fn begin(
+        &mut self,
+        connection: ConnectionId,
+        token: SessionToken,
+        former: Option<SessionToken>,
+        grant: Grant,
+    ) -> Opening {
         let session = Session {
             token: token.clone(),
+            former,
             carrier: Carrier::Connection(connection),
             outgoing: Outgoing::default(),
             received: 0,

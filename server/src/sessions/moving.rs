@@ -11,6 +11,8 @@ use crate::access::Grant;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Packed {
     pub(crate) token: SessionToken,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    former: Option<SessionToken>,
     pub(crate) grant: Grant,
     received: u32,
     said: u32,
@@ -32,6 +34,7 @@ impl Sessions {
         let (said, kept) = session.outgoing.all();
         let packed = Packed {
             token: session.token.clone(),
+            former: session.former.clone(),
             grant: session.grant.clone(),
             received: session.received,
             said,
@@ -43,9 +46,10 @@ impl Sessions {
 
     /// A session goes on here, carried by this connection. There is none with its token.
     pub(crate) fn unpack(&mut self, connection: ConnectionId, packed: Packed) -> SessionId {
-        let Packed { token, grant, received, said, kept } = packed;
+        let Packed { token, former, grant, received, said, kept } = packed;
         let session = Session {
             token,
+            former,
             carrier: Carrier::Connection(connection),
             outgoing: Outgoing::of(said, kept),
             received,
@@ -60,5 +64,10 @@ impl Sessions {
 
     pub(crate) fn token(&self, id: SessionId) -> Option<&SessionToken> {
         self.sessions.get(&id).map(|session| &session.token)
+    }
+
+    /// What the client named when this session began, if it had one that it could not go on with.
+    pub(crate) fn former_token(&self, id: SessionId) -> Option<&SessionToken> {
+        self.sessions.get(&id)?.former.as_ref()
     }
 }

@@ -6,7 +6,7 @@ mod moving;
 mod rooms;
 mod strangers;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::future::pending;
 use std::time::{Duration, Instant};
 
@@ -17,10 +17,10 @@ use visavis_protocol::{Join, RoomName};
 use super::handle::{ConnectionIds, Greeted};
 use super::{Dismissal, Hub, Link, Parting};
 use crate::cluster::{
-    Ask, BrokerHandle, Carriages, Command, Event, Holding, Mail, NodeId, Passing, Said, SessionKey, Topic,
+    Ask, BrokerHandle, Carriages, Command, Event, Holding, Mail, NodeId, Passing, Said, Settled, Topic,
     Visits, Waited, Waits,
 };
-use crate::sessions::{ConnectionId, SessionId};
+use crate::sessions::ConnectionId;
 
 /// How long a client waits for what another node or the broker knows; less than its own patience, which is 10 s.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -41,9 +41,8 @@ pub(crate) struct Cluster {
     carriages: Carriages,
     /// Sessions here, connections elsewhere.
     visits: Visits,
-    /// Sessions that others are to find here, both ways.
-    settled: HashMap<SessionKey, SessionId>,
-    keys: HashMap<SessionId, SessionKey>,
+    /// Sessions that others are to find here.
+    settled: Settled,
     /// Rooms that are this node's, as far as it knows.
     claimed: HashSet<RoomName>,
     /// How long those are awaited who were in a room of a node that is gone.
@@ -89,8 +88,7 @@ impl Cluster {
             waits: Waits::default(),
             carriages: Carriages::default(),
             visits: Visits::default(),
-            settled: HashMap::new(),
-            keys: HashMap::new(),
+            settled: Settled::default(),
             claimed: HashSet::new(),
             grace,
             missed: HashSet::new(),

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tracing::debug;
 use visavis_protocol::ClientMessage;
 
-use crate::cluster::{Command, Farewell, Held, Mail, Moving, NodeId, SessionKey, Then};
+use crate::cluster::{Command, Farewell, Held, Mail, Moving, NodeId, Then};
 use crate::hub::Hub;
 use crate::sessions::{ConnectionId, SessionId};
 
@@ -76,23 +76,16 @@ impl Hub {
     pub(in crate::hub) fn settle(&mut self, session: SessionId) {
         let Some(cluster) = &mut self.cluster else { return };
         let Some(token) = self.sessions.token(session) else { return };
-        if cluster.keys.contains_key(&session) {
-            return;
+        for session in cluster.settled.settle(session, token, self.sessions.former_token(session)) {
+            cluster.tell(Command::Settle { session });
         }
-        let key = SessionKey::of(token);
-        cluster.keys.insert(session, key.clone());
-        cluster.settled.insert(key.clone(), session);
-        cluster.tell(Command::Settle { session: key });
     }
 
     /// A session is over, or elsewhere.
     pub(in crate::hub) fn unsettle(&mut self, session: SessionId) {
         let Some(cluster) = &mut self.cluster else { return };
-        let Some(key) = cluster.keys.remove(&session) else { return };
-        // Its client may go on in another session with the same token.
-        if cluster.settled.get(&key) == Some(&session) {
-            cluster.settled.remove(&key);
-            cluster.tell(Command::Unsettle { session: key });
+        for session in cluster.settled.unsettle(session) {
+            cluster.tell(Command::Unsettle { session });
         }
     }
 

@@ -89,10 +89,9 @@ impl Hub {
         }
     }
 
-    /// A session that was here is elsewhere.
+    /// A session that was here is elsewhere, or its client is, in another one.
     pub(super) fn on_session_lost(&mut self, now: Instant, session: &SessionKey) {
-        let lost = self.cluster.as_ref().and_then(|cluster| cluster.settled.get(session).copied());
-        if let Some(session) = lost {
+        if let Some(session) = self.cluster.as_mut().and_then(|cluster| cluster.settled.lose(session)) {
             self.interrupt(now, session, Dismissal::Superseded);
         }
     }

@@ -23,7 +23,7 @@ const MEDIA: MediaState = MediaState { microphone: true, camera: false, screen: 
 /// As the clients have it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it stays in a room of two for another one who does not come back.
-const ALONE_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const ALONE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq)]

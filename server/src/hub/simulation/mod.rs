@@ -27,7 +27,7 @@ use crate::moderation::Register;
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
 use broker::Broker;
-use client::{Client, Wish};
+use client::{ALONE_TIMEOUT, Client, Wish};
 
 const GRACE: Duration = Duration::from_secs(30);
 /// For how long a node that does not reach Redis waits at most before it tries again.
@@ -64,8 +64,8 @@ enum Faults {
     Cuts,
     Deaths,
     Everything,
-    /// Redis forgets, which is done from outside. Nobody ends its session meanwhile: a goodbye that is lost would keep a place for the
-    /// whole grace period.
+    /// Redis forgets, or a node does not reach it, which is done from outside. Nobody ends its session meanwhile: a goodbye that is
+    /// lost would keep a place for the whole grace period.
     Forgetting,
 }
 
@@ -251,6 +251,14 @@ impl World {
         }
     }
 
+    /// One node does not reach Redis for a while, which is longer than its lease.
+    fn cut_off(&mut self, away: Duration) {
+        let node = self.nodes[0].id.clone();
+        self.broker.cut(self.now, &mut self.rng, &node);
+        self.run(away, Some(Faults::Forgetting));
+        self.broker.heal(self.now, &mut self.rng, &node);
+    }
+
     fn kill(&mut self, index: usize) {
         let node = self.nodes.remove(index);
         self.broker.kill(self.now, &node.id);
@@ -320,5 +328,18 @@ fn whether_redis_has_forgotten_everything_or_not_everybody_is_back_in_seconds() 
             let (time, last) = world.time_to_settle();
             assert!(time <= SETTLED_WITHIN, "seed {seed}: after {time:?} {last:?}");
         }
+    }
+}
+
+#[test]
+fn who_begins_anew_while_a_node_is_cut_off_is_nowhere_else_when_that_is_back() {
+    for seed in 7_000_000..7_000_000 + seeds() {
+        let mut world = World::new(seed, 24);
+        world.run(Duration::from_secs(10), Some(Faults::Forgetting));
+        world.cut_off(Duration::from_secs(20));
+        world.run(Duration::from_secs(2), Some(Faults::Forgetting));
+        let (time, last) = world.time_to_settle();
+        // Whoever is back in a room of two may wait for somebody who has left at the node that was cut off.
+        assert!(time <= ALONE_TIMEOUT + SETTLED_WITHIN, "seed {seed}: after {time:?} {last:?}");
     }
 }
