@@ -14,6 +14,7 @@ import type { Volume } from "../../generated/Volume";
 import type { CallEngine, EngineEvent, EngineProbe, Launch } from "../CallEngine";
 import { Listeners } from "../Listeners";
 import { listDevices } from "./devices";
+import { features } from "./features";
 import { LevelMeter } from "./LevelMeter";
 import { LocalMedia, USUAL_VOICE } from "./LocalMedia";
 import { canShareScreen, LocalScreen } from "./LocalScreen";
@@ -21,8 +22,8 @@ import { watchNetwork } from "./network";
 import { PeerConnection, type SentTracks } from "./PeerConnection";
 import { BrowserProbe } from "./BrowserProbe";
 import { RemoteSound } from "./RemoteSound";
+import { RemoteTracks } from "./RemoteTracks";
 import { SendingControl } from "./SendingControl";
-import type { Source } from "./sections";
 import { SignalingSocket } from "./SignalingSocket";
 import { StatsSampler } from "./StatsSampler";
 import { START_TARGET } from "./VideoLadder";
@@ -42,11 +43,17 @@ export class BrowserEngine implements CallEngine {
   readonly #listeners = new Listeners<EngineEvent>();
   readonly #socket = new SignalingSocket((input) => this.#handle(input));
   readonly #peers = new Map<ParticipantId, PeerConnection>();
-  readonly #videos = new VideoStreams();
+  readonly #videos = new VideoStreams({
+    started: (stream) => this.#emit({ type: "video_started", stream }),
+    ended: (stream) => this.#emit({ type: "video_ended", stream }),
+  });
   readonly #sound = new RemoteSound({
     blocked: (blocked) => this.#emit({ type: "sound_blocked", blocked }),
     failed: (error) => this.#onDeviceFailed(error, false),
   });
+  readonly #remote = new RemoteTracks(this.#videos, this.#sound, (source) =>
+    this.#stats?.reached(source === "audio" ? "first_audio_ms" : "first_frame_ms"),
+  );
   readonly #meter = new LevelMeter((level) => this.#emit({ type: "microphone_level", level }));
   readonly #local = new LocalMedia({
     tracks: () => this.#onLocalTracks(),
@@ -70,8 +77,6 @@ export class BrowserEngine implements CallEngine {
     },
     ended: (error) => this.#emit({ type: "screen_ended", error: error ?? null }),
   });
-  /** Screens that have been seen, now or earlier: a participant shares another one over the same track. */
-  readonly #remoteScreens = new Map<ParticipantId, MediaStreamTrack>();
   readonly screenPicker = canShareScreen() ? "system" : "none";
   readonly probe: EngineProbe = new BrowserProbe(this.#videos, this.#sound);
   #server = "";
@@ -244,7 +249,7 @@ export class BrowserEngine implements CallEngine {
     try {
       const connection = new PeerConnection(peer, { iceServers: ice_servers, iceTransportPolicy: ice_mode }, this.#tracks, {
         input: (input) => this.#handle(input),
-        track: (track, source) => this.#onRemoteTrack(peer, track, source),
+        track: (track, source) => this.#remote.add(peer, track, source),
       });
       this.#peers.set(peer, connection);
     } catch (error) {
@@ -257,36 +262,7 @@ export class BrowserEngine implements CallEngine {
   #closePeer(peer: ParticipantId): void {
     this.#peers.get(peer)?.close();
     this.#peers.delete(peer);
-    this.#sound.remove(peer);
-    this.#remoteScreens.delete(peer);
-    this.#setVideo({ type: "screen", participant: peer }, undefined);
-    this.#setVideo({ type: "participant", participant: peer }, undefined);
-  }
-
-  #onRemoteTrack(participant: ParticipantId, track: MediaStreamTrack, source: Source): void {
-    if (source === "audio" || source === "screen_sound") this.#sound.add(participant, track, source);
-    // A track is muted until its first packet comes.
-    const delivers = (): void => {
-      if (this.#peers.has(participant)) this.#onRemoteDelivers(participant, track, source);
-    };
-    if (track.muted) track.addEventListener("unmute", delivers, { once: true });
-    else delivers();
-  }
-
-  #onRemoteDelivers(participant: ParticipantId, track: MediaStreamTrack, source: Source): void {
-    switch (source) {
-      case "audio":
-        this.#stats?.reached("first_audio_ms");
-        return;
-      case "video":
-        this.#stats?.reached("first_frame_ms");
-        return this.#setVideo({ type: "participant", participant }, track);
-      case "screen":
-        this.#remoteScreens.set(participant, track);
-        return this.#setVideo({ type: "screen", participant }, track);
-      case "screen_sound":
-        return;
-    }
+    this.#remote.remove(peer);
   }
 
   get #tracks(): SentTracks {
@@ -300,7 +276,7 @@ export class BrowserEngine implements CallEngine {
   #onLocalTracks(): void {
     const tracks = this.#tracks;
     for (const peer of this.#peers.values()) peer.setTracks(tracks);
-    this.#setVideo({ type: "own" }, tracks.video);
+    this.#videos.set({ type: "own" }, tracks.video);
     this.#meter.setTrack(tracks.audio);
   }
 
@@ -341,10 +317,10 @@ export class BrowserEngine implements CallEngine {
         if (event.state === "connected") this.#stats?.reached("connected_ms");
         break;
       case "media":
-        this.#onMedia(event.participant, event.media);
+        this.#remote.setMedia(event.participant, event.media);
         break;
       case "participant_changed":
-        this.#onMedia(event.participant.id, event.participant.media);
+        this.#remote.setMedia(event.participant.id, event.participant.media);
         break;
       case "muted":
         this.#local.setMicrophone(false);
@@ -363,11 +339,6 @@ export class BrowserEngine implements CallEngine {
     this.#emit({ type: "call", event });
   }
 
-  #onMedia(participant: ParticipantId, media: MediaState): void {
-    const screen = this.#remoteScreens.get(participant);
-    if (screen !== undefined) this.#setVideo({ type: "screen", participant }, media.screen ? screen : undefined);
-  }
-
   #endStay(): void {
     this.#screen.stop();
     this.#stats?.stop();
@@ -383,26 +354,7 @@ export class BrowserEngine implements CallEngine {
     this.#local.setNeeded(this.#preview || this.#stats !== undefined);
   }
 
-  #setVideo(stream: StreamId, track: MediaStreamTrack | undefined): void {
-    const before = this.#videos.track(stream);
-    if (before === track) return;
-    this.#videos.set(stream, track);
-    if (before !== undefined) this.#emit({ type: "video_ended", stream });
-    if (track !== undefined) this.#emit({ type: "video_started", stream });
-  }
-
   #emit(event: EngineEvent): void {
     this.#listeners.emit(event);
-  }
-}
-
-/** What the page's server offers; nothing, as far as it does not say so. */
-async function features(): Promise<Pick<Launch, "strangers" | "reports">> {
-  try {
-    const answer = await fetch("/features");
-    const { strangers, reports } = (answer.ok ? await answer.json() : {}) as Record<string, unknown>;
-    return { strangers: strangers === true, reports: reports === true };
-  } catch {
-    return { strangers: false, reports: false };
   }
 }
