@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use visavis_protocol::SessionToken;
 
 use super::SessionKey;
-use crate::sessions::SessionId;
+use crate::sessions::{IdMap, SessionId};
 
 /// All of them, by what they are called.
 ///
@@ -14,7 +14,7 @@ use crate::sessions::SessionId;
 #[derive(Debug, Default)]
 pub(crate) struct Settled {
     by_key: HashMap<SessionKey, SessionId>,
-    keys: HashMap<SessionId, Keys>,
+    keys: IdMap<SessionId, Keys>,
 }
 
 #[derive(Debug)]
@@ -45,15 +45,13 @@ impl Settled {
     /// A session is over, or elsewhere; what others are not to find here any more.
     pub(crate) fn unsettle(&mut self, session: SessionId) -> Vec<SessionKey> {
         let Some(Keys { own, former }) = self.keys.remove(&session) else { return Vec::new() };
-        let mut is_its = |key: &SessionKey| {
-            // Another session may be called so by then.
-            let is_its = self.by_key.get(key) == Some(&session);
-            if is_its {
-                self.by_key.remove(key);
-            }
-            is_its
-        };
-        std::iter::once(own).chain(former).filter(&mut is_its).collect()
+        // Another session may be called so by then.
+        let is_its = |key: &SessionKey| self.by_key.get(key) == Some(&session);
+        let told: Vec<_> = std::iter::once(own).chain(former).filter(is_its).collect();
+        for key in &told {
+            self.by_key.remove(key);
+        }
+        told
     }
 
     /// Another node has what is called so; the session here that this ends.
