@@ -164,9 +164,22 @@ fn a_token_of_another_run_is_the_root_of_the_new_ones() {
     assert!(opening.resumed.is_none());
     let next = opening.session;
     assert!(next != token && root(&next) == root(&token));
+    let id = sessions.session_of(FIRST).expect("a session");
+    assert_eq!(sessions.former_token(id), Some(&token));
     // It is a session like any other from then on: a second client with it takes over.
     let opening = resume(&mut sessions, SECOND, &next, 0);
     assert_eq!(opening.resumed.and_then(|resumed| resumed.superseded), Some(FIRST));
+}
+
+#[test]
+fn what_a_client_had_before_goes_with_its_session_to_another_node() {
+    let (mut here, mut there) = (sessions(), sessions());
+    let token = Sessions::new(GRACE, StdRng::seed_from_u64(8)).draw_token();
+    resume(&mut here, FIRST, &token, 0);
+    let packed = here.pack(here.session_of(FIRST).expect("a session")).expect("it is here");
+    let text = serde_json::to_string(&packed).expect("a text");
+    let id = there.unpack(SECOND, serde_json::from_str(&text).expect("a session"));
+    assert_eq!(there.former_token(id), Some(&token));
 }
 
 #[test]
@@ -176,6 +189,8 @@ fn what_is_no_token_of_ours_names_nothing() {
         let token = SessionToken::new(text).expect("a token");
         let opening = resume(&mut sessions, FIRST, &token, 0);
         assert_ne!(root(&opening.session), root(&token), "{text}");
+        let id = sessions.session_of(FIRST).expect("a session");
+        assert_eq!(sessions.former_token(id), None, "{text}");
     }
 }
 
