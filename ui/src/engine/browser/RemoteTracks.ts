@@ -9,7 +9,8 @@ export class RemoteTracks {
   readonly #videos: VideoStreams;
   readonly #sound: RemoteSound;
   readonly #onFirst: (source: "audio" | "video") => void;
-  readonly #present = new Set<ParticipantId>();
+  /** What takes the listeners away from the tracks of a connection that is closed. */
+  readonly #closings = new Map<ParticipantId, AbortController>();
   /** Screens that have been seen, now or earlier: a participant shares another one over the same track. */
   readonly #screens = new Map<ParticipantId, MediaStreamTrack>();
 
@@ -21,19 +22,17 @@ export class RemoteTracks {
   }
 
   add(participant: ParticipantId, track: MediaStreamTrack, source: Source): void {
-    this.#present.add(participant);
     if (source === "audio" || source === "screen_sound") this.#sound.add(participant, track, source);
     // A track is muted until its first packet comes.
-    const delivers = (): void => {
-      if (this.#present.has(participant)) this.#onDelivers(participant, track, source);
-    };
-    if (track.muted) track.addEventListener("unmute", delivers, { once: true });
+    const delivers = (): void => this.#onDelivers(participant, track, source);
+    if (track.muted) track.addEventListener("unmute", delivers, { once: true, signal: this.#closing(participant) });
     else delivers();
   }
 
   /** The connection to a participant is closed. */
   remove(participant: ParticipantId): void {
-    this.#present.delete(participant);
+    this.#closings.get(participant)?.abort();
+    this.#closings.delete(participant);
     this.#sound.remove(participant);
     this.#screens.delete(participant);
     this.#videos.set({ type: "screen", participant }, undefined);
@@ -43,6 +42,12 @@ export class RemoteTracks {
   setMedia(participant: ParticipantId, media: MediaState): void {
     const screen = this.#screens.get(participant);
     if (screen !== undefined) this.#videos.set({ type: "screen", participant }, media.screen ? screen : undefined);
+  }
+
+  #closing(participant: ParticipantId): AbortSignal {
+    const closing = this.#closings.get(participant) ?? new AbortController();
+    this.#closings.set(participant, closing);
+    return closing.signal;
   }
 
   #onDelivers(participant: ParticipantId, track: MediaStreamTrack, source: Source): void {
