@@ -25,7 +25,7 @@ export class Caller {
   /** Its stay in a room that the server has forgotten, until it is back there. */
   #before;
   /** Whether the server knows that it seeks strangers, which it does not of who came back to one. */
-  #isSought = false;
+  #isSeeker = false;
   /** Ways in that it was told of while it was in. */
   faults = [];
   /** The room that it is in, and itself: undefined in none. */
@@ -65,7 +65,7 @@ export class Caller {
   again() {
     if (this.#socket === undefined || this.stay === undefined) return;
     this.#leaveBehind();
-    if (this.#isSought) this.#say({ type: "next" });
+    if (this.#isSeeker) this.#say({ type: "next" });
     else {
       this.#say({ type: "leave" });
       this.#ask();
@@ -124,8 +124,8 @@ export class Caller {
   #ask() {
     const common = { name: this.name, media: MEDIA };
     const { room = this.wish.room, ...again } = this.#before ?? {};
-    this.#isSought = room === undefined;
-    if (this.#isSought) this.#say({ type: "seek", payload: common });
+    this.#isSeeker = room === undefined;
+    if (this.#isSeeker) this.#say({ type: "seek", payload: common });
     else this.#say({ type: "join", payload: { room, ...common, ...(this.#before && { again }) } });
   }
 
