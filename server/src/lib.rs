@@ -47,6 +47,8 @@ pub use config::{
     SecretConfig, SecretError, SecretSource, StunUrl, StunUrlError, Timing, TlsConfig, TlsConfigError,
     TurnAccess, TurnConfig, TurnLimits, TurnService, TurnUrl,
 };
+#[doc(hidden)]
+pub use connection::fuzz_socket;
 pub use health::{HealthError, Question, check_health};
 #[doc(hidden)]
 pub use http::fuzz_request;

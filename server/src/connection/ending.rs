@@ -1,6 +1,5 @@
 //! How a connection ends: why, and what the client is told of it.
 
-use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::debug;

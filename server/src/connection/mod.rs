@@ -1,16 +1,17 @@
 //! The task that owns one WebSocket: reads, writes, keeps it alive and ends it.
 
 mod ending;
+mod fuzz;
 mod hello;
+mod socket;
 mod upgrade;
 
 use std::convert::Infallible;
-use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use futures_util::FutureExt as _;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
@@ -26,11 +27,15 @@ use crate::metrics::Metrics;
 use crate::sessions::ConnectionId;
 use crate::{LimitsConfig, Timing};
 use ending::{Ending, closing, hub_gone, read_failure};
-use upgrade::Socket;
+pub use fuzz::fuzz_socket;
+use socket::Socket;
 pub(crate) use upgrade::Upgrade;
 
 /// How often a client is told at most that it says too much.
 const LEAST_BETWEEN_TELLS: Duration = Duration::from_secs(1);
+
+/// What is said without a pause goes out together, until it is so much.
+const UNSENT_BYTES: usize = 4096;
 
 /// What the connections of a server have in common.
 #[derive(Debug)]
@@ -233,11 +238,10 @@ impl Connection {
             if message.is_counted() {
                 self.said = self.said.wrapping_add(1);
             }
-            let frame = Message::text(to_text(&*message));
-            if poll_fn(|context| self.socket.poll_ready_unpin(context)).now_or_never().is_none() {
+            self.socket.write(Message::text(to_text(&*message))).map_err(|_| Ending::Gone)?;
+            if self.socket.unsent() >= UNSENT_BYTES {
                 Box::pin(self.flush()).await?;
             }
-            self.socket.start_send_unpin(frame).map_err(|_| Ending::Gone)?;
             next = self.inbox.take();
         }
         // Nearly always it all goes at once, and nothing has to be set up to wait for that.

@@ -9,20 +9,11 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::TokioIo;
-use tokio_tungstenite::WebSocketStream;
 use tracing::{debug, error};
 use tungstenite::handshake::server::create_response_with_body;
-use tungstenite::protocol::{Role, WebSocketConfig};
-use visavis_protocol::MAX_MESSAGE_BYTES;
 
+use super::socket::Socket;
 use crate::front::Carrier;
-
-/// Every idle WebSocket has this buffer; larger messages make it grow for as long as they are read.
-const READ_BUFFER_BYTES: usize = 448;
-/// What is written without a pause goes out together, until it is so much.
-const WRITE_BUFFER_BYTES: usize = 4096;
-
-pub(super) type Socket = WebSocketStream<Carrier>;
 
 /// A connection that is to be a WebSocket once its client has been answered.
 #[derive(Debug)]
@@ -56,12 +47,6 @@ impl Upgrade {
             error!("a WebSocket is not carried by what HTTP is");
             return None;
         };
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(WRITE_BUFFER_BYTES)
-            .max_message_size(Some(MAX_MESSAGE_BYTES))
-            .max_frame_size(Some(MAX_MESSAGE_BYTES));
-        let (stream, read) = (io.into_inner(), read_buf.to_vec());
-        Some(WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await)
+        Some(Socket::new(io.into_inner(), read_buf.to_vec()))
     }
 }
