@@ -1,38 +1,36 @@
 //! The task that owns one WebSocket: reads, writes, keeps it alive and ends it.
 
+mod alarm;
 mod ending;
 mod fuzz;
+mod hearing;
 mod hello;
 mod socket;
 mod upgrade;
 
 use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::task::yield_now;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 use tungstenite::{Error, Message};
-use visavis_protocol::{ErrorCode, ServerMessage, to_text};
+use visavis_protocol::{ServerMessage, to_text};
 
 use crate::access::{Access, Identity};
-use crate::conversation::{Complaint, Conversation, Reaction};
+use crate::conversation::{Complaint, Conversation};
 use crate::hub::{HubHandle, Inbox};
 use crate::ice::Ice;
 use crate::limits::{Admission, Identities, Pace};
 use crate::metrics::Metrics;
 use crate::sessions::ConnectionId;
 use crate::{LimitsConfig, Timing};
-use ending::{Ending, closing, hub_gone, read_failure};
+use alarm::Alarm;
+use ending::{Ending, read_failure};
 pub use fuzz::fuzz_socket;
 use socket::Socket;
 pub(crate) use upgrade::Upgrade;
-
-/// How often a client is told at most that it says too much.
-const LEAST_BETWEEN_TELLS: Duration = Duration::from_secs(1);
 
 /// What is said without a pause goes out together, until it is so much.
 const UNSENT_BYTES: usize = 4096;
@@ -121,93 +119,27 @@ impl Connection {
     }
 
     async fn converse(&mut self) -> Result<Infallible, Ending> {
-        let mut alarm = pin!(sleep_until(self.next_alarm()));
+        let mut alarm = Alarm::new(self.next_alarm());
         loop {
             tokio::select! {
                 // What is cheap to ask comes first. Whoever is said more to than it reads is dismissed, so nothing waits for ever.
                 biased;
                 message = self.inbox.next() => self.pass_on(message?).await?,
                 frame = self.socket.next(), if self.unheard_until.is_none() => match frame {
-                    Some(Ok(frame)) => self.on_frame(frame).await?,
+                    Some(Ok(frame)) => if let Some(rest) = self.on_frame(frame)? {
+                        Box::pin(self.go_on(rest)).await?;
+                    },
                     Some(Err(error)) => return Err(read_failure(error)),
                     None => return Err(Ending::Gone),
                 },
-                () = &mut alarm => Box::pin(self.on_alarm()).await?,
+                () = alarm.rings() => Box::pin(self.on_alarm()).await?,
             }
-            let next = self.next_alarm();
-            if alarm.deadline() != next {
-                alarm.as_mut().reset(next);
-            }
+            alarm.set(self.next_alarm());
         }
     }
 
     fn next_alarm(&self) -> Instant {
         self.unheard_until.map_or(self.deadline, |until| until.min(self.deadline))
-    }
-
-    async fn on_frame(&mut self, frame: Message) -> Result<(), Ending> {
-        self.last_heard = Instant::now();
-        if let Some(complaint) = self.keep_pace() {
-            Box::pin(self.complain(complaint)).await?;
-        }
-        let place = self.shared.hub.reserve().await.map_err(hub_gone)?;
-        let reaction = match frame {
-            Message::Text(text) => self.conversation.handle_text(&text),
-            Message::Binary(_) => self.conversation.handle_binary(),
-            Message::Pong(_) => {
-                // What was sent before the ping has been read: a connection keeps the order.
-                if let Some(count) = self.said_before_ping.take() {
-                    place.read(self.id, count);
-                }
-                return Ok(());
-            }
-            Message::Close(frame) => return Err(closing(frame)),
-            // Answered by the library, as RFC 6455 section 5.5.2 asks; a frame by itself comes of no reading.
-            Message::Ping(_) | Message::Frame(_) => return Ok(()),
-        };
-        match reaction {
-            Reaction::Pass(message) => {
-                place.say(self.id, message);
-                Ok(())
-            }
-            Reaction::Welcome(hello) => {
-                drop(place);
-                Box::pin(self.on_hello(hello)).await
-            }
-            Reaction::Refuse(complaint) => {
-                place.babble(self.id);
-                Box::pin(self.complain(complaint)).await?;
-                // Whoever says one such thing may have many more ready.
-                yield_now().await;
-                Ok(())
-            }
-            Reaction::Close(complaint) => Err(Ending::Told(complaint)),
-        }
-    }
-
-    /// Stops reading for a while from a client that says too much: nothing is lost, and it waits for itself alone. What it is
-    /// told of that, if that is news.
-    fn keep_pace(&mut self) -> Option<Complaint> {
-        let wait = self.pace.count(self.last_heard.into_std());
-        if wait.is_zero() {
-            return None;
-        }
-        // A pause that follows another at once is the same one to the client.
-        let is_news = self.told_to_wait.is_none_or(|at| self.last_heard >= at + LEAST_BETWEEN_TELLS);
-        self.unheard_until = Some(self.last_heard + wait);
-        if !is_news {
-            return None;
-        }
-        self.told_to_wait = Some(self.last_heard);
-        Some(Complaint {
-            retry_after: Some(wait),
-            ..Complaint::new(ErrorCode::RateLimited, "you say more than you may; you are read on later")
-        })
-    }
-
-    async fn complain(&mut self, complaint: Complaint) -> Result<(), Ending> {
-        self.shared.metrics.error(complaint.code);
-        self.say(&complaint.into()).await
     }
 
     async fn on_alarm(&mut self) -> Result<(), Ending> {

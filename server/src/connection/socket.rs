@@ -20,8 +20,10 @@ use visavis_protocol::MAX_MESSAGE_BYTES;
 
 use crate::front::Carrier;
 
-/// What is read at once: the largest messages of a call's opening.
-const READ_BYTES: usize = 8 * 1024;
+/// What is read at once, before others get their turn: it can be hundreds of frames.
+const READ_BYTES: usize = 2 * 1024;
+/// The same of a message that is known to be large: most that open a call.
+const READ_BYTES_OF_LARGE: usize = 8 * 1024;
 
 /// A WebSocket after its handshake.
 #[derive(Debug)]
@@ -56,7 +58,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             && let Message::Text(text) = message
         {
             self.is_unflushed = true;
-            return Frame::message(text, OpCode::Data(Data::Text), true).format(&mut self.unsent);
+            let frame = Frame::message(text, OpCode::Data(Data::Text), true);
+            self.unsent.reserve(frame.len());
+            return frame.format(&mut self.unsent);
         }
         self.drive(Input::default(), self.state.is_some(), |state, wire| state.write(wire, message))
     }
@@ -109,8 +113,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Reads what there is; only the end of it is news by itself.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        let mut space = [MaybeUninit::uninit(); READ_BYTES];
-        let mut buffer = ReadBuf::uninit(&mut space);
+        let mut space = [MaybeUninit::uninit(); READ_BYTES_OF_LARGE];
+        let missing = first_frame(&self.unread)?.map_or(0, |(_, length)| length - self.unread.len());
+        let mut buffer = ReadBuf::uninit(&mut space[..missing.clamp(READ_BYTES, READ_BYTES_OF_LARGE)]);
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
         if buffer.filled().is_empty() {
             let over = Input { is_over: true, ..Input::default() };
@@ -125,7 +130,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if self.state.as_ref().is_some_and(|state| !state.can_read()) {
             return self.drive(Input::default(), true, |state, wire| state.read(wire)).map(Some);
         }
-        while let Some((header, length)) = first_frame(&self.unread)? {
+        while let Some((header, length)) = first_frame(&self.unread)?
+            && length <= self.unread.len()
+        {
             let bytes = if length == self.unread.len() {
                 mem::take(&mut self.unread)
             } else {
@@ -239,12 +246,12 @@ fn config() -> WebSocketConfig {
         .max_frame_size(Some(MAX_MESSAGE_BYTES))
 }
 
-/// The header of the first frame, and how many bytes the frame has, once they are all there. Of one that is too long, its header
-/// alone is enough for the library to say so.
+/// The header of the first frame, and how many bytes the frame has. Of one that is too long, its header alone is enough for the
+/// library to say so.
 fn first_frame(bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, Error> {
     let mut cursor = Cursor::new(bytes);
     let Some((header, payload)) = FrameHeader::parse(&mut cursor)? else { return Ok(None) };
     let head = usize::try_from(cursor.position()).unwrap_or(bytes.len());
     let payload = usize::try_from(payload).ok().filter(|payload| *payload <= MAX_MESSAGE_BYTES).unwrap_or(0);
-    Ok((head + payload <= bytes.len()).then_some((header, head + payload)))
+    Ok(Some((header, head + payload)))
 }

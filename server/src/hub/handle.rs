@@ -168,16 +168,18 @@ impl HubHandle {
         greeting.await.map_err(|_| Dismissal::ShuttingDown)?
     }
 
-    /// A place in the hub's queue, for what a client says.
-    pub(crate) async fn reserve(&self) -> Result<Place<'_>, HubGone> {
+    /// A place in the hub's queue, for what a client says, if there is one.
+    pub(crate) fn try_reserve(&self) -> Result<Option<Place<'_>>, HubGone> {
         match self.events.try_reserve() {
-            Ok(permit) => Ok(Place(permit)),
-            // Rare, and large: every idle connection would have room for it.
-            Err(TrySendError::Full(())) => {
-                Box::pin(self.events.reserve()).await.map(Place).map_err(|_| HubGone)
-            }
+            Ok(permit) => Ok(Some(Place(permit))),
+            Err(TrySendError::Full(())) => Ok(None),
             Err(TrySendError::Closed(())) => Err(HubGone),
         }
+    }
+
+    /// A place in the hub's queue, as soon as there is one.
+    pub(crate) async fn reserve(&self) -> Result<Place<'_>, HubGone> {
+        self.events.reserve().await.map(Place).map_err(|_| HubGone)
     }
 
     pub(crate) async fn disconnect(&self, connection: ConnectionId, parting: Parting) -> Result<(), HubGone> {

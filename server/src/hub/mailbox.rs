@@ -17,9 +17,6 @@ use crate::sessions::MESSAGES_KEPT;
 /// Messages that may wait for one client: those that it missed, and some more. A call's whole opening has about 30.
 const CAPACITY: usize = MESSAGES_KEPT + 64;
 
-/// An empty mailbox keeps room for so many.
-const ROOM_KEPT: usize = 8;
-
 /// The client has not read as many messages as there is room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full;
@@ -102,7 +99,8 @@ impl Inbox {
     pub(crate) fn take(&mut self) -> Option<Arc<ServerMessage>> {
         let mut mailbox = self.0.lock();
         let message = mailbox.messages.pop_front();
-        if message.is_none() && mailbox.messages.capacity() > ROOM_KEPT {
+        // With its memory, which is at hand for the next message to somebody.
+        if message.is_none() {
             mailbox.messages = VecDeque::new();
         }
         message
@@ -213,7 +211,7 @@ mod tests {
         }
         assert_eq!(outbox.post(message(1)), Err(Full));
         while inbox.take().is_some() {}
-        assert!(inbox.0.lock().messages.capacity() <= ROOM_KEPT);
+        assert_eq!(inbox.0.lock().messages.capacity(), 0);
         drop(inbox);
         for _ in 0..=CAPACITY {
             assert_eq!(outbox.post(message(1)), Ok(()));

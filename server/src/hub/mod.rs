@@ -31,7 +31,7 @@ pub(crate) use cluster::Cluster;
 use drain::Phase;
 pub use fuzz::fuzz_nodes;
 use handle::Event;
-pub(crate) use handle::{Dismissal, Greeting, HubGone, HubHandle, Parting, WeakHubHandle};
+pub(crate) use handle::{Dismissal, Greeting, HubGone, HubHandle, Parting, Place, WeakHubHandle};
 use links::Link;
 pub(crate) use mailbox::Inbox;
 
