@@ -1,4 +1,3 @@
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -27,12 +26,8 @@ impl Alarm {
         }
     }
 
-    /// Its time has come. Only one task may wait for that.
-    pub(super) async fn rings(&mut self) {
-        poll_fn(|context| self.poll_rings(context)).await;
-    }
-
-    fn poll_rings(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    /// Ready when its time has come. Only one task may wait for that.
+    pub(super) fn poll_rings(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.is_set && Instant::now() < self.at {
             return Poll::Pending;
         }
@@ -43,6 +38,7 @@ impl Alarm {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::time::Duration;
 
     use tokio::select;
@@ -53,6 +49,10 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(20);
     const PATIENCE: Duration = Duration::from_secs(5);
 
+    async fn rings(alarm: &mut Alarm) {
+        poll_fn(|context| alarm.poll_rings(context)).await;
+    }
+
     /// Waits while something else wakes the task all the time.
     async fn rings_among_others(alarm: &mut Alarm) -> Instant {
         let mut others = interval(SHORT / 7);
@@ -60,7 +60,7 @@ mod tests {
             select! {
                 biased;
                 _ = others.tick() => {}
-                () = alarm.rings() => return Instant::now(),
+                () = rings(alarm) => return Instant::now(),
             }
         }
     }
@@ -81,13 +81,13 @@ mod tests {
     async fn it_may_be_set_back_and_forth() {
         let begun = Instant::now();
         let mut alarm = Alarm::new(begun + PATIENCE * 2);
-        assert!(timeout(SHORT, alarm.rings()).await.is_err());
+        assert!(timeout(SHORT, rings(&mut alarm)).await.is_err());
         alarm.set(begun + SHORT * 2);
-        assert!(timeout(PATIENCE, alarm.rings()).await.is_ok());
+        assert!(timeout(PATIENCE, rings(&mut alarm)).await.is_ok());
         let due = Instant::now() + SHORT * 4;
         alarm.set(due);
-        assert!(timeout(SHORT, alarm.rings()).await.is_err());
-        assert!(timeout(PATIENCE, alarm.rings()).await.is_ok());
+        assert!(timeout(SHORT, rings(&mut alarm)).await.is_err());
+        assert!(timeout(PATIENCE, rings(&mut alarm)).await.is_ok());
         assert!(Instant::now() >= due);
     }
 }

@@ -17,7 +17,7 @@ use crate::sessions::ConnectionId;
 const LEAST_BETWEEN_TELLS: Duration = Duration::from_secs(1);
 
 /// What is left to do for a frame.
-pub(super) enum Rest {
+pub(super) enum RestOfFrame {
     /// It was heard early, which the client is told first.
     Heard(Complaint, Message),
     /// The hub has no room for what it says.
@@ -28,36 +28,36 @@ pub(super) enum Rest {
 
 impl Connection {
     /// Does with a frame what can be done at once, which is nearly always everything.
-    pub(super) fn on_frame(&mut self, frame: Message) -> Result<Option<Rest>, Ending> {
+    pub(super) fn on_frame(&mut self, frame: Message) -> Result<Option<RestOfFrame>, Ending> {
         self.last_heard = Instant::now();
         match self.keep_pace() {
             None => self.hear(frame),
-            Some(complaint) => Ok(Some(Rest::Heard(complaint, frame))),
+            Some(complaint) => Ok(Some(RestOfFrame::Heard(complaint, frame))),
         }
     }
 
-    fn hear(&mut self, frame: Message) -> Result<Option<Rest>, Ending> {
+    fn hear(&mut self, frame: Message) -> Result<Option<RestOfFrame>, Ending> {
         match self.shared.hub.try_reserve().map_err(hub_gone)? {
             Some(place) => react(place, self.id, &mut self.conversation, &mut self.said_before_ping, frame),
-            None => Ok(Some(Rest::Unheard(frame))),
+            None => Ok(Some(RestOfFrame::Unheard(frame))),
         }
     }
 
     /// Does what has to be waited for.
-    pub(super) async fn go_on(&mut self, rest: Rest) -> Result<(), Ending> {
+    pub(super) async fn hear_on(&mut self, rest: RestOfFrame) -> Result<(), Ending> {
         let mut next = Some(rest);
         while let Some(rest) = next.take() {
             match rest {
-                Rest::Heard(complaint, frame) => {
+                RestOfFrame::Heard(complaint, frame) => {
                     self.complain(complaint).await?;
                     next = self.hear(frame)?;
                 }
-                Rest::Unheard(frame) => {
+                RestOfFrame::Unheard(frame) => {
                     let place = self.shared.hub.reserve().await.map_err(hub_gone)?;
                     next = react(place, self.id, &mut self.conversation, &mut self.said_before_ping, frame)?;
                 }
-                Rest::Welcome(hello) => self.on_hello(hello).await?,
-                Rest::Refuse(complaint) => {
+                RestOfFrame::Welcome(hello) => self.on_hello(hello).await?,
+                RestOfFrame::Refuse(complaint) => {
                     self.complain(complaint).await?;
                     // Whoever says one such thing may have many more ready.
                     yield_now().await;
@@ -100,7 +100,7 @@ fn react(
     conversation: &mut Conversation,
     said_before_ping: &mut Option<u32>,
     frame: Message,
-) -> Result<Option<Rest>, Ending> {
+) -> Result<Option<RestOfFrame>, Ending> {
     let reaction = match frame {
         Message::Text(text) => conversation.handle_text(&text),
         Message::Binary(_) => conversation.handle_binary(),
@@ -120,10 +120,10 @@ fn react(
             place.say(id, message);
             Ok(None)
         }
-        Reaction::Welcome(hello) => Ok(Some(Rest::Welcome(hello))),
+        Reaction::Welcome(hello) => Ok(Some(RestOfFrame::Welcome(hello))),
         Reaction::Refuse(complaint) => {
             place.babble(id);
-            Ok(Some(Rest::Refuse(complaint)))
+            Ok(Some(RestOfFrame::Refuse(complaint)))
         }
         Reaction::Close(complaint) => Err(Ending::Told(complaint)),
     }

@@ -8,11 +8,11 @@ mod hello;
 mod socket;
 mod upgrade;
 
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 use tungstenite::{Error, Message};
@@ -29,6 +29,7 @@ use crate::{LimitsConfig, Timing};
 use alarm::Alarm;
 use ending::{Ending, read_failure};
 pub use fuzz::fuzz_socket;
+use hearing::RestOfFrame;
 use socket::Socket;
 pub(crate) use upgrade::Upgrade;
 
@@ -54,6 +55,8 @@ pub(crate) async fn begin(upgrade: Upgrade, shared: Arc<Shared>, admission: Admi
     let Some(socket) = upgrade.socket().await else { return };
     let Ok((id, inbox)) = shared.hub.connect().await else { return };
     debug!(connection = id.0, "connected");
+    let now = Instant::now();
+    let deadline = now + shared.timing.hello;
     tokio::spawn(serve(Box::new(Connection {
         id,
         socket,
@@ -66,8 +69,9 @@ pub(crate) async fn begin(upgrade: Upgrade, shared: Arc<Shared>, admission: Admi
         pace: Pace::new(shared.limits.messages_per_s, shared.limits.messages_burst),
         unheard_until: None,
         told_to_wait: None,
-        deadline: Instant::now() + shared.timing.hello,
-        last_heard: Instant::now(),
+        deadline,
+        last_heard: now,
+        alarm: Alarm::new(deadline),
         shared,
     })));
 }
@@ -83,6 +87,15 @@ async fn serve(mut connection: Box<Connection>) {
     // Before the farewell, which may take a while: the others in the room hear of it at once.
     connection.shared.hub.disconnect(connection.id, ending.parting()).await.ok();
     Box::pin(connection.close(ending)).await;
+}
+
+/// What a connection waits for, besides the next thing that happens.
+enum Rest {
+    /// The client does not take what is said.
+    Unsent,
+    /// It is time for something.
+    Rung,
+    OfFrame(RestOfFrame),
 }
 
 struct Connection {
@@ -107,39 +120,58 @@ struct Connection {
     /// When the client has to have said hello; once it has, when to ping it.
     deadline: Instant,
     last_heard: Instant,
+    /// Set for the first of those times.
+    alarm: Alarm,
     shared: Arc<Shared>,
 }
 
 impl Connection {
     async fn run(&mut self) -> Ending {
-        match self.converse().await {
-            Ok(never) => match never {},
-            Err(ending) => ending,
-        }
-    }
-
-    async fn converse(&mut self) -> Result<Infallible, Ending> {
-        let mut alarm = Alarm::new(self.next_alarm());
         loop {
-            tokio::select! {
-                // What is cheap to ask comes first. Whoever is said more to than it reads is dismissed, so nothing waits for ever.
-                biased;
-                message = self.inbox.next() => self.pass_on(message?).await?,
-                frame = self.socket.next(), if self.unheard_until.is_none() => match frame {
-                    Some(Ok(frame)) => if let Some(rest) = self.on_frame(frame)? {
-                        Box::pin(self.go_on(rest)).await?;
-                    },
-                    Some(Err(error)) => return Err(read_failure(error)),
-                    None => return Err(Ending::Gone),
-                },
-                () = alarm.rings() => Box::pin(self.on_alarm()).await?,
+            let rest = match poll_fn(|context| self.poll(context)).await {
+                Ok(rest) => Box::pin(self.go_on(rest)).await,
+                Err(ending) => Err(ending),
+            };
+            if let Err(ending) = rest {
+                return ending;
             }
-            alarm.set(self.next_alarm());
         }
     }
 
-    fn next_alarm(&self) -> Instant {
-        self.unheard_until.map_or(self.deadline, |until| until.min(self.deadline))
+    /// Does all that can be done at once, which is nearly always everything, and comes back with what has to be waited for.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Rest, Ending>> {
+        loop {
+            // What is cheap to ask comes first. Whoever is said more to than it reads is dismissed, so nothing waits for ever.
+            if let Poll::Ready(message) = self.inbox.poll_next(context) {
+                self.pass_on(&*message?)?;
+                if self.socket.unsent() < UNSENT_BYTES {
+                    continue;
+                }
+            }
+            match self.socket.poll_flush(context) {
+                Poll::Ready(written) => written.map_err(|_| Ending::Gone)?,
+                Poll::Pending => return Poll::Ready(Ok(Rest::Unsent)),
+            }
+            if self.unheard_until.is_none()
+                && let Poll::Ready(frame) = self.socket.poll_next(context)
+            {
+                match self.on_frame(frame.ok_or(Ending::Gone)?.map_err(read_failure)?)? {
+                    Some(rest) => return Poll::Ready(Ok(Rest::OfFrame(rest))),
+                    None => continue,
+                }
+            }
+            self.alarm.set(self.unheard_until.map_or(self.deadline, |until| until.min(self.deadline)));
+            return self.alarm.poll_rings(context).map(|()| Ok(Rest::Rung));
+        }
+    }
+
+    /// Does what has to be waited for.
+    async fn go_on(&mut self, rest: Rest) -> Result<(), Ending> {
+        match rest {
+            Rest::Unsent => self.flush().await,
+            Rest::Rung => self.on_alarm().await,
+            Rest::OfFrame(rest) => self.hear_on(rest).await,
+        }
     }
 
     async fn on_alarm(&mut self) -> Result<(), Ending> {
@@ -148,10 +180,6 @@ impl Connection {
         if self.deadline > now {
             return Ok(());
         }
-        self.on_deadline().await
-    }
-
-    async fn on_deadline(&mut self) -> Result<(), Ending> {
         if let Some(complaint) = self.conversation.handle_hello_timeout() {
             return Err(Ending::Told(complaint));
         }
@@ -163,24 +191,12 @@ impl Connection {
         self.write(Message::Ping(Default::default())).await
     }
 
-    /// Says a message of the session, and what else there is to say: all of it at once.
-    async fn pass_on(&mut self, message: Arc<ServerMessage>) -> Result<(), Ending> {
-        let mut next = Some(message);
-        while let Some(message) = next.take() {
-            if message.is_counted() {
-                self.said = self.said.wrapping_add(1);
-            }
-            self.socket.write(Message::text(to_text(&*message))).map_err(|_| Ending::Gone)?;
-            if self.socket.unsent() >= UNSENT_BYTES {
-                Box::pin(self.flush()).await?;
-            }
-            next = self.inbox.take();
+    /// Puts a message of the session behind what is to be sent.
+    fn pass_on(&mut self, message: &ServerMessage) -> Result<(), Ending> {
+        if message.is_counted() {
+            self.said = self.said.wrapping_add(1);
         }
-        // Nearly always it all goes at once, and nothing has to be set up to wait for that.
-        match self.socket.flush().now_or_never() {
-            Some(written) => written.map_err(|_| Ending::Gone),
-            None => Box::pin(self.flush()).await,
-        }
+        self.socket.write(Message::text(to_text(message))).map_err(|_| Ending::Gone)
     }
 
     async fn flush(&mut self) -> Result<(), Ending> {

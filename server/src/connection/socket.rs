@@ -85,7 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.flush().await
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+    pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         loop {
             if let Err(error) = ready!(self.poll_flush(context)) {
                 self.has_ended = true;
@@ -181,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         result
     }
 
-    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if !self.is_unflushed {
             return Poll::Ready(Ok(()));
         }

@@ -84,26 +84,22 @@ impl Drop for Outbox {
 
 impl Inbox {
     /// The next message, or after the last one, why the connection has to end.
-    pub(crate) async fn next(&mut self) -> Result<Arc<ServerMessage>, Dismissal> {
-        poll_fn(|context| {
-            let mut mailbox = self.0.lock();
-            match mailbox.messages.pop_front() {
-                Some(message) => Poll::Ready(Ok(message)),
-                None => mailbox.poll_dismissal(context).map(Err),
-            }
-        })
-        .await
+    pub(crate) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Arc<ServerMessage>, Dismissal>> {
+        let mut mailbox = self.0.lock();
+        if let Some(message) = mailbox.messages.pop_front() {
+            return Poll::Ready(Ok(message));
+        }
+        // With its memory, which is at hand for the next message to somebody.
+        mailbox.messages = VecDeque::new();
+        mailbox.poll_dismissal(context).map(Err)
     }
 
-    /// The next message, if it is there.
-    pub(crate) fn take(&mut self) -> Option<Arc<ServerMessage>> {
-        let mut mailbox = self.0.lock();
-        let message = mailbox.messages.pop_front();
-        // With its memory, which is at hand for the next message to somebody.
-        if message.is_none() {
-            mailbox.messages = VecDeque::new();
-        }
-        message
+    #[cfg(test)]
+    pub(super) async fn next(&mut self) -> Result<Arc<ServerMessage>, Dismissal> {
+        poll_fn(|context| self.poll_next(context)).await
     }
 
     /// Why the connection has to end, as soon as it has to, whatever else there is to say.
@@ -179,8 +175,7 @@ mod tests {
         outbox.post(Arc::clone(&second)).expect("room");
         outbox.dismiss(Dismissal::Superseded);
         assert_eq!(inbox.next().await, Ok(first));
-        assert_eq!(inbox.take(), Some(second));
-        assert_eq!(inbox.take(), None);
+        assert_eq!(inbox.next().await, Ok(second));
         assert_eq!(inbox.next().await, Err(Dismissal::Superseded));
     }
 
@@ -210,7 +205,7 @@ mod tests {
             outbox.post(message(1)).expect("room");
         }
         assert_eq!(outbox.post(message(1)), Err(Full));
-        while inbox.take().is_some() {}
+        while let Some(Ok(_)) = inbox.next().now_or_never() {}
         assert_eq!(inbox.0.lock().messages.capacity(), 0);
         drop(inbox);
         for _ in 0..=CAPACITY {
