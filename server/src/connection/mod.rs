@@ -142,15 +142,16 @@ impl Connection {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Rest, Ending>> {
         loop {
             // What is cheap to ask comes first. Whoever is said more to than it reads is dismissed, so nothing waits for ever.
-            if let Poll::Ready(message) = self.inbox.poll_next(context) {
-                self.pass_on(&*message?)?;
-                if self.socket.unsent() < UNSENT_BYTES {
-                    continue;
-                }
+            let said = self.inbox.poll_next(context)?.map(|message| self.pass_on(&message))?;
+            if said.is_ready() && self.socket.unsent() < UNSENT_BYTES {
+                continue;
             }
             match self.socket.poll_flush(context) {
                 Poll::Ready(written) => written.map_err(|_| Ending::Gone)?,
                 Poll::Pending => return Poll::Ready(Ok(Rest::Unsent)),
+            }
+            if said.is_ready() {
+                continue;
             }
             if self.unheard_until.is_none()
                 && let Poll::Ready(frame) = self.socket.poll_next(context)

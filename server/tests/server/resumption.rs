@@ -53,6 +53,31 @@ async fn nobody_hears_of_a_connection_that_comes_back_and_nothing_is_lost() {
 }
 
 #[tokio::test]
+async fn much_that_was_missed_comes_at_once_and_whole() {
+    // Without a ping that would set going what has stopped.
+    let timing = Timing { grace: LONG, ping: LONG, ..Timing::default() };
+    let server = TestServer::start_with(Config { timing, ..Config::default() }).await;
+    let (ada, session, ada_id) = enter(&server, "Ada").await;
+    let (mut bob, _, bob_id) = enter(&server, "Bob").await;
+    drop(ada);
+    let offers: Vec<_> = (1..=20).map(|number| description(DescriptionKind::Offer, number, 3000)).collect();
+    for offer in &offers {
+        bob.say(&ClientMessage::Description { to: ada_id.clone(), description: offer.clone() }).await;
+    }
+    // Whoever is told this has been heard.
+    bob.say(&ClientMessage::Leave).await;
+    bob.say(&ClientMessage::Leave).await;
+    assert_eq!(bob.hear_error().await, ErrorCode::NotInRoom);
+
+    let (mut ada, ..) = Client::greeted(&server, &resuming(&session, 1)).await;
+    assert_eq!(ada.hear_joined().await.id, bob_id);
+    for description in offers {
+        assert_eq!(ada.hear().await, ServerMessage::Description { from: bob_id.clone(), description });
+    }
+    assert_eq!(ada.hear_left().await, (bob_id, LeaveReason::Left));
+}
+
+#[tokio::test]
 async fn the_old_connection_is_superseded_if_it_still_seems_to_be_there() {
     let server = server_with_grace(LONG).await;
     let (mut stuck, session, ada_id) = enter(&server, "Ada").await;
