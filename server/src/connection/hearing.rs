@@ -9,6 +9,7 @@ use visavis_protocol::{ErrorCode, Hello};
 
 use super::Connection;
 use super::ending::{Ending, closing, hub_gone};
+use super::keep_alive::KeepAlive;
 use crate::conversation::{Complaint, Conversation, Reaction};
 use crate::hub::Place;
 use crate::sessions::ConnectionId;
@@ -38,7 +39,7 @@ impl Connection {
 
     fn hear(&mut self, frame: Message) -> Result<Option<RestOfFrame>, Ending> {
         match self.shared.hub.try_reserve().map_err(hub_gone)? {
-            Some(place) => react(place, self.id, &mut self.conversation, &mut self.said_before_ping, frame),
+            Some(place) => react(place, self.id, &mut self.conversation, &mut self.keep_alive, frame),
             None => Ok(Some(RestOfFrame::Unheard(frame))),
         }
     }
@@ -54,7 +55,7 @@ impl Connection {
                 }
                 RestOfFrame::Unheard(frame) => {
                     let place = self.shared.hub.reserve().await.map_err(hub_gone)?;
-                    next = react(place, self.id, &mut self.conversation, &mut self.said_before_ping, frame)?;
+                    next = react(place, self.id, &mut self.conversation, &mut self.keep_alive, frame)?;
                 }
                 RestOfFrame::Welcome(hello) => self.on_hello(hello).await?,
                 RestOfFrame::Refuse(complaint) => {
@@ -98,15 +99,17 @@ fn react(
     place: Place<'_>,
     id: ConnectionId,
     conversation: &mut Conversation,
-    said_before_ping: &mut Option<u32>,
+    keep_alive: &mut KeepAlive,
     frame: Message,
 ) -> Result<Option<RestOfFrame>, Ending> {
+    if !frame.is_pong() {
+        keep_alive.hear();
+    }
     let reaction = match frame {
         Message::Text(text) => conversation.handle_text(&text),
         Message::Binary(_) => conversation.handle_binary(),
         Message::Pong(_) => {
-            // What was sent before the ping has been read: a connection keeps the order.
-            if let Some(count) = said_before_ping.take() {
+            if let Some(count) = keep_alive.hear_pong() {
                 place.read(id, count);
             }
             return Ok(None);

@@ -43,7 +43,7 @@ impl Connection {
         self.deadline = Instant::now() + self.shared.timing.ping.mul_f64(rand::random());
         let source = self.admission.source();
         let greeting = self.shared.hub.greet(self.id, source, hello.resume, grant).await?;
-        self.said = greeting.read;
+        self.keep_alive.begin(greeting.read);
         // Who goes on with a session without having shown anything stays who they were.
         let guest = guest.filter(|_| !(is_newcomer && greeting.resumed.is_some()));
         self.say(&self.welcome(greeting, guest)).await

@@ -5,6 +5,7 @@ mod ending;
 mod fuzz;
 mod hearing;
 mod hello;
+mod keep_alive;
 mod socket;
 mod upgrade;
 
@@ -30,6 +31,7 @@ use alarm::Alarm;
 use ending::{Ending, read_failure};
 pub use fuzz::fuzz_socket;
 use hearing::RestOfFrame;
+use keep_alive::KeepAlive;
 use socket::Socket;
 pub(crate) use upgrade::Upgrade;
 
@@ -64,8 +66,7 @@ pub(crate) async fn begin(upgrade: Upgrade, shared: Arc<Shared>, admission: Admi
         admission,
         conversation: Conversation::new(),
         place: None,
-        said: 0,
-        said_before_ping: None,
+        keep_alive: KeepAlive::default(),
         pace: Pace::new(shared.limits.messages_per_s, shared.limits.messages_burst),
         unheard_until: None,
         told_to_wait: None,
@@ -107,17 +108,14 @@ struct Connection {
     conversation: Conversation,
     /// Among those of its identity, once the client has one.
     place: Option<Admission<Identity>>,
-    /// How many messages of its session the client was sent, over this connection or before.
-    said: u32,
-    /// What `said` was at the ping that is not answered yet.
-    said_before_ping: Option<u32>,
+    keep_alive: KeepAlive,
     /// Of what the client says.
     pace: Pace,
     /// A client that says too much is not read until then.
     unheard_until: Option<Instant>,
     /// When it was last told so.
     told_to_wait: Option<Instant>,
-    /// When the client has to have said hello; once it has, when to ping it.
+    /// When the client has to have said hello; once it has, when to see whether to ping it.
     deadline: Instant,
     last_heard: Instant,
     /// Set for the first of those times.
@@ -187,15 +185,18 @@ impl Connection {
         if self.last_heard.elapsed() >= self.shared.timing.silence {
             return Err(Ending::Gone);
         }
-        self.deadline = Instant::now() + self.shared.timing.ping;
-        self.said_before_ping = Some(self.said);
+        if !self.keep_alive.wants_ping() {
+            self.deadline = self.last_heard + self.shared.timing.ping;
+            return Ok(());
+        }
+        self.deadline = now + self.shared.timing.ping;
         self.write(Message::Ping(Default::default())).await
     }
 
     /// Puts a message of the session behind what is to be sent.
     fn pass_on(&mut self, message: &ServerMessage) -> Result<(), Ending> {
         if message.is_counted() {
-            self.said = self.said.wrapping_add(1);
+            self.keep_alive.say();
         }
         self.socket.write(Message::text(to_text(message))).map_err(|_| Ending::Gone)
     }
