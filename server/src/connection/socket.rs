@@ -21,7 +21,7 @@ use visavis_protocol::MAX_MESSAGE_BYTES;
 use crate::front::Carrier;
 
 /// What is read at once, before others get their turn: it can be hundreds of frames.
-const READ_BYTES: usize = 2 * 1024;
+const READ_BYTES: usize = 1024;
 /// The same of a message that is known to be large: most that open a call.
 const READ_BYTES_OF_LARGE: usize = 8 * 1024;
 
@@ -130,20 +130,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if self.state.as_ref().is_some_and(|state| !state.can_read()) {
             return self.drive(Input::default(), true, |state, wire| state.read(wire)).map(Some);
         }
-        while let Some((header, length)) = first_frame(&self.unread)?
-            && length <= self.unread.len()
-        {
-            let bytes = if length == self.unread.len() {
-                mem::take(&mut self.unread)
+        let mut bytes = mem::take(&mut self.unread);
+        let mut taken = 0;
+        let message = loop {
+            let Some((header, length)) = first_frame(&bytes[taken..])? else { break None };
+            if length > bytes.len() - taken {
+                break None;
+            }
+            let frame = if length == bytes.len() {
+                mem::take(&mut bytes)
             } else {
-                self.unread.drain(..length).collect()
+                let frame = bytes[taken..taken + length].to_vec();
+                taken += length;
+                frame
             };
             let goes_on = match header.opcode {
                 OpCode::Data(_) => !header.is_final,
                 // It may stand between the frames of a message (RFC 6455 section 5.4).
                 OpCode::Control(_) => self.state.is_some(),
             };
-            let read = self.drive(Input { bytes, is_over: false }, goes_on, |state, wire| {
+            let read = self.drive(Input { bytes: frame, is_over: false }, goes_on, |state, wire| {
                 let message = state.read(wire)?;
                 if message.is_ping() {
                     state.flush(wire)?;
@@ -152,10 +158,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             });
             match read {
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {}
-                read => return read.map(Some),
+                read => break Some(read?),
             }
-        }
-        Ok(None)
+        };
+        bytes.drain(..taken);
+        self.unread = bytes;
+        Ok(message)
     }
 
     /// Has the library do something with a frame. Its state stays if the message `goes_on`, or from the closing on.

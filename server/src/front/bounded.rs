@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use crate::limits::Pace;
 
 /// So much is read before others get their turn: it can be hundreds of frames.
-const READ_AT_ONCE: usize = 2 * 1024;
+const READ_AT_ONCE: usize = 1024;
 
 type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
