@@ -161,8 +161,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 read => break Some(read?),
             }
         };
-        bytes.drain(..taken);
-        self.unread = bytes;
+        // Nothing is kept of what was read to its end, its memory included.
+        if taken < bytes.len() {
+            bytes.drain(..taken);
+            self.unread = bytes;
+        }
         Ok(message)
     }
 
